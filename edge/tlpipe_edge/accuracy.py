@@ -1,0 +1,87 @@
+"""Scores and truth in, accuracy out: top-1, top-5, agreement, per class, intervals; ties and failures said aloud.
+
+A row of NaN is an image that could not be read: it counts as wrong.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class ClassAccuracy:
+    """How one class fared: how many of its ``images`` were ``correct``."""
+
+    label: str
+    images: int
+    correct: int
+
+    @property
+    def top1(self) -> float:
+        """The share that was correct, 0..1; NaN for a class without images."""
+        return self.correct / self.images if self.images else math.nan
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Accuracy over ``images`` pictures; rates are 0..1. ``ties`` counts images whose best score is shared."""
+
+    images: int
+    failed: int
+    top1: float
+    top1_interval: tuple[float, float]
+    top5: float
+    ties: int
+    per_class: tuple[ClassAccuracy, ...]
+
+
+def predictions(scores: np.ndarray) -> np.ndarray:
+    """(N, classes) float scores -> (N,) int64 index of the best, the lowest where they tie, -1 for a failed image."""
+    failed = np.isnan(scores).any(axis=1)
+    return np.where(failed, -1, np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1))
+
+
+def top_k_hits(scores: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:
+    """(N, classes) scores, (N,) truth -> (N,) bool: fewer than ``k`` other classes score at least as high."""
+    of_truth = scores[np.arange(len(truth)), truth][:, None]
+    rivals = (scores >= of_truth).sum(axis=1) - 1
+    return (rivals < k) & ~np.isnan(scores).any(axis=1)
+
+
+def accuracy(scores: np.ndarray, truth: np.ndarray, *, labels: Sequence[str]) -> Accuracy:
+    """(N, classes) scores against (N,) label indices. Raises ValueError for no images, or shapes that do not fit."""
+    if len(truth) == 0 or scores.shape != (len(truth), len(labels)):
+        raise ValueError(f"scores {scores.shape} for {len(truth)} images and {len(labels)} labels")
+    failed = np.isnan(scores).any(axis=1)
+    correct = predictions(scores) == truth
+    best = np.where(failed, np.nan, scores.max(axis=1))[:, None]
+    return Accuracy(
+        images=len(truth),
+        failed=int(failed.sum()),
+        top1=float(correct.mean()),
+        top1_interval=wilson(int(correct.sum()), len(truth)),
+        top5=float(top_k_hits(scores, truth, 5).mean()),
+        ties=int(((scores == best).sum(axis=1) > 1).sum()),
+        per_class=tuple(
+            ClassAccuracy(label, int((truth == index).sum()), int(correct[truth == index].sum()))
+            for index, label in enumerate(labels)
+        ),
+    )
+
+
+def agreement(scores: np.ndarray, other: np.ndarray) -> float:
+    """The share (0..1) of images for which two models name the same class; what neither could read does not count."""
+    ours, theirs = predictions(scores), predictions(other)
+    readable = (ours >= 0) | (theirs >= 0)
+    return float((ours == theirs)[readable].mean()) if readable.any() else math.nan
+
+
+def wilson(correct: int, images: int) -> tuple[float, float]:
+    """The 95 % interval of a proportion. Wilson (1927), JASA 22:209-212; z = 1.959964."""
+    z = 1.959964
+    share = correct / images
+    centre = (share + z * z / (2 * images)) / (1 + z * z / images)
+    half = z / (1 + z * z / images) * math.sqrt(share * (1 - share) / images + z * z / (4 * images * images))
+    return max(0.0, centre - half), min(1.0, centre + half)

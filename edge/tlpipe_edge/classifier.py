@@ -1,0 +1,175 @@
+"""A photograph in, a labelled answer out: the public face of the device side."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tlpipe_edge import image, metadata
+from tlpipe_edge.bundle import Bundle
+from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
+from tlpipe_edge.interpreter import Session
+from tlpipe_edge.manifest import ImageSpec, Tensor
+
+
+@dataclass(frozen=True)
+class Score:
+    """A label with its probability, 0..1."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one image: ``scores`` (classes,) float32 in the order of ``labels``.
+
+    ``timings_ms`` has ``decode`` (0 for an array), ``resize``, ``invoke`` (with its copies in and out) and ``total``.
+    """
+
+    labels: tuple[str, ...]
+    scores: np.ndarray
+    timings_ms: dict[str, float]
+
+    def top_k(self, k: int) -> tuple[Score, ...]:
+        """The ``k`` best labels, best first, the lower index first where scores tie."""
+        order = np.argsort(-self.scores, kind="stable")[:k]
+        return tuple(Score(self.labels[index], float(self.scores[index])) for index in order)
+
+    @property
+    def label(self) -> str:
+        """The best label."""
+        return self.top_k(1)[0].label
+
+    @property
+    def score(self) -> float:
+        """The best label's probability, 0..1."""
+        return self.top_k(1)[0].score
+
+
+class Classifier:
+    """A model ready to classify. Open one with ``Classifier.open``; give each thread its own.
+
+    ``name``, ``recipe``, ``labels``, ``image`` (the ImageSpec) and ``session`` (runtime, tensors) say what it is.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        name: str,
+        recipe: str,
+        labels: tuple[str, ...],
+        spec: ImageSpec,
+        to_tensor: "ToTensor",
+    ) -> None:
+        if session.output.shape != (1, len(labels)):
+            raise BadData(
+                f"{name}: {len(labels)} labels for an output of shape {session.output.shape}", "Export the model again."
+            )
+        self.session, self.name, self.recipe, self.labels, self.image = session, name, recipe, labels, spec
+        self._to_tensor = to_tensor
+
+    @classmethod
+    def open(
+        cls, model: Path | str, *, recipe: str | None = None, threads: int = 1, runtime: str = "auto"
+    ) -> "Classifier":
+        """Open a bundle (its fastest recipe, unless one is named) or a .tflite file with TFLite Metadata.
+
+        Raises MissingInput, BadData, WrongUsage (a recipe that is not there) or Unavailable (no runtime).
+        """
+        path = Path(model)
+        if path.is_file():
+            if recipe is not None:
+                raise WrongUsage(f"{path}: a single file has no recipe to choose from", "Leave --recipe out.")
+            return cls._from_file(path, threads, runtime)
+        if not path.exists():
+            raise MissingInput(
+                f"{path}: no such bundle or model", "Name a folder that tlpipe export wrote, or a .tflite file."
+            )
+        bundle = Bundle.open(path)
+        artifact = bundle.artifact(recipe)
+        session = Session(bundle.read(artifact), threads=threads, runtime=runtime)
+        manifest = bundle.manifest
+        return cls(
+            session,
+            name=manifest.name,
+            recipe=artifact.recipe,
+            labels=manifest.labels,
+            spec=manifest.image,
+            to_tensor=tensor_maker(session.input, mean=(0.0,), std=(1.0,)),
+        )
+
+    @classmethod
+    def _from_file(cls, path: Path, threads: int, runtime: str) -> "Classifier":
+        content = path.read_bytes()
+        described = metadata.read(content)
+        if described is None:
+            raise BadData(
+                f"{path}: the model does not name its labels (no TFLite Metadata)", "Open its bundle instead."
+            )
+        session = Session(content, threads=threads, runtime=runtime)
+        if len(session.input.shape) != 4 or session.input.shape[1] != session.input.shape[2]:
+            raise BadData(
+                f"{path}: input shape {session.input.shape} is not one square image", "Export the model again."
+            )
+        return cls(
+            session,
+            name=described.name,
+            recipe=path.stem.rpartition("-")[2],
+            labels=described.labels,
+            spec=ImageSpec(session.input.shape[1]),
+            to_tensor=tensor_maker(session.input, mean=described.mean, std=described.std),
+        )
+
+    def __call__(self, source: Path | str | bytes | np.ndarray) -> Prediction:
+        """Classify a path, the bytes of an image file, or an RGB uint8 array (H, W, 3).
+
+        Raises MissingInput or BadData for an image that cannot be read.
+        """
+        start = time.perf_counter_ns()
+        decoded = source if isinstance(source, np.ndarray) else image.decode(source, at_least=image.needed(self.image))
+        after_decode = time.perf_counter_ns()
+        pixels = image.resize(decoded, self.image)
+        after_resize = time.perf_counter_ns()
+        scores = self.scores(pixels)
+        end = time.perf_counter_ns()
+        return Prediction(
+            self.labels,
+            scores,
+            {
+                "decode": (after_decode - start) / 1e6,
+                "resize": (after_resize - after_decode) / 1e6,
+                "invoke": (end - after_resize) / 1e6,
+                "total": (end - start) / 1e6,
+            },
+        )
+
+    def scores(self, pixels: np.ndarray) -> np.ndarray:
+        """Probabilities (classes,) float32 of one image that has the model's size already: (size, size, 3) uint8."""
+        return self.session.run(self._to_tensor(pixels))
+
+
+ToTensor = Callable[[np.ndarray], np.ndarray]
+
+
+def tensor_maker(tensor: Tensor, *, mean: tuple[float, ...], std: tuple[float, ...]) -> ToTensor:
+    """The function from (size, size, 3) uint8 pixels to the model's input tensor, batch axis included.
+
+    The real value of a pixel is ``(pixel - mean) / std`` per channel, and an integer input stores it as
+    ``round(real / scale) + zero_point``: nothing is assumed of either.
+    """
+    offset, divisor = np.array(mean, np.float32), np.array(std, np.float32)
+    if not tensor.scale:
+        if not offset.any() and (divisor == 1).all():
+            return lambda pixels: pixels[None].astype(tensor.dtype)
+        return lambda pixels: ((pixels[None].astype(np.float32) - offset) / divisor).astype(tensor.dtype)
+    limits = np.iinfo(tensor.dtype)
+    real = (np.arange(256, dtype=np.float32)[:, None] - offset) / divisor
+    table = np.clip(np.rint(real / tensor.scale) + tensor.zero_point, limits.min, limits.max).astype(tensor.dtype)
+    if tensor.dtype == "uint8" and (table == np.arange(256)[:, None]).all():
+        return lambda pixels: pixels[None]
+    channels = np.arange(3) if table.shape[1] == 3 else np.zeros(3, int)
+    return lambda pixels: table[pixels, channels][None]

@@ -1,0 +1,128 @@
+"""``tlpipe-edge``: thin: it parses, calls and prints."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tlpipe_edge import __version__, terminal
+from tlpipe_edge.errors import BadData, MissingInput, TlpipeError
+
+app = typer.Typer(
+    name="tlpipe-edge",
+    help="Classify photographs on a small device with a model that tlpipe exported.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle, or a .tflite file with TFLite Metadata.")]
+Recipe = Annotated[str | None, typer.Option(help="float32, float16, dynamic or int8.", show_default="the fastest")]
+Runtime = Annotated[str, typer.Option(help="auto, ai-edge-litert or tflite-runtime.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
+
+
+def main() -> None:
+    """Run the command."""
+    terminal.run(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(epilog="Example: tlpipe-edge classify exported/clothing photo.jpg --top-k 3")
+def classify(
+    model: Model,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photographs, or folders of them.")],
+    recipe: Recipe = None,
+    runtime: Runtime = "auto",
+    threads: Threads = 1,
+    top_k: Annotated[int, typer.Option(min=1, help="How many labels to give.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+) -> None:
+    """Name what each photograph shows.
+
+    An image that cannot be read is reported with its reason, the others are classified, and the exit code is that of
+    the first failure.
+    """
+    from tlpipe_edge.classifier import Classifier
+
+    files = list(_walk(images))
+    classifier = Classifier.open(model, recipe=recipe, threads=threads, runtime=runtime)
+    failure: TlpipeError | None = None
+    rows: list[dict[str, Any]] = []
+    for file in files:
+        row: dict[str, Any] = {
+            "file": str(file),
+            "label": None,
+            "score": None,
+            "top_k": [],
+            "timings_ms": None,
+            "error": None,
+        }
+        try:
+            prediction = classifier(file)
+        except TlpipeError as error:
+            failure = failure or error
+            row["error"] = error.what
+        else:
+            top = [{"label": each.label, "score": each.score} for each in prediction.top_k(top_k)]
+            row |= top[0] | {"top_k": top, "timings_ms": prediction.timings_ms}
+        if as_json:
+            rows.append(row)
+        else:
+            print(_line(row), flush=True)
+    if as_json:
+        document = {"schema": 1, "model": classifier.name, "recipe": classifier.recipe, "images": rows}
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+    if failure:
+        raise typer.Exit(failure.exit_code)
+
+
+@app.command(epilog="Example: tlpipe-edge info exported/clothing")
+def info(model: Model) -> None:
+    """Say what a bundle or a .tflite file holds."""
+    from tlpipe_edge import describe
+
+    print(describe.model(model))
+
+
+def _walk(images: list[Path]) -> Iterator[Path]:
+    """The files that are named, and the photographs below the folders that are named, in sorted order."""
+    for path in images:
+        if not path.exists():
+            raise MissingInput(f"{path}: no such file or folder", "Check the path.")
+        if not path.is_dir():
+            yield path
+            continue
+        from tlpipe_edge.image import SUFFIXES
+
+        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        if not found:
+            raise BadData(f"{path}: no images in this folder", f"It may hold {', '.join(sorted(SUFFIXES))} files.")
+        yield from found
+
+
+def _line(row: dict[str, Any]) -> str:
+    """One readable line for an image: file, answer, the runners-up, where the time went."""
+    name = terminal.printable(row["file"])
+    if row["error"]:
+        return f"{name}: error: {terminal.printable(row['error'].removeprefix(row['file'] + ': '))}"
+    answers = ", ".join(f"{terminal.printable(each['label'])} {each['score']:.3f}" for each in row["top_k"])
+    times = row["timings_ms"]
+    stages = ", ".join(f"{stage} {times[stage]:.1f}" for stage in ("decode", "resize", "invoke"))
+    return f"{name}: {answers}  ({times['total']:.1f} ms: {stages})"

@@ -1,0 +1,87 @@
+"""The only file that imports a TFLite runtime: bytes of a model in, a session that runs one image at a time out."""
+
+import importlib
+import importlib.metadata
+import os
+from typing import Any
+
+import numpy as np
+
+from tlpipe_edge.errors import BadData, Unavailable, WrongUsage
+from tlpipe_edge.manifest import Tensor
+
+RUNTIMES = {
+    "ai-edge-litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+}
+"""Distribution -> module, in the order in which ``auto`` looks for them."""
+
+
+class Session:
+    """A model in memory with its tensors allocated; one input, one output, batch 1.
+
+    ``input`` and ``output`` describe the tensors, ``runtime`` and ``version`` what runs them. Not safe to share
+    between threads: give each thread its own.
+    """
+
+    def __init__(self, model: bytes, *, threads: int = 1, runtime: str = "auto") -> None:
+        """Load and allocate. Raises Unavailable without a runtime, BadData when the runtime refuses the model."""
+        if threads < 1:
+            raise WrongUsage(f"{threads} threads", "Ask for 1 or more.")
+        self.runtime, module = _runtime(runtime)
+        self.version = importlib.metadata.version(self.runtime)
+        self.threads = threads
+        try:
+            self._interpreter = module.Interpreter(model_content=model, num_threads=threads)
+            self._interpreter.allocate_tensors()
+            (input_details,) = self._interpreter.get_input_details()
+            (output_details,) = self._interpreter.get_output_details()
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0] if str(error) else "no reason given"
+            raise BadData(
+                f"{self.runtime} {self.version} cannot run this model: {reason}", "Export it again."
+            ) from None
+        self.input, self._input_index = _tensor(input_details), input_details["index"]
+        self.output, self._output_index = _tensor(output_details), output_details["index"]
+
+    def set_input(self, tensor: np.ndarray) -> None:
+        """Copy a tensor of ``input``'s dtype and shape into the model."""
+        self._interpreter.set_tensor(self._input_index, tensor)
+
+    def invoke(self) -> None:
+        """Run the model once."""
+        self._interpreter.invoke()
+
+    def read_output(self) -> np.ndarray:
+        """A copy of the output as float32, without its batch axis, dequantized where it is an integer."""
+        raw = self._interpreter.get_tensor(self._output_index)[0]
+        if self.output.scale:
+            return np.float32(self.output.scale) * (raw.astype(np.float32) - np.float32(self.output.zero_point))
+        return np.asarray(raw, np.float32)
+
+    def run(self, tensor: np.ndarray) -> np.ndarray:
+        """``set_input``, ``invoke`` and ``read_output`` in one."""
+        self.set_input(tensor)
+        self.invoke()
+        return self.read_output()
+
+
+def _runtime(wanted: str) -> tuple[str, Any]:
+    """Distribution name and interpreter module of the runtime that is wanted, or of the first that is installed."""
+    # LiteRT logs each delegate it makes; absl's own switch keeps a device's stderr for what matters.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if wanted != "auto" and wanted not in RUNTIMES:
+        raise WrongUsage(f"no runtime {wanted}", f"Choose auto, {' or '.join(RUNTIMES)}.")
+    for distribution in RUNTIMES if wanted == "auto" else [wanted]:
+        try:
+            return distribution, importlib.import_module(RUNTIMES[distribution])
+        except ImportError:
+            continue
+    missing = "ai-edge-litert or tflite-runtime" if wanted == "auto" else wanted
+    raise Unavailable(f"the TFLite runtime is not installed ({missing})", f"pip install {missing.split()[0]}")
+
+
+def _tensor(details: dict[str, Any]) -> Tensor:
+    scale, zero_point = details["quantization"]
+    shape = tuple(int(length) for length in details["shape"])
+    return Tensor(np.dtype(details["dtype"]).name, shape, float(scale), int(zero_point))

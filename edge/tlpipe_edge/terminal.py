@@ -1,0 +1,58 @@
+"""How both commands talk: results to stdout, the rest to stderr, errors as one or two lines with an exit code."""
+
+import errno
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tlpipe_edge.errors import TlpipeError, Unavailable
+
+
+def printable(text: str) -> str:
+    """``text`` from outside (a label, a file name) with control and bidirectional characters shown as escapes.
+
+    Terminal escapes and right-to-left overrides stay inert; letters of every script pass.
+    """
+    return "".join(
+        character if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else ascii(character)[1:-1]
+        for character in text
+    )
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A plain text table: the first column left-aligned, the others right-aligned, two spaces between them."""
+    cells = [[printable(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    lines = (
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def run(app: Callable[..., Any]) -> None:
+    """Run a typer app as a program: a user's error becomes lines on stderr and an exit code, a broken pipe is none."""
+    try:
+        app()
+    except TlpipeError as error:
+        _fail(error)
+    except BrokenPipeError:
+        # Python flushes stdout again at exit: give it somewhere to go (docs.python.org, "Note on SIGPIPE").
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG):
+            raise
+        _fail(Unavailable(f"{error.filename or 'writing'}: {error.strerror}", "Make room, or name another place."))
+
+
+def _fail(error: TlpipeError) -> None:
+    """Print the error's one or two lines, each made printable, and leave with its exit code."""
+    lines = [printable(line) for line in str(error).splitlines()[:2]]
+    print("error: " + "\n".join(lines), file=sys.stderr)
+    sys.exit(error.exit_code)

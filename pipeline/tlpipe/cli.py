@@ -1,0 +1,280 @@
+"""``tlpipe``: thin: it parses, calls and prints. TensorFlow is imported by the commands that need it, not before."""
+
+import functools
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tlpipe import __version__
+from tlpipe_edge import terminal
+from tlpipe_edge.errors import GateNotMet
+from tlpipe_edge.manifest import RECIPES
+
+if TYPE_CHECKING:
+    from tlpipe.runs import Run
+    from tlpipe_edge.bundle import Bundle
+
+app = typer.Typer(
+    name="tlpipe",
+    help="From a folder of photographs to an image classifier on a Raspberry Pi, with proof that it is as good.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+RUNS = Path("runs")
+EXPORTED = Path("exported")
+
+
+class CropChoice(StrEnum):
+    """What --crop takes."""
+
+    CENTER = "center-crop"
+    STRETCH = "stretch"
+    LETTERBOX = "letterbox"
+    AUTO = "auto"
+
+
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="A folder per class; or train/, validation/, test/ of that; or a CSV of path,label[,split].",
+    ),
+]
+RunFolder = Annotated[
+    Path | None, typer.Argument(metavar="[RUN]", help="A run folder; the newest below runs/ if left out.")
+]
+BundleFolder = Annotated[
+    Path | None, typer.Argument(metavar="[BUNDLE]", help="A bundle; the newest below exported/ if left out.")
+]
+Weights = Annotated[
+    str, typer.Option(help="imagenet (downloaded by Keras), none (train the whole network), or a FILE.")
+]
+ImageSize = Annotated[int, typer.Option(help="Side of the square that the network sees, 96 to 224 pixels.")]
+Alpha = Annotated[float, typer.Option(help="Width of the network: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4.")]
+Crop = Annotated[CropChoice, typer.Option(help="How a photograph becomes a square; auto chooses on validation.")]
+Views = Annotated[int, typer.Option(min=1, help="Views of each training image: the plain one and augmented ones.")]
+Epochs = Annotated[int, typer.Option(min=0, help="Epochs at most.")]
+BatchSize = Annotated[int, typer.Option(min=1)]
+LearningRate = Annotated[float, typer.Option(min=0.0)]
+ValidationFraction = Annotated[float, typer.Option(help="Share of train that becomes validation, where there is none.")]
+TestFraction = Annotated[float, typer.Option(help="Share of train that becomes test, where there is none; 0 for none.")]
+Seed = Annotated[int, typer.Option(min=0, help="For splits, views, weights and batches.")]
+Deterministic = Annotated[
+    bool,
+    typer.Option(
+        "--deterministic", help="The same fine-tuned weights and int8 file each time, on one machine; slower."
+    ),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="End when an image cannot be read, instead of leaving it out.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Quantize = Annotated[
+    list[str], typer.Option(metavar="FORMAT", help="float32, float16, dynamic or int8; repeat for several.")
+]
+MaxDrop = Annotated[
+    float | None, typer.Option(min=0.0, help="Exit with 1 when a file's top-1 is more than this below Keras's.")
+]
+TopLayers = Annotated[int, typer.Option(min=0, help="How many of the backbone's layers train, from the top.")]
+
+
+def main() -> None:
+    """Run the command."""
+    terminal.run(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _training(
+    data: Data,
+    out: Annotated[Path | None, typer.Option(help="The run folder; runs/DATA if left out.")] = None,
+    weights: Weights = "imagenet",
+    image_size: ImageSize = 160,
+    alpha: Alpha = 1.0,
+    crop: Crop = CropChoice.CENTER,
+    views: Views = 6,
+    epochs: Epochs = 15,
+    batch_size: BatchSize = 32,
+    learning_rate: LearningRate = 1e-3,
+    validation_fraction: ValidationFraction = 0.1,
+    test_fraction: TestFraction = 0.1,
+    seed: Seed = 0,
+    deterministic: Deterministic = False,
+    strict: Strict = False,
+    overwrite: Overwrite = False,
+) -> Any:  # typer evaluates annotations, so not "Run", which would import more
+    """The frozen stage, with the options that `train` and `run` share."""
+    from tlpipe import atomic, runs
+    from tlpipe_edge.manifest import Crop as Policy
+
+    out = out or runs.unused(RUNS / data.absolute().stem)
+    atomic.refuse_existing(out, overwrite=overwrite)
+    config = runs.Config(
+        weights=weights if weights in ("imagenet", "none") else str(Path(weights).absolute()),
+        image_size=image_size,
+        alpha=alpha,
+        crop=Policy.CENTER if crop is CropChoice.AUTO else Policy(crop.value),
+        views=views,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        seed=seed,
+        deterministic=deterministic,
+    )
+    from tlpipe import train as stages
+
+    return stages.train(
+        data,
+        out,
+        config,
+        crop_auto=crop is CropChoice.AUTO,
+        validation_fraction=validation_fraction,
+        test_fraction=test_fraction,
+        strict=strict,
+        overwrite=overwrite,
+    )
+
+
+@app.command(
+    name="train",
+    help="Train a new head on the frozen backbone.",
+    epilog="Example: tlpipe train photos --out runs/clothing --image-size 224",
+)
+@functools.wraps(_training)
+def train(**options: Any) -> None:
+    """The command `train`."""
+    print(_training(**options).path)
+
+
+@app.command(epilog="Example: tlpipe finetune runs/clothing --top-layers 50")
+def finetune(
+    run: RunFolder = None,
+    top_layers: TopLayers = 50,
+    epochs: Epochs = 12,
+    learning_rate: LearningRate = 2e-4,
+    overwrite: Overwrite = False,
+) -> None:
+    """Go on with the top layers of the backbone unfrozen; what is worse on validation is not kept."""
+    from tlpipe import train as stages
+
+    chosen = _run(run)
+    tuned = stages.finetune(
+        chosen, top_layers=top_layers, epochs=epochs, learning_rate=learning_rate, overwrite=overwrite
+    )
+    print(tuned.best_stage)
+
+
+@app.command(epilog="Example: tlpipe export --quantize int8 --quantize float16 --out exported/clothing")
+def export(
+    run: RunFolder = None,
+    quantize: Quantize = ["int8"],  # noqa: B006  (typer copies it)
+    out: Annotated[Path | None, typer.Option(help="The bundle; exported/RUN if left out.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a bundle for devices: a .tflite for each number format, its labels, and the means to check it."""
+    print(_export(_run(run), quantize, out, overwrite=overwrite).path)
+
+
+@app.command(epilog="Example: tlpipe evaluate exported/clothing --max-drop 0.01")
+def evaluate(
+    bundle: BundleFolder = None,
+    data: Annotated[Path | None, typer.Option(help="Labelled photographs; the run's test split if left out.")] = None,
+    keras: Annotated[
+        Path | None, typer.Option(help="The Keras original, where the manifest's path is no more.")
+    ] = None,
+    max_drop: MaxDrop = None,
+    as_json: Json = False,
+) -> None:
+    """Score the Keras original and every file of the bundle on the same images."""
+    from tlpipe import evaluate as scoring
+    from tlpipe import summary
+
+    document = scoring.evaluate(_bundle(bundle), data=data, keras_file=keras, max_drop=max_drop)
+    print(json.dumps(document, indent=2, ensure_ascii=False) if as_json else summary.accuracy_table(document))
+    gate = document["gate"]
+    if gate and not gate["passed"]:
+        raise GateNotMet(f"the gate of {gate['max_drop']:g} was not met: {'; '.join(gate['failures'])}")
+
+
+@app.command(
+    name="run",
+    help="Train, fine-tune, export in every number format, and evaluate.",
+    epilog="Example: tlpipe run photos --image-size 224",
+)
+@functools.wraps(_training)
+def run_all(**options: Any) -> None:
+    """The command `run`."""
+    from tlpipe import train as stages
+
+    run = stages.finetune(_training(**options), top_layers=50, epochs=12, learning_rate=2e-4)
+    _finish(run, overwrite=options["overwrite"])
+
+
+@app.command(epilog="Example: tlpipe demo")
+def demo() -> None:
+    """The whole job in a few minutes, offline: handwritten digits on the small backbone that comes with tlpipe."""
+    from tlpipe import demo as digits
+    from tlpipe import runs
+    from tlpipe import train as stages
+
+    images = digits.write_images(RUNS / "demo-images")
+    run = stages.train(images, runs.unused(RUNS / "demo"), digits.CONFIG, test_fraction=digits.TEST_FRACTION)
+    run = stages.finetune(run, top_layers=50, epochs=digits.EPOCHS, learning_rate=digits.LEARNING_RATE)
+    _finish(run, overwrite=False)
+
+
+def _run(path: Path | None) -> "Run":
+    from tlpipe import progress, runs
+
+    if path is None:
+        path = runs.newest(RUNS, marker=runs.RUN_FILE, made_by="tlpipe train")
+        progress.say(f"the newest run: {path}")
+    return runs.Run.open(path)
+
+
+def _bundle(path: Path | None) -> "Bundle":
+    from tlpipe import progress, runs
+    from tlpipe_edge.bundle import MANIFEST, Bundle
+
+    if path is None:
+        path = runs.newest(EXPORTED, marker=MANIFEST, made_by="tlpipe export")
+        progress.say(f"the newest bundle: {path}")
+    return Bundle.open(path)
+
+
+def _export(run: "Run", quantize: Sequence[str], out: Path | None, *, overwrite: bool) -> "Bundle":
+    from tlpipe import recipes, runs
+
+    chosen = recipes.parse(quantize)
+    out = out or runs.unused(EXPORTED / run.path.name)
+    from tlpipe import export as exporting
+
+    return exporting.export(run, chosen, out, overwrite=overwrite)
+
+
+def _finish(run: "Run", *, overwrite: bool) -> None:
+    """Export a trained run in every number format, evaluate it, and say what there is to look at."""
+    from tlpipe import evaluate as scoring
+    from tlpipe import summary
+
+    bundle = _export(run, RECIPES, None, overwrite=overwrite)
+    print(summary.render(bundle, scoring.evaluate(bundle)))
+    print(summary.next_steps(run, bundle))

@@ -1,0 +1,203 @@
+"""The best stage of a run becomes a bundle: one .tflite a number format, and all that a device needs to trust it."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlpipe import atomic, calibration, convert, features, model, progress, refit, stage
+from tlpipe.calibration import Representative
+from tlpipe.dataset import Dataset, Example
+from tlpipe.recipes import Recipe
+from tlpipe.runs import Config, Run
+from tlpipe.silence import keras, tf
+from tlpipe.views import View
+from tlpipe_edge import accuracy, metadata
+from tlpipe_edge.bundle import MANIFEST, REFERENCE, Bundle
+from tlpipe_edge.interpreter import Session
+from tlpipe_edge.manifest import Artifact, Calibration, ImageSpec, Manifest, Provenance
+
+GOLDEN_IMAGES = 6
+
+
+@dataclass(frozen=True)
+class _Converted:
+    """A .tflite file's content before it has metadata; ``notes`` go into the manifest."""
+
+    recipe: Recipe
+    content: bytes
+    notes: tuple[str, ...] = ()
+
+
+def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = False) -> Bundle:
+    """Convert the run's best stage by each recipe and write the bundle ``out``, which appears when all is done.
+
+    Raises WrongUsage where ``out`` exists and is not to be overwritten, BadData where a photograph changed since
+    training, and the errors of ``model.load``.
+    """
+    atomic.refuse_existing(out, overwrite=overwrite)
+    folder = run.best_stage
+    config = Config.read(folder / stage.CONFIG)
+    photographs = Dataset.read(folder / stage.SPLITS)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(config.seed)
+    whole = model.load(folder / stage.MODEL)
+    with atomic.directory(out, overwrite=overwrite) as bundle:
+        representative = None
+        if any(recipe.needs_calibration for recipe in recipes):
+            representative = calibration.choose(photographs, config.spec, seed=config.seed)
+        converted = _convert(whole, recipes, photographs, config.spec, representative)
+        described = metadata.Metadata(
+            name=out.name,
+            description=f"{whole.name} x {config.alpha:g}, {config.image_size} px, {len(photographs.labels)} classes",
+            labels=photographs.labels,
+        )
+        artifacts = tuple(_write_artifact(bundle, out.name, each, described) for each in converted)
+        manifest = Manifest(
+            name=out.name,
+            labels=photographs.labels,
+            image=config.spec,
+            artifacts=artifacts,
+            provenance=_provenance(run, config, out),
+            calibration=None if representative is None else _calibration(representative, config),
+        )
+        (bundle / "labels.txt").write_text("".join(f"{label}\n" for label in photographs.labels))
+        examples = photographs.splits[photographs.evaluation_split]
+        _write_reference(bundle / REFERENCE, whole, examples, config.spec)
+        _write_golden(bundle, manifest, examples)
+        _copy_training(bundle / "training", run)
+        (bundle / MANIFEST).write_text(manifest.to_json())
+    return Bundle.open(out)
+
+
+def _calibration(representative: Representative, config: Config) -> Calibration:
+    return Calibration(
+        images=tuple(example.sha256 for example in representative.examples),
+        method="min-max, classes in turn, train split only",
+        seed=config.seed,
+    )
+
+
+def _convert(
+    whole: Any, recipes: Sequence[Recipe], photographs: Dataset, spec: ImageSpec, representative: Representative | None
+) -> list[_Converted]:
+    graph = convert.frozen_graph(whole)
+    converted = []
+    for recipe in progress.track(recipes, description="converting"):
+        if representative is not None and recipe.needs_calibration:
+            converted.append(_convert_int8(whole, graph, recipe, photographs, spec, representative))
+        else:
+            converted.append(_Converted(recipe, convert.to_tflite(graph, recipe)))
+    return converted
+
+
+def _convert_int8(
+    whole: Any, graph: Any, recipe: Recipe, photographs: Dataset, spec: ImageSpec, representative: Representative
+) -> _Converted:
+    """Convert with the head as it is and with the re-fitted one; take what is nearer to Keras on validation."""
+    plain = convert.to_tflite(graph, recipe, representative=representative.tensors())
+    head = refit.head_for_int8(whole, photographs, spec, representative)
+    with refit.head_replaced(whole, *head):
+        refitted = convert.to_tflite(convert.frozen_graph(whole), recipe, representative=representative.tensors())
+    validation = photographs.splits["validation"]
+    pixels = np.stack([features.pixels(example, View(), spec) for example in validation])
+    keras_scores = keras_probabilities(whole, pixels)
+    truth = np.array([example.label for example in validation])
+
+    def quality(content: bytes) -> tuple[float, float]:
+        session = Session(content)
+        scores = np.stack([session.run(picture[None]) for picture in pixels])
+        return accuracy.agreement(scores, keras_scores), float((accuracy.predictions(scores) == truth).mean())
+
+    before, after = quality(plain), quality(refitted)
+    figures = (
+        f"agreement with Keras on {len(validation)} validation images {before[0]:.4f} -> {after[0]:.4f}, "
+        f"top-1 {before[1]:.4f} -> {after[1]:.4f}"
+    )
+    progress.say(f"int8: head re-fitted on int8 features: {figures}; {'taken' if after > before else 'not taken'}")
+    if after > before:
+        return _Converted(recipe, refitted, (f"head re-fitted on int8 features: {figures}",))
+    return _Converted(recipe, plain, (f"head as trained; re-fitting it on int8 features did not help: {figures}",))
+
+
+def keras_probabilities(whole: Any, pixels: np.ndarray) -> np.ndarray:
+    """(N, size, size, 3) uint8 -> (N, classes) float32, by the Keras model itself."""
+    batches = [pixels[start : start + 32].astype(np.float32) for start in range(0, len(pixels), 32)]
+    return np.concatenate([whole.predict_on_batch(batch) for batch in batches])
+
+
+def _write_artifact(bundle: Path, name: str, converted: _Converted, described: metadata.Metadata) -> Artifact:
+    file = f"{name}-{converted.recipe.name}.tflite"
+    content = metadata.write(converted.content, described, where=file)
+    (bundle / file).write_bytes(content)
+    session = Session(content)
+    return Artifact(
+        recipe=converted.recipe.name,
+        file=file,
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        input=session.input,
+        output=session.output,
+        notes=converted.notes,
+    )
+
+
+def _provenance(run: Run, config: Config, out: Path) -> Provenance:
+    file = run.best_stage / stage.MODEL
+    return Provenance(
+        run=run.path.name,
+        stage=run.best,
+        keras_file=os.path.relpath(file, out.absolute()),
+        keras_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        backbone=config.backbone,
+        alpha=config.alpha,
+        weights=Path(config.weights).name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=stage.versions(),
+    )
+
+
+def _write_reference(file: Path, whole: Any, examples: Sequence[Example], spec: ImageSpec) -> None:
+    """What Keras says of each image of the evaluation split."""
+    parts = []
+    batches = [examples[start : start + 32] for start in range(0, len(examples), 32)]
+    for batch in progress.track(batches, description="the Keras original's answers"):
+        pixels = np.stack([features.pixels(example, View(), spec) for example in batch])
+        parts.append(keras_probabilities(whole, pixels))
+    np.savez_compressed(
+        file,
+        images=np.array([example.sha256 for example in examples]),
+        truth=np.array([example.label for example in examples], np.int64),
+        probabilities=np.concatenate(parts),
+    )
+
+
+def _write_golden(bundle: Path, manifest: Manifest, examples: Sequence[Example]) -> None:
+    """A few of those images with the pixels and the scores of each artifact that they should come to anywhere."""
+    folder = bundle / "golden"
+    folder.mkdir()
+    chosen = [examples[index] for index in np.unique(np.linspace(0, len(examples) - 1, GOLDEN_IMAGES).astype(int))]
+    names = [f"{number}{example.file.suffix.lower()}" for number, example in enumerate(chosen)]
+    for name, example in zip(names, chosen, strict=True):
+        shutil.copyfile(example.file, folder / name)
+    pixels = np.stack([features.pixels(example, View(), manifest.image) for example in chosen])
+    scores = {}
+    for artifact in manifest.artifacts:
+        session = Session((bundle / artifact.file).read_bytes())
+        scores[artifact.recipe] = np.stack([session.run(p[None].astype(session.input.dtype)) for p in pixels])
+    np.savez_compressed(folder / "expected.npz", files=np.array(names), pixels=pixels, **scores)
+
+
+def _copy_training(folder: Path, run: Run) -> None:
+    """The histories and curves of the stages."""
+    folder.mkdir()
+    for source in run.stages:
+        for name in (stage.HISTORY, stage.METRICS, "learning-curve.png", "confusion-matrix.png"):
+            shutil.copyfile(source / name, folder / f"{source.name}-{name}")

@@ -1,0 +1,224 @@
+"""Images -> activations at the cut of a model, through LiteRT, each computed once and cached on disk.
+
+A shelf of the cache holds the rows of one prefix, image spec and view; a row is found by the sha256 of its image file.
+What is not on the shelf is computed by one interpreter per core and added in shards, so that an interrupted run goes on
+where it ended. A model that is cut at the image itself has no prefix, and its pixels are read anew each time.
+"""
+
+import hashlib
+import io
+import itertools
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import PIL
+
+from tlpipe import cache, model, progress, recipes, views
+from tlpipe.dataset import Example, Unreadable
+from tlpipe.views import View
+from tlpipe_edge.errors import BadData, MissingInput, TlpipeError
+from tlpipe_edge.interpreter import Session
+from tlpipe_edge.manifest import ImageSpec
+
+SHARD_BYTES = 32_000_000
+WORKERS = os.cpu_count() or 1
+
+
+class Source(Protocol):
+    """Where training takes its inputs from: rows by index."""
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """(K,) indices -> (K, ...) float32."""
+        ...
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """Rows of shards that are mapped from the cache, in the order of the examples they were asked for."""
+
+    shards: tuple[np.ndarray, ...]
+    places: np.ndarray
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """(K,) indices -> (K, ...) float32."""
+        return np.stack([self.shards[shard]["row"][row] for shard, row in self.places[indices]]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The pictures themselves, decoded when they are taken."""
+
+    examples: Sequence[Example]
+    view: View
+    spec: ImageSpec
+    pool: ThreadPoolExecutor
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """(K,) indices -> (K, size, size, 3) float32 of 0..255."""
+        chosen = [self.examples[index] for index in indices]
+        return np.stack(list(self.pool.map(lambda e: pixels(e, self.view, self.spec), chosen))).astype(np.float32)
+
+
+def pixels(example: Example, view: View, spec: ImageSpec) -> np.ndarray:
+    """One view of an example, (size, size, 3) uint8. Raises BadData where the file is unreadable or is not the same."""
+    try:
+        content = example.file.read_bytes()
+    except OSError as error:
+        raise MissingInput(f"{example.file}: {error.strerror}", "Put it back, or train again.") from None
+    if hashlib.sha256(content).hexdigest() != example.sha256:
+        raise BadData(f"{example.file}: changed since the splits were made", "Train the run again.")
+    try:
+        return view.pixels(content, spec, sha256=example.sha256)
+    except BadData as error:
+        raise BadData(error.what.replace("image data", str(example.file), 1), error.advice) from None
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A prefix of a model, ready to run: ``tflite`` is None for the cut "image"."""
+
+    tflite: bytes | None
+    cut: str
+    spec: ImageSpec
+    dtype: str
+    weights_sha256: str
+    started: float = field(default_factory=time.time)
+
+    def source(self, examples: Sequence[Example], view: View, *, what: str) -> tuple[Source, tuple[Unreadable, ...]]:
+        """The rows of these examples, and which of them cannot be read (then those are left out of the rows).
+
+        ``what`` names the work in the progress bar.
+        """
+        if self.tflite is None:
+            pool = ThreadPoolExecutor(WORKERS)
+            return Pixels(examples, view, self.spec, pool), self._unreadable_pictures(examples, view, pool, what)
+        shelf = self._shelf(view)
+        on_shelf = _index(shelf)
+        missing = {e.sha256: e for e in examples if e.sha256 not in on_shelf[1]}
+        unreadable: list[Unreadable] = []
+        if missing:
+            self._compute(shelf, list(missing.values()), view, what, unreadable)
+            cache.shrink(keep_since=self.started)
+            on_shelf = _index(shelf)
+        shards, places = on_shelf
+        found = [places[e.sha256] for e in examples if e.sha256 in places]
+        reasons = {each.file: each.reason for each in unreadable}
+        by_hash = {e.sha256: reasons[e.file] for e in missing.values() if e.file in reasons}
+        bad = tuple(Unreadable(e.file, by_hash[e.sha256]) for e in examples if e.sha256 in by_hash)
+        return Shelved(shards, np.array(found, int).reshape(-1, 2)), bad
+
+    def _shelf(self, view: View) -> str:
+        key = {
+            "weights": self.weights_sha256,
+            "cut": self.cut,
+            "spec": asdict(self.spec),
+            "view": asdict(view) if view.number else 0,
+            "views": views.VERSION,
+            "dtype": self.dtype,
+            "opencv": cv2.__version__,
+            "pillow": PIL.__version__,
+            "litert": version("ai-edge-litert"),
+        }
+        return "features/" + hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
+
+    def _compute(
+        self, shelf: str, examples: Sequence[Example], view: View, what: str, unreadable: list[Unreadable]
+    ) -> None:
+        """Run the prefix on every example and store the rows in shards."""
+        assert self.tflite is not None
+        own = threading.local()
+
+        def row(example: Example) -> np.ndarray | Unreadable:
+            if not hasattr(own, "session"):
+                own.session = Session(self.tflite or b"")
+            try:
+                picture = pixels(example, view, self.spec)
+            except BadData as error:
+                return Unreadable(example.file, error.what.removeprefix(f"{example.file}: "))
+            return np.asarray(own.session.run(picture[None].astype(own.session.input.dtype)), self.dtype)
+
+        def rows() -> Iterator[tuple[str, np.ndarray]]:
+            with ThreadPoolExecutor(WORKERS) as pool:
+                results = pool.map(row, examples)
+                bar = progress.track(zip(examples, results, strict=True), description=what, total=len(examples))
+                for example, result in bar:
+                    if isinstance(result, Unreadable):
+                        unreadable.append(result)
+                    else:
+                        yield example.sha256, result
+
+        stream = rows()
+        for first in stream:
+            count = max(1, SHARD_BYTES // first[1].nbytes)
+            batch = [first, *itertools.islice(stream, count - 1)]
+            kind = np.dtype([("sha256", "S64"), ("row", first[1].dtype, first[1].shape)])
+            shard = np.empty(len(batch), kind)
+            shard["sha256"] = [sha256 for sha256, _ in batch]
+            for place, (_, values) in enumerate(batch):
+                shard["row"][place] = values
+            buffer = io.BytesIO()
+            np.save(buffer, shard)
+            name = hashlib.sha256(shard["sha256"].tobytes()).hexdigest()[:24]
+            cache.put(f"{shelf}/{name}.npy", buffer.getvalue())
+
+    def _unreadable_pictures(
+        self, examples: Sequence[Example], view: View, pool: ThreadPoolExecutor, what: str
+    ) -> tuple[Unreadable, ...]:
+        def reason(example: Example) -> Unreadable | None:
+            try:
+                pixels(example, view, self.spec)
+            except TlpipeError as error:
+                return Unreadable(example.file, error.what.removeprefix(f"{example.file}: "))
+            return None
+
+        if view.number:
+            return ()
+        found = progress.track(pool.map(reason, examples), description=what, total=len(examples))
+        return tuple(each for each in found if each)
+
+
+Places = dict[str, tuple[int, int]]
+
+
+def _index(shelf: str) -> tuple[tuple[np.ndarray, ...], Places]:
+    """The shelf's shards, mapped into memory, and where the row of each image is: (shard, row)."""
+    shards: list[np.ndarray] = []
+    places: Places = {}
+    for name in cache.names(shelf):
+        file = cache.get(name)
+        if file is None:
+            continue
+        shard = np.load(file, mmap_mode="r")
+        places |= {sha256.decode(): (len(shards), row) for row, sha256 in enumerate(shard["sha256"].tolist())}
+        shards.append(shard)
+    return tuple(shards), places
+
+
+def extractor(whole: Any, cut: str, spec: ImageSpec, *, dtype: str) -> Extractor:
+    """The extractor of a model at a cut. The converted prefix comes from the cache when its weights are the same.
+
+    ``dtype`` is how rows are stored: float16 where they feed a suffix that trains, float32 for pooled features.
+    """
+    if cut == "image":
+        return Extractor(None, cut, spec, dtype, "")
+    part = model.prefix(whole, cut)
+    sha256 = model.weights_sha256(part)
+    versions = f"{version('tensorflow')} {version('keras')} {whole.name} {spec.size} {cut}"
+    name = f"prefixes/{hashlib.sha256(f'{sha256} {versions}'.encode()).hexdigest()[:24]}.tflite"
+    file = cache.get(name)
+    if file is None:
+        from tlpipe import convert
+
+        (float32,) = recipes.parse(["float32"])
+        progress.say("converting the frozen layers for LiteRT")
+        file = cache.put(name, convert.to_tflite(convert.frozen_graph(part), float32))
+    return Extractor(file.read_bytes(), cut, spec, dtype, sha256)

@@ -1,0 +1,186 @@
+"""The Keras model: a backbone under a softmax head; which layers train; where to cut it into prefix and suffix.
+
+The model is one flat graph: image -> normalization -> backbone layers -> pooling -> dropout -> head. The suffix shares
+its layers with the whole, so what trains the suffix trains the model.
+"""
+
+import hashlib
+import math
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlpipe.silence import keras, silenced
+from tlpipe_edge.errors import BadData, MissingInput, Unavailable, WrongUsage
+
+DOWNLOAD_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network from keras.applications. ``scale`` and ``offset`` are its normalization of pixels 0..255."""
+
+    build: Callable[..., Any]
+    alphas: tuple[float, ...]
+    scale: float
+    offset: float
+
+
+BACKBONES = {
+    "mobilenet_v2": Backbone(keras.applications.MobileNetV2, (0.35, 0.5, 0.75, 1.0, 1.3, 1.4), 1 / 127.5, -1.0),
+}
+SIZES = (96, 224)
+
+
+def build(
+    backbone: str, *, alpha: float, size: int, weights: str, labels: tuple[str, ...], dropout: float, seed: int
+) -> Any:
+    """The whole model for (size, size, 3) images of 0..255, its head fresh.
+
+    ``weights`` is "imagenet" (downloaded by Keras), "none" (random, seeded) or a weights file for the backbone without
+    its top. Raises WrongUsage for a width or size that the backbone does not come in, MissingInput or BadData for a
+    weights file that is not there or does not fit, Unavailable when the download fails.
+    """
+    entry = BACKBONES[backbone]
+    if alpha not in entry.alphas:
+        raise WrongUsage(
+            f"width {alpha:g}: {backbone} does not come in it", f"Choose {', '.join(map(str, entry.alphas))}."
+        )
+    if not SIZES[0] <= size <= SIZES[1]:
+        raise WrongUsage(
+            f"image size {size}", f"Choose a size from {SIZES[0]} to {SIZES[1]}; multiples of 32 fit best."
+        )
+    keras.utils.set_random_seed(seed)
+    image = keras.Input((size, size, 3), name="image")
+    pixels = keras.layers.Rescaling(entry.scale, entry.offset, name="normalization")(image)
+    base = entry.build(input_tensor=pixels, include_top=False, weights=None, alpha=alpha)
+    if weights == "imagenet":
+        base.set_weights(_download(entry, alpha).get_weights())
+    elif weights != "none":
+        _load_weights(keras.Model(pixels, base.output), Path(weights), alpha)
+    features = keras.layers.GlobalAveragePooling2D(name="pooling")(base.output)
+    outputs = keras.layers.Dropout(dropout, name="dropout")(features)
+    outputs = keras.layers.Dense(len(labels), activation="softmax", name="head")(outputs)
+    return keras.Model(image, outputs, name=backbone)
+
+
+def _download(entry: Backbone, alpha: float) -> Any:
+    """The bare backbone with the ImageNet weights that Keras publishes, at a size that Keras knows; they fit any."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+    try:
+        with silenced():
+            return entry.build(input_shape=(224, 224, 3), include_top=False, weights="imagenet", alpha=alpha)
+    except Exception as error:  # keras.utils.get_file raises a bare Exception
+        raise Unavailable(
+            f"the ImageNet weights cannot be downloaded ({_reason(error)})",
+            "Name a file with --weights FILE, or connect this machine and try again.",
+        ) from None
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _load_weights(base: Any, file: Path, alpha: float) -> None:
+    if not file.is_file():
+        raise MissingInput(f"{file}: no such weights file", "Name a .weights.h5 file, or say imagenet or none.")
+    try:
+        base.load_weights(file)
+    except Exception as error:  # h5py and Keras raise OSError, ValueError, KeyError and more
+        raise BadData(
+            f"{file}: not the weights of this backbone at width {alpha:g} ({_reason(error)})",
+            "Name weights saved from the same backbone without its top, or pass their --alpha.",
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+
+
+def load(file: Path) -> Any:
+    """Read a ``model.keras``. Raises MissingInput or BadData."""
+    if not file.is_file():
+        raise MissingInput(f"{file}: no Keras model here", "Train the run again, or name another file.")
+    try:
+        return keras.models.load_model(file)
+    except Exception as error:  # zipfile, h5py, json and Keras raise a dozen kinds for a damaged archive
+        raise BadData(f"{file}: not a Keras model ({_reason(error)})", "Train the run again.") from None
+
+
+def backbone_layers(model: Any) -> list[Any]:
+    """The layers that "the top 50" counts: the backbone's own, in Keras's order, with its input layer."""
+    names = [layer.name for layer in model.layers]
+    return list(model.layers[names.index("normalization") : names.index("pooling")])
+
+
+def trained_layers(model: Any, top_layers: int) -> list[Any]:
+    """The layers with weights that train when the top ``top_layers`` do: never a BatchNormalization; always the head.
+
+    Keras 3 runs an unfrozen BatchNormalization on batch statistics under ``fit`` even when the model was called with
+    training=False (keras issue 20285). One that is frozen is in inference mode for sure.
+    """
+    layers = backbone_layers(model)
+    if not 0 <= top_layers <= len(layers):
+        raise WrongUsage(f"{top_layers} top layers", f"The backbone has {len(layers)}: give a number from 0 to that.")
+    top = layers[len(layers) - top_layers :]
+    trained = [layer for layer in top if layer.weights and not isinstance(layer, keras.layers.BatchNormalization)]
+    return [*trained, model.get_layer("head")]
+
+
+def freeze_all_but(model: Any, trained: list[Any]) -> None:
+    """Make exactly these layers trainable."""
+    chosen = {layer.name for layer in trained}
+    for layer in model.layers:
+        layer.trainable = layer.name in chosen
+
+
+def cut_below(model: Any, trained: list[Any]) -> str:
+    """The layer whose output is cached: the nearest narrow point below the first trained layer.
+
+    A point is where a single tensor carries all that later layers need; it is narrow when the next layer widens it, or
+    when it is pooled. Where there is none but the picture itself, that is "image".
+    """
+    layers = model.layers
+    position = {layer.name: index for index, layer in enumerate(layers)}
+    first = min(position[layer.name] for layer in trained)
+    if first > position["pooling"]:
+        return "pooling"
+    last_reader = [
+        max((position[node.operation.name] for node in layer._outbound_nodes), default=0) for layer in layers
+    ]
+    for index in range(first - 1, position["normalization"], -1):
+        single = all(last_reader[earlier] <= index for earlier in range(index))
+        if single and _channels(layers[index]) < _channels(layers[index + 1]):
+            return str(layers[index].name)
+    return "image"
+
+
+def _channels(layer: Any) -> int:
+    return int(layer.output.shape[-1])
+
+
+def prefix(model: Any, cut: str) -> Any:
+    """The part from the image up to the cut."""
+    return keras.Model(model.input, model.get_layer(cut).output, name="prefix")
+
+
+def suffix(model: Any, cut: str) -> Any:
+    """The part from the cut to the scores; it shares its layers, and so its weights, with ``model``."""
+    return keras.Model(model.get_layer(cut).output, model.output, name="suffix")
+
+
+def weights_sha256(model: Any) -> str:
+    """A hash of every weight's shape and values, in order."""
+    digest = hashlib.sha256()
+    for weight in model.get_weights():
+        digest.update(str(weight.shape).encode())
+        digest.update(np.ascontiguousarray(weight).data)
+    return digest.hexdigest()
+
+
+def parameters(layers: list[Any]) -> int:
+    """How many numbers these layers hold."""
+    return sum(math.prod(weight.shape) for layer in layers for weight in layer.weights)

@@ -1,0 +1,47 @@
+"""The model card of a bundle, from measured numbers only."""
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+
+from tlpipe_edge.bundle import Bundle
+from tlpipe_edge.manifest import Crop
+from tlpipe_edge.terminal import printable
+
+_SQUARE = {
+    Crop.CENTER: "ImageOps.fit(upright, ({size}, {size}), Image.Resampling.BOX)",
+    Crop.STRETCH: "upright.resize(({size}, {size}), Image.Resampling.BOX)",
+    Crop.LETTERBOX: "ImageOps.pad(upright, ({size}, {size}), Image.Resampling.BOX, color=(128, 128, 128))",
+}
+"""What a client without our code does in Pillow's words; BOX is area interpolation."""
+
+
+def render(bundle: Bundle, evaluation: dict[str, Any]) -> str:
+    """The card as Markdown. ``evaluation`` is the document of ``evaluate``."""
+    environment = jinja2.Environment(
+        autoescape=False, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["inert"] = inert
+    template = environment.from_string((files("tlpipe") / "assets" / "model_card.md.j2").read_text())
+    spec = bundle.manifest.image
+    return template.render(
+        manifest=bundle.manifest,
+        evaluation=evaluation,
+        square=_SQUARE[spec.crop].format(size=spec.size),
+        stages=_stages(bundle),
+    )
+
+
+def inert(text: str) -> str:
+    """``text`` from outside with everything escaped that Markdown or HTML would act on."""
+    escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join(f"\\{character}" if character in "\\`*_{}[]()#+!|$~" else character for character in escaped)
+
+
+def _stages(bundle: Bundle) -> list[dict[str, Any]]:
+    """Name and metrics of the training stages whose results the bundle carries."""
+    suffix = "-metrics.json"
+    found = sorted((bundle.path / "training").glob(f"*{suffix}"))
+    return [{"name": file.name.removesuffix(suffix), "metrics": json.loads(file.read_text())} for file in found]

@@ -1,0 +1,238 @@
+"""The two stages: a new head on the frozen backbone, then the backbone's top layers with it."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlpipe import atomic, cache, dataset, features, fit, model, progress, runs, stage
+from tlpipe.dataset import Dataset, Example
+from tlpipe.features import Extractor, Source
+from tlpipe.history import History
+from tlpipe.runs import FINETUNED, FROZEN, Config, Run
+from tlpipe.silence import keras, tf
+from tlpipe.views import View
+from tlpipe_edge.errors import BadData, WrongUsage
+from tlpipe_edge.manifest import Crop
+
+PATIENCE = 4
+"""The frozen stage ends after this many epochs without a better validation loss."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage came to. ``source`` rows and ``scores`` are in the order of the splits of ``dataset``."""
+
+    history: History
+    scores: dict[str, np.ndarray]
+    seconds: dict[str, float]
+
+
+def train(
+    data: Path,
+    out: Path,
+    config: Config,
+    *,
+    crop_auto: bool = False,
+    validation_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+    strict: bool = False,
+    overwrite: bool = False,
+) -> Run:
+    """The frozen stage: a new head on cached features of the backbone (or, without weights, the whole network).
+
+    ``data`` is what ``dataset.load`` takes; the run folder ``out`` appears when all is done. With ``strict`` a
+    photograph that cannot be read ends the training, else it is left out and named. Raises the errors of
+    ``dataset.load``, ``model.build`` and ``atomic.directory``.
+    """
+    atomic.refuse_existing(out, overwrite=overwrite)
+    photographs = dataset.load(
+        data, validation_fraction=validation_fraction, test_fraction=test_fraction, seed=config.seed
+    )
+    for warning in photographs.warnings:
+        progress.warn(warning)
+    _describe(photographs)
+    _prepare(config)
+    with atomic.directory(out, overwrite=overwrite) as folder:
+        whole = model.build(
+            config.backbone,
+            alpha=config.alpha,
+            size=config.image_size,
+            weights=config.weights,
+            labels=photographs.labels,
+            dropout=config.dropout,
+            seed=config.seed,
+        )
+        if config.weights == "none":
+            trained = [layer for layer in whole.layers if layer.weights]
+        else:
+            trained = model.trained_layers(whole, 0)
+        if crop_auto:
+            config = dataclasses.replace(config, crop=_choose_crop(whole, photographs, config))
+        photographs, outcome = _stage(whole, trained, photographs, config, FROZEN, folder / FROZEN, strict=strict)
+        stage.write(folder / FROZEN, whole, photographs, config, [outcome.history], outcome.scores, outcome.seconds)
+        runs.write(folder, best=FROZEN)
+    return Run.open(out)
+
+
+def finetune(run: Run, *, top_layers: int, epochs: int, learning_rate: float, overwrite: bool = False) -> Run:
+    """Go on from the frozen stage: train the top layers with the head, on cached activations below them.
+
+    Writes the stage 2-finetuned and says in the run which of both is best on validation. Raises BadData where a
+    photograph has changed since, WrongUsage for more layers than there are or a stage that exists.
+    """
+    frozen = run.path / FROZEN
+    before = Config.read(frozen / stage.CONFIG)
+    config = dataclasses.replace(
+        before,
+        top_layers=top_layers,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        weight_decay=1e-4,
+        label_smoothing=0.1,
+    )
+    photographs = Dataset.read(frozen / stage.SPLITS)
+    _prepare(config)
+    with atomic.directory(run.path / FINETUNED, overwrite=overwrite) as folder:
+        whole = model.load(frozen / stage.MODEL)
+        trained = model.trained_layers(whole, top_layers)
+        photographs, outcome = _stage(whole, trained, photographs, config, FINETUNED, folder, strict=True)
+        histories = [History.read(frozen / stage.HISTORY), outcome.history]
+        stage.write(folder, whole, photographs, config, histories, outcome.scores, outcome.seconds)
+    earlier, later = (stage.validation_top1(run.path / name) for name in (FROZEN, FINETUNED))
+    best = FINETUNED if later >= earlier else FROZEN
+    runs.write(run.path, best=best)
+    progress.say(f"kept {best}: validation top-1 {earlier:.3f} frozen, {later:.3f} fine-tuned")
+    return Run.open(run.path)
+
+
+def _prepare(config: Config) -> None:
+    keras.utils.set_random_seed(config.seed)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def _describe(photographs: Dataset) -> None:
+    counts = ", ".join(
+        f"{len(examples)} {split}{' (cut from train)' if split in photographs.cut else ''}"
+        for split, examples in photographs.splits.items()
+    )
+    progress.say(f"{len(photographs.labels)} classes; images: {counts}")
+
+
+def _stage(
+    whole: Any, trained: list[Any], photographs: Dataset, config: Config, name: str, folder: Path, *, strict: bool
+) -> tuple[Dataset, Outcome]:
+    """Train these layers in place, with TensorBoard's log in ``folder``; gives the readable part of the data too."""
+    cut = "image" if config.weights == "none" and name == FROZEN else model.cut_below(whole, trained)
+    model.freeze_all_but(whole, trained)
+    progress.say(
+        f"{name}: training {len(trained)} layers with {model.parameters(trained):,} of {whole.count_params():,} "
+        f"parameters, on what comes before from {cut}"
+    )
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "features"):
+        extractor = features.extractor(whole, cut, config.spec, dtype="float32" if cut == "pooling" else "float16")
+        photographs, plain = _plain_views(extractor, photographs, strict=strict)
+        train_examples = photographs.splits["train"]
+        views: list[Source] = [plain["train"]]
+        for number in range(1, config.views):
+            what = f"view {number + 1} of {config.views}"
+            views.append(extractor.source(train_examples, View(number, config.seed), what=what)[0])
+    if cut != "image":
+        progress.say(
+            f"features: {cache.size() / 1e6:,.0f} MB in the cache {cache.folder()}, at most {cache.LIMIT / 1e9:g} GB"
+        )
+    part = model.suffix(whole, cut)
+    classes = len(photographs.labels)
+    settings = fit.Settings(
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        cosine=name == FINETUNED or config.weights == "none",
+        weight_decay=config.weight_decay,
+        label_smoothing=config.label_smoothing,
+        patience=PATIENCE if name == FROZEN and config.weights != "none" else 0,
+        seed=config.seed,
+    )
+    with _timed(seconds, "training"):
+        history = fit.fit(
+            part,
+            fit.Examples(views, _labels(train_examples), classes),
+            fit.Examples([plain["validation"]], _labels(photographs.splits["validation"]), classes),
+            settings,
+            stage=name,
+            tensorboard=folder / stage.TENSORBOARD,
+        )
+    progress.say(f"{name}: kept epoch {history.best}")
+    scores = {
+        split: fit.scores(part, plain[split], len(photographs.splits[split]))
+        for split in ("validation", "test")
+        if photographs.splits.get(split)
+    }
+    return photographs, Outcome(history, scores, seconds)
+
+
+def _plain_views(extractor: Extractor, photographs: Dataset, *, strict: bool) -> tuple[Dataset, dict[str, Source]]:
+    """The plain view of every split, and the data set less what cannot be read."""
+    found = {
+        split: extractor.source(examples, View(), what=f"reading {split} images")
+        for split, examples in photographs.splits.items()
+    }
+    unreadable = [each for _, bad in found.values() for each in bad]
+    for each in unreadable:
+        progress.warn(f"{each.file}: {each.reason}; left out")
+    if unreadable and strict:
+        first = unreadable[0]
+        raise BadData(f"{first.file}: {first.reason} ({len(unreadable)} unreadable in all)", "Mend or remove them.")
+    if unreadable:
+        photographs = photographs.without(unreadable)
+        found = {split: extractor.source(e, View(), what=split) for split, e in photographs.splits.items()}
+    return photographs, {split: source for split, (source, _) in found.items()}
+
+
+def _choose_crop(whole: Any, photographs: Dataset, config: Config) -> Crop:
+    """The crop policy whose features serve a linear head best on validation."""
+    results: dict[Crop, float] = {}
+    if config.weights == "none":
+        raise WrongUsage("--crop auto needs a pre-trained backbone", "Name a crop policy.")
+    for crop in Crop:
+        extractor = features.extractor(whole, "pooling", dataclasses.replace(config.spec, crop=crop), dtype="float32")
+        with contextlib.suppress(BadData):
+            photographs, _ = _plain_views(extractor, photographs, strict=False)
+        sources = {
+            split: extractor.source(photographs.splits[split], View(), what=f"{crop}: {split} images")[0]
+            for split in ("train", "validation")
+        }
+        results[crop] = _linear_accuracy(sources, photographs)
+        progress.say(f"--crop {crop}: validation top-1 {results[crop]:.3f} with a linear head")
+    best = max(results, key=lambda crop: results[crop])
+    progress.say(f"chose --crop {best}")
+    return best
+
+
+def _linear_accuracy(sources: dict[str, Source], photographs: Dataset) -> float:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rows = {split: source.take(np.arange(len(photographs.splits[split]))) for split, source in sources.items()}
+    head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
+    head.fit(rows["train"], _labels(photographs.splits["train"]))
+    return float(head.score(rows["validation"], _labels(photographs.splits["validation"])))
+
+
+def _labels(examples: tuple[Example, ...]) -> np.ndarray:
+    return np.array([example.label for example in examples], np.int64)
+
+
+@contextlib.contextmanager
+def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[what] = time.perf_counter() - start
