@@ -105,7 +105,7 @@ class Classifier:
     @classmethod
     def _from_file(cls, path: Path, threads: int, runtime: str) -> "Classifier":
         content = path.read_bytes()
-        described = metadata.read(content)
+        described = metadata.read(content, where=str(path))
         if described is None:
             raise BadData(
                 f"{path}: the model does not name its labels (no TFLite Metadata)", "Open its bundle instead."

@@ -58,7 +58,7 @@ def _tensor(tensor: Tensor) -> str:
 
 def _file(path: Path) -> str:
     content = path.read_bytes()
-    described = metadata.read(content)
+    described = metadata.read(content, where=str(path))
     if described is None:
         raise BadData(f"{path}: the model does not name its labels (no TFLite Metadata)", "Look at its bundle instead.")
     session = Session(content)

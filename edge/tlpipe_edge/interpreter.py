@@ -1,8 +1,13 @@
 """The only file that imports a TFLite runtime: bytes of a model in, a session that runs one image at a time out."""
 
+import contextlib
 import importlib
 import importlib.metadata
 import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +20,8 @@ RUNTIMES = {
     "tflite-runtime": "tflite_runtime.interpreter",
 }
 """Distribution -> module, in the order in which ``auto`` looks for them."""
+
+_STDERR = threading.Lock()
 
 
 class Session:
@@ -32,8 +39,9 @@ class Session:
         self.version = importlib.metadata.version(self.runtime)
         self.threads = threads
         try:
-            self._interpreter = module.Interpreter(model_content=model, num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with _stderr_silenced():
+                self._interpreter = module.Interpreter(model_content=model, num_threads=threads)
+                self._interpreter.allocate_tensors()
             (input_details,) = self._interpreter.get_input_details()
             (output_details,) = self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
@@ -66,10 +74,22 @@ class Session:
         return self.read_output()
 
 
+@contextlib.contextmanager
+def _stderr_silenced() -> Iterator[None]:
+    """The runtimes' C++ code announces its delegate on stderr and has no switch for it; failures come as exceptions."""
+    with _STDERR, Path(os.devnull).open("wb") as nowhere:
+        sys.stderr.flush()
+        saved = os.dup(2)
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
 def _runtime(wanted: str) -> tuple[str, Any]:
     """Distribution name and interpreter module of the runtime that is wanted, or of the first that is installed."""
-    # LiteRT logs each delegate it makes; absl's own switch keeps a device's stderr for what matters.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if wanted != "auto" and wanted not in RUNTIMES:
         raise WrongUsage(f"no runtime {wanted}", f"Choose auto, {' or '.join(RUNTIMES)}.")
     for distribution in RUNTIMES if wanted == "auto" else [wanted]:

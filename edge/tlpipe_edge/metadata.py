@@ -131,8 +131,9 @@ def read(model: bytes, *, where: str = "model") -> Metadata | None:
 def write(model: bytes, metadata: Metadata, *, where: str = "model") -> bytes:
     """A .tflite file with ``metadata``, which replaces any that ``model`` has.
 
-    The same arguments give the same bytes, with the same release of flatbuffers. The model takes one RGB image and gives the probabilities of its classes, one tensor each. Raises BadData where it
-    does not, where there are not as many labels as classes, and where a label is blank.
+    The model takes one RGB image and gives the probabilities of its classes, one tensor each. Raises BadData where it
+    does not, where there are not as many labels as classes, and where a label is blank. The same arguments give the
+    same bytes (with the same release of flatbuffers).
 
     A flatbuffer's references are relative and point forward. So the old file stays as it is, and a new root table in
     front of it refers to its parts and to the new ones; what the new root does not mention is a little dead weight.

@@ -53,6 +53,6 @@ def run(app: Callable[..., Any]) -> None:
 
 def _fail(error: TlpipeError) -> None:
     """Print the error's one or two lines, each made printable, and leave with its exit code."""
-    lines = [printable(line) for line in str(error).splitlines()[:2]]
+    lines = [printable(line) for line in (error.what, error.advice) if line]
     print("error: " + "\n".join(lines), file=sys.stderr)
     sys.exit(error.exit_code)

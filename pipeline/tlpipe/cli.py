@@ -55,7 +55,7 @@ BundleFolder = Annotated[
 Weights = Annotated[
     str, typer.Option(help="imagenet (downloaded by Keras), none (train the whole network), or a FILE.")
 ]
-ImageSize = Annotated[int, typer.Option(help="Side of the square that the network sees, 96 to 224 pixels.")]
+ImageSize = Annotated[int, typer.Option(help="Side of the square that the network sees, 64 to 224 pixels.")]
 Alpha = Annotated[float, typer.Option(help="Width of the network: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4.")]
 Crop = Annotated[CropChoice, typer.Option(help="How a photograph becomes a square; auto chooses on validation.")]
 Views = Annotated[int, typer.Option(min=1, help="Views of each training image: the plain one and augmented ones.")]

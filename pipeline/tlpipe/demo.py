@@ -12,8 +12,8 @@ import numpy as np
 from tlpipe import atomic
 from tlpipe.runs import Config
 
-BACKBONE = Path(str(files("tlpipe"))) / "assets" / "mobilenet_v2_0.35_96.weights.h5"
-SIZE = 96
+BACKBONE = Path(str(files("tlpipe"))) / "assets" / "mobilenet_v2_0.35_64.weights.h5"
+SIZE = 64
 TEST_FRACTION = 0.2
 EPOCHS = 6
 LEARNING_RATE = 5e-4
@@ -34,6 +34,6 @@ def write_images(folder: Path) -> Path:
             (partial / str(label)).mkdir()
         for number, (digit, label) in enumerate(zip(digits.images, digits.target, strict=True)):
             grey = np.clip(digit * 255 / 16, 0, 255).astype(np.uint8)
-            large = cv2.resize(grey, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+            large = cv2.resize(grey, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
             (partial / str(label) / f"{number:04}.png").write_bytes(cv2.imencode(".png", large)[1].tobytes())
     return folder

@@ -35,6 +35,18 @@ class _Converted:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Quality:
+    """How near an int8 file is to Keras on validation: agreement, mean probability difference, and its top-1."""
+
+    agreement: float
+    distance: float
+    top1: float
+
+    def __str__(self) -> str:
+        return f"agreement {self.agreement:.4f}, mean difference {self.distance:.5f}, top-1 {self.top1:.4f}"
+
+
 def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = False) -> Bundle:
     """Convert the run's best stage by each recipe and write the bundle ``out``, which appears when all is done.
 
@@ -111,20 +123,23 @@ def _convert_int8(
     keras_scores = keras_probabilities(whole, pixels)
     truth = np.array([example.label for example in validation])
 
-    def quality(content: bytes) -> tuple[float, float]:
+    def quality(content: bytes) -> _Quality:
         session = Session(content)
         scores = np.stack([session.run(picture[None]) for picture in pixels])
-        return accuracy.agreement(scores, keras_scores), float((accuracy.predictions(scores) == truth).mean())
+        return _Quality(
+            agreement=accuracy.agreement(scores, keras_scores),
+            distance=float(np.abs(scores - keras_scores).mean()),
+            top1=float((accuracy.predictions(scores) == truth).mean()),
+        )
 
     before, after = quality(plain), quality(refitted)
-    figures = (
-        f"agreement with Keras on {len(validation)} validation images {before[0]:.4f} -> {after[0]:.4f}, "
-        f"top-1 {before[1]:.4f} -> {after[1]:.4f}"
+    taken = (after.agreement, -after.distance) > (before.agreement, -before.distance)
+    note = (
+        f"head {'re-fitted on int8 features' if taken else 'as trained, for re-fitting it did not help'}; on "
+        f"{len(validation)} validation images as trained: {before}; re-fitted: {after}"
     )
-    progress.say(f"int8: head re-fitted on int8 features: {figures}; {'taken' if after > before else 'not taken'}")
-    if after > before:
-        return _Converted(recipe, refitted, (f"head re-fitted on int8 features: {figures}",))
-    return _Converted(recipe, plain, (f"head as trained; re-fitting it on int8 features did not help: {figures}",))
+    progress.say(f"int8: {note}")
+    return _Converted(recipe, refitted if taken else plain, (note,))
 
 
 def keras_probabilities(whole: Any, pixels: np.ndarray) -> np.ndarray:

@@ -48,10 +48,17 @@ def fit(
 
     Ends with the weights of the epoch with the lowest validation loss.
     """
-    batches = _batches(train, settings, shuffle=True)
+    training = batches(train, settings, shuffle=True)
     schedule: Any = settings.learning_rate
     if settings.cosine:
-        schedule = keras.optimizers.schedules.CosineDecay(schedule, max(1, settings.epochs * len(batches)))
+        # One epoch of warm-up: the first full-size steps through fresh optimizer state would undo what is trained.
+        steps = len(training)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            0.0,
+            decay_steps=max(1, (settings.epochs - 1) * steps),
+            warmup_target=settings.learning_rate,
+            warmup_steps=steps,
+        )
     optimizer = (
         keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
         if settings.weight_decay
@@ -61,17 +68,18 @@ def fit(
     keras.utils.set_random_seed(settings.seed)
     # Several batches to each call of the graph: for a head alone the calls are what takes the time (3.2 s against 5.3 s
     # of CPU for 15 epochs of 2,761 images). XLA compiles for longer than it saves.
-    part.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False, steps_per_execution=min(16, len(batches)))
-    plain = _batches(Examples(train.views[:1], train.labels, train.classes), settings, shuffle=False)
-    held_out = _batches(validation, settings, shuffle=False)
+    part.compile(optimizer, loss, metrics=["accuracy"], jit_compile=False, steps_per_execution=min(16, len(training)))
+    plain = batches(Examples(train.views[:1], train.labels, train.classes), settings, shuffle=False)
+    held_out = batches(validation, settings, shuffle=False)
     before, val_before = part.evaluate(plain, verbose=0), part.evaluate(held_out, verbose=0)
     first = Epoch(0, *map(float, before), *map(float, val_before))
     progress.say(f"{stage}: before training: {_losses(first)}")
-    recorder = _recorder(first, settings, stage)
     board = keras.callbacks.TensorBoard(tensorboard, write_graph=False)
-    if settings.epochs:
-        part.fit(batches, epochs=settings.epochs, validation_data=held_out, callbacks=[recorder, board], verbose=0)
-        part.set_weights(recorder.weights)
+    with progress.bar(f"{stage}: batches", total=settings.epochs * len(training)) as advance:
+        recorder = _Recorder(first, settings, stage, advance)
+        if settings.epochs:
+            part.fit(training, epochs=settings.epochs, validation_data=held_out, callbacks=[recorder, board], verbose=0)
+            part.set_weights(recorder.weights)
     return History(stage, tuple(recorder.epochs), recorder.best.number)
 
 
@@ -83,7 +91,8 @@ def scores(part: Any, source: Source, count: int) -> np.ndarray:
     return np.concatenate(parts).astype(np.float32)
 
 
-def _batches(examples: Examples, settings: Settings, *, shuffle: bool) -> Any:
+def batches(examples: Examples, settings: Settings, *, shuffle: bool) -> Any:
+    """A keras.utils.PyDataset of (inputs, one-hot targets) float32; ``shuffle`` gives each epoch a seeded order."""
     return _Batches(examples, settings.batch_size, settings.seed, shuffle)
 
 
@@ -113,24 +122,21 @@ class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return np.random.default_rng([self.seed, self.epoch]).permutation(count) if self.shuffle else np.arange(count)
 
 
-def _recorder(before: Epoch, settings: Settings, stage: str) -> Any:
-    return _Recorder(
-        before,
-        settings.patience,
-        lambda e: progress.say(f"{stage}: epoch {e.number} of {settings.epochs}: {_losses(e)}"),
-    )
-
-
 class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the epochs and the best weights; stops when ``patience`` epochs in a row were not better."""
+    """Keeps the epochs and the best weights, tells of them, and stops when ``patience`` epochs were not better."""
 
-    def __init__(self, before: Epoch, patience: int, tell: Callable[[Epoch], None]) -> None:
+    def __init__(self, before: Epoch, settings: Settings, stage: str, advance: Callable[[int], None]) -> None:
         super().__init__()
-        self.epochs, self.best, self.patience, self.tell = [before], before, patience, tell
+        self.epochs, self.best, self.settings, self.stage, self.advance = [before], before, settings, stage, advance
         self.weights: list[np.ndarray] = []
+        self.start, self.done = 0.0, 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
+        self.advance(batch + 1 - self.done)
+        self.done = batch + 1
 
     def on_epoch_begin(self, _epoch: int, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
-        self.start = time.perf_counter()
+        self.start, self.done = time.perf_counter(), 0
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = time.perf_counter() - self.start
@@ -138,10 +144,10 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         values = (logs["loss"], logs["accuracy"], logs["val_loss"], logs["val_accuracy"], rate, seconds)
         latest = Epoch(epoch + 1, *map(float, values))
         self.epochs.append(latest)
-        self.tell(latest)
+        progress.say(f"{self.stage}: epoch {latest.number} of {self.settings.epochs}: {_losses(latest)}")
         if not self.weights or latest.val_loss < self.best.val_loss:
             self.best, self.weights = latest, self.model.get_weights()
-        self.model.stop_training = 0 < self.patience <= latest.number - self.best.number
+        self.model.stop_training = 0 < self.settings.patience <= latest.number - self.best.number
 
 
 def _losses(epoch: Epoch) -> str:

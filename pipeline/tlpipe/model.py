@@ -1,6 +1,6 @@
 """The Keras model: a backbone under a softmax head; which layers train; where to cut it into prefix and suffix.
 
-The model is one flat graph: image -> normalization -> backbone layers -> pooling -> dropout -> head. The suffix shares
+The model is one flat graph: image -> input_scaling -> backbone layers -> pooling -> dropout -> head. The suffix shares
 its layers with the whole, so what trains the suffix trains the model.
 """
 
@@ -33,7 +33,7 @@ class Backbone:
 BACKBONES = {
     "mobilenet_v2": Backbone(keras.applications.MobileNetV2, (0.35, 0.5, 0.75, 1.0, 1.3, 1.4), 1 / 127.5, -1.0),
 }
-SIZES = (96, 224)
+SIZES = (64, 224)
 
 
 def build(
@@ -56,11 +56,16 @@ def build(
         )
     keras.utils.set_random_seed(seed)
     image = keras.Input((size, size, 3), name="image")
-    pixels = keras.layers.Rescaling(entry.scale, entry.offset, name="normalization")(image)
+    pixels = keras.layers.Rescaling(entry.scale, entry.offset, name="input_scaling")(image)
     base = entry.build(input_tensor=pixels, include_top=False, weights=None, alpha=alpha)
     if weights == "imagenet":
         base.set_weights(_download(entry, alpha).get_weights())
-    elif weights != "none":
+    elif weights == "none":
+        for layer in base.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                # Keras's 0.999 takes thousands of steps to forget its start, more than a small data set has.
+                layer.momentum = 0.99
+    else:
         _load_weights(keras.Model(pixels, base.output), Path(weights), alpha)
     features = keras.layers.GlobalAveragePooling2D(name="pooling")(base.output)
     outputs = keras.layers.Dropout(dropout, name="dropout")(features)
@@ -113,7 +118,7 @@ def load(file: Path) -> Any:
 def backbone_layers(model: Any) -> list[Any]:
     """The layers that "the top 50" counts: the backbone's own, in Keras's order, with its input layer."""
     names = [layer.name for layer in model.layers]
-    return list(model.layers[names.index("normalization") : names.index("pooling")])
+    return list(model.layers[names.index("input_scaling") : names.index("pooling")])
 
 
 def trained_layers(model: Any, top_layers: int) -> list[Any]:
@@ -151,7 +156,7 @@ def cut_below(model: Any, trained: list[Any]) -> str:
     last_reader = [
         max((position[node.operation.name] for node in layer._outbound_nodes), default=0) for layer in layers
     ]
-    for index in range(first - 1, position["normalization"], -1):
+    for index in range(first - 1, position["input_scaling"], -1):
         single = all(last_reader[earlier] <= index for earlier in range(index))
         if single and _channels(layers[index]) < _channels(layers[index + 1]):
             return str(layers[index].name)

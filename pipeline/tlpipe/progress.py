@@ -1,6 +1,7 @@
 """Progress and notes for the person who waits, on stderr."""
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -27,6 +28,15 @@ def track(items: Iterable[T], *, description: str, total: int | None = None) -> 
     """Iterate with a bar that goes away when it is full. ``total`` is needed where ``items`` has no length."""
     if total is None and isinstance(items, Sized):
         total = len(items)
+    with bar(description, total=total) as advance:
+        for item in items:
+            yield item
+            advance(1)
+
+
+@contextmanager
+def bar(description: str, *, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar that goes away at the end of the block; call what it gives with the number of steps done since."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -34,5 +44,6 @@ def track(items: Iterable[T], *, description: str, total: int | None = None) -> 
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield from bar.track(items, total=total, description=description)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        task = shown.add_task(description, total=total)
+        yield lambda steps: shown.advance(task, steps)

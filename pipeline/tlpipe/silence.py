@@ -11,6 +11,8 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 
+from tlpipe import progress
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
@@ -42,6 +44,7 @@ def silenced() -> Iterator[None]:
                 sys.stderr.write(swallowed.read().decode(errors="replace")[-2000:])
 
 
+progress.say("loading TensorFlow")
 with silenced():
     import keras
     import tensorflow as tf

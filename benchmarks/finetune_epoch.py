@@ -1,0 +1,93 @@
+"""An epoch of fine-tuning on the cached activations against one of the whole Keras model, the same layers unfrozen.
+
+python benchmarks/finetune_epoch.py DATA WEIGHTS [EPOCHS]: the two take turns, epoch by epoch, at 160 px. The whole
+model is given the decoded pixels in memory, so what it would spend on decoding counts for it.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import harness
+import numpy as np
+
+from tlpipe import dataset, features, fit, model
+from tlpipe.silence import keras
+from tlpipe.views import View
+from tlpipe_edge.manifest import ImageSpec
+
+SIZE, TOP_LAYERS, BATCH = 160, 50, 32
+
+
+def main() -> None:
+    """Measure, and publish the ratio of medians with the accuracies that both reach."""
+    data, weights = Path(sys.argv[1]), sys.argv[2]
+    epochs = int(sys.argv[3]) if len(sys.argv) > 3 else 3
+    photographs = dataset.load(data, test_fraction=0)
+    spec = ImageSpec(SIZE)
+    labels = {split: np.array([e.label for e in examples]) for split, examples in photographs.splits.items()}
+    targets = {split: np.eye(len(photographs.labels), dtype=np.float32)[of] for split, of in labels.items()}
+
+    cached = _trainable(weights, photographs.labels)
+    cut = model.cut_below(cached, model.trained_layers(cached, TOP_LAYERS))
+    extractor = features.extractor(cached, cut, spec, dtype="float16")
+    sources = {split: extractor.source(e, View(), what=split)[0] for split, e in photographs.splits.items()}
+    part = model.suffix(cached, cut)
+    whole = _trainable(weights, photographs.labels)
+    pixels = {
+        split: np.stack([features.pixels(example, View(), spec) for example in examples])
+        for split, examples in photographs.splits.items()
+    }
+    settings = fit.Settings(1, BATCH, 1e-4, False, 0.0, 0.1, 0, seed=0)
+    for each in (part, whole):
+        each.compile(
+            keras.optimizers.Adam(settings.learning_rate),
+            keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
+            metrics=["accuracy"],
+            jit_compile=False,
+        )
+    seconds: dict[str, list[float]] = {"cached prefix": [], "whole model": []}
+    batches = fit.batches(
+        fit.Examples([sources["train"]], labels["train"], len(photographs.labels)), settings, shuffle=True
+    )
+    for _ in range(epochs):
+        seconds["cached prefix"].append(_timed(lambda: part.fit(batches, verbose=0)))
+        seconds["whole model"].append(
+            _timed(lambda: whole.fit(pixels["train"], targets["train"], batch_size=BATCH, verbose=0))
+        )
+    count = len(labels["validation"])
+    accuracy = {
+        "cached prefix": float(
+            (fit.scores(part, sources["validation"], count).argmax(1) == labels["validation"]).mean()
+        ),
+        "whole model": float(whole.evaluate(pixels["validation"], targets["validation"], verbose=0)[1]),
+    }
+    medians = {name: harness.median(values[1:]) for name, values in seconds.items()}
+    harness.publish(
+        "finetune_epoch",
+        {
+            "data": f"{data.name}, {SIZE} px, {len(labels['train'])} images, top {TOP_LAYERS} layers",
+            "left_out": "the first epoch of each, which traces the graph",
+            "seconds": seconds,
+            "median_seconds": medians,
+            "times_faster": medians["whole model"] / medians["cached prefix"],
+            "validation_top1": accuracy,
+        },
+    )
+
+
+def _trainable(weights: str, labels: tuple[str, ...]) -> Any:
+    built = model.build("mobilenet_v2", alpha=1.0, size=SIZE, weights=weights, labels=labels, dropout=0.3, seed=0)
+    model.freeze_all_but(built, model.trained_layers(built, TOP_LAYERS))
+    return built
+
+
+def _timed(work: Any) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

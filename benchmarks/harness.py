@@ -1,0 +1,88 @@
+"""What the benchmark scripts share: timed processes, the conditions a number travels with, and where results go."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+TLPIPE = (sys.executable, "-m", "tlpipe")
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A process that ended well: seconds from its start to the marked line (or its end), and what it printed."""
+
+    seconds: float
+    stdout: str
+    stderr: str
+
+
+def run(
+    command: Sequence[str],
+    *,
+    until: str | None = None,
+    environment: dict[str, str] | None = None,
+    folder: Path | None = None,
+) -> Timed:
+    """Run a process in ``folder`` to its end; the clock stops at the first line of stderr that holds ``until``."""
+    start = time.perf_counter()
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | (environment or {}),
+        cwd=folder,
+    ) as process:
+        assert process.stdout and process.stderr
+        reached, lines = None, []
+        for line in process.stderr:
+            lines.append(line)
+            if reached is None and until and until in line:
+                reached = time.perf_counter() - start
+        stdout = process.stdout.read()
+    end = time.perf_counter() - start
+    if process.returncode or (until and reached is None):
+        sys.exit(f"{' '.join(command)}: exit code {process.returncode}\n{''.join(lines[-20:])}")
+    return Timed(reached if reached is not None else end, stdout, "".join(lines))
+
+
+def conditions() -> dict[str, Any]:
+    """The machine and the versions."""
+    cpu = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.processor(),
+    )
+    names = ("tlpipe", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless")
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": cpu,
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "load_average": os.getloadavg(),
+        "versions": {name: version(name) for name in names},
+    }
+
+
+def publish(name: str, results: dict[str, Any]) -> None:
+    """Print the results, and keep them with their conditions in ``results/NAME.json``."""
+    document = {"benchmark": name, "conditions": conditions(), **results}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")
+    print(json.dumps(document, indent=2))
+
+
+def median(values: Sequence[float]) -> float:
+    """The median."""
+    return statistics.median(values)

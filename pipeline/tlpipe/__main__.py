@@ -1,0 +1,5 @@
+"""``python -m tlpipe`` is ``tlpipe``."""
+
+from tlpipe.cli import main
+
+main()
