@@ -39,7 +39,17 @@ def main() -> None:
         split: np.stack([features.pixels(example, View(), spec) for example in examples])
         for split, examples in photographs.splits.items()
     }
-    settings = fit.Settings(1, BATCH, 1e-4, False, 0.0, 0.1, 0, seed=0)
+    settings = fit.Settings(
+        epochs=1,
+        batch_size=BATCH,
+        learning_rate=1e-4,
+        cosine=False,
+        average=False,
+        weight_decay=0.0,
+        label_smoothing=0.1,
+        patience=0,
+        seed=0,
+    )
     for each in (part, whole):
         each.compile(
             keras.optimizers.Adam(settings.learning_rate),

@@ -10,12 +10,10 @@ import typer
 from tlpipe_edge import __version__, terminal
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError
 
-app = typer.Typer(
-    name="tlpipe-edge",
-    help="Classify photographs on a small device with a model that tlpipe exported.",
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+app = terminal.application(
+    "tlpipe-edge",
+    about="Classify photographs on a small device with a model that tlpipe exported.",
+    version=__version__,
 )
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle, or a .tflite file with TFLite Metadata.")]
@@ -27,21 +25,6 @@ Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
 def main() -> None:
     """Run the command."""
     terminal.run(app)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(__version__)
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
 
 
 @app.command(epilog="Example: tlpipe-edge classify exported/clothing photo.jpg --top-k 3")

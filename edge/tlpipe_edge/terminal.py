@@ -5,7 +5,9 @@ import os
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from tlpipe_edge.errors import TlpipeError, Unavailable
 
@@ -33,6 +35,26 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
         for row in cells
     )
     return "\n".join(line.rstrip() for line in lines)
+
+
+def application(name: str, *, about: str, version: str) -> typer.Typer:
+    """A typer application with ``--version``, and without what a traceback or a shell completion would print."""
+    app = typer.Typer(name=name, help=about, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+    def show(wanted: bool) -> None:
+        if wanted:
+            print(version)
+            raise typer.Exit
+
+    def options(
+        version: Annotated[
+            bool, typer.Option("--version", callback=show, is_eager=True, help="Print the version.")
+        ] = False,
+    ) -> None:
+        pass
+
+    app.callback()(options)
+    return app
 
 
 def run(app: Callable[..., Any]) -> None:

@@ -18,12 +18,10 @@ if TYPE_CHECKING:
     from tlpipe.runs import Run
     from tlpipe_edge.bundle import Bundle
 
-app = typer.Typer(
-    name="tlpipe",
-    help="From a folder of photographs to an image classifier on a Raspberry Pi, with proof that it is as good.",
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+app = terminal.application(
+    "tlpipe",
+    about="From a folder of photographs to an image classifier on a Raspberry Pi, with proof that it is as good.",
+    version=__version__,
 )
 
 RUNS = Path("runs")
@@ -86,21 +84,6 @@ TopLayers = Annotated[int, typer.Option(min=0, help="How many of the backbone's 
 def main() -> None:
     """Run the command."""
     terminal.run(app)
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(__version__)
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    pass
 
 
 def _training(
@@ -169,7 +152,7 @@ def finetune(
     run: RunFolder = None,
     top_layers: TopLayers = 50,
     epochs: Epochs = 12,
-    learning_rate: LearningRate = 2e-4,
+    learning_rate: LearningRate = 3e-4,
     overwrite: Overwrite = False,
 ) -> None:
     """Go on with the top layers of the backbone unfrozen; what is worse on validation is not kept."""
@@ -224,7 +207,7 @@ def run_all(**options: Any) -> None:
     """The command `run`."""
     from tlpipe import train as stages
 
-    run = stages.finetune(_training(**options), top_layers=50, epochs=12, learning_rate=2e-4)
+    run = stages.finetune(_training(**options), top_layers=50, epochs=12, learning_rate=3e-4)
     _finish(run, overwrite=options["overwrite"])
 
 

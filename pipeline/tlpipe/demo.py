@@ -14,11 +14,12 @@ from tlpipe.runs import Config
 
 BACKBONE = Path(str(files("tlpipe"))) / "assets" / "mobilenet_v2_0.35_64.weights.h5"
 SIZE = 64
+ALPHA = 0.35
 TEST_FRACTION = 0.2
 EPOCHS = 6
 LEARNING_RATE = 5e-4
 
-CONFIG = Config(weights=str(BACKBONE), alpha=0.35, image_size=SIZE, views=1)
+CONFIG = Config(weights=str(BACKBONE), alpha=ALPHA, image_size=SIZE, views=1)
 """One view: a mirrored digit is another figure."""
 
 

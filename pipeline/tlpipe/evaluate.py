@@ -40,12 +40,16 @@ def evaluate(
 
     ``data`` is any labelled folder; without it the run's test split is scored (validation, where there is no test). The
     document's ``gate`` tells whether every artifact's top-1 is at most ``max_drop`` below Keras's.
-    Raises MissingInput where the Keras original is not to be found, BadData where it is another one.
+    Raises MissingInput where the Keras original is not to be found, BadData where it is another one, and where none of
+    the images can be read.
     """
     keras_model = keras_file or original(bundle)
-    images = _images(bundle, keras_model, data)
     whole = model.load(keras_model)
+    images = _images(bundle, keras_model, data)
     scores, failed = _score(bundle, whole, images.examples)
+    if len(failed) == len(images.examples):
+        first = failed[0]["reason"]
+        raise BadData(f"none of the {len(failed)} images can be read; the first: {first}", "Name other photographs.")
     document = _document(bundle, images, scores, failed, max_drop)
     with atomic.locked(bundle.path / EVALUATION):
         atomic.write_text(bundle.path / EVALUATION, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
@@ -145,8 +149,8 @@ def _document(
             | _rates(result)
             | {
                 "agreement": agreement(of_artifact, keras_scores),
-                "max_probability_difference": _largest(np.abs(of_artifact - keras_scores)),
-                "mean_probability_difference": _mean(np.abs(of_artifact - keras_scores)),
+                "max_probability_difference": float(np.nanmax(np.abs(of_artifact - keras_scores))),
+                "mean_probability_difference": float(np.nanmean(np.abs(of_artifact - keras_scores))),
                 "mcnemar_p": mcnemar_p(predictions(keras_scores) == truth, predictions(of_artifact) == truth),
             }
         )
@@ -193,11 +197,3 @@ def mcnemar_p(first: np.ndarray, second: np.ndarray) -> float:
     if only_first + only_second == 0:
         return 1.0
     return float(binomtest(only_first, only_first + only_second, 0.5).pvalue)
-
-
-def _largest(differences: np.ndarray) -> float | None:
-    return None if np.isnan(differences).all() else float(np.nanmax(differences))
-
-
-def _mean(differences: np.ndarray) -> float | None:
-    return None if np.isnan(differences).all() else float(np.nanmean(differences))

@@ -100,21 +100,20 @@ class Extractor:
         """
         if self.tflite is None:
             pool = ThreadPoolExecutor(WORKERS)
-            return Pixels(examples, view, self.spec, pool), self._unreadable_pictures(examples, view, pool, what)
+            unreadable = self._unreadable_pictures(examples, view, pool, what)
+            gone = {each.file for each in unreadable}
+            return Pixels([e for e in examples if e.file not in gone], view, self.spec, pool), unreadable
         shelf = self._shelf(view)
-        on_shelf = _index(shelf)
-        missing = {e.sha256: e for e in examples if e.sha256 not in on_shelf[1]}
-        unreadable: list[Unreadable] = []
+        shards, places = _index(shelf)
+        missing = {example.sha256: example for example in examples if example.sha256 not in places}
+        reasons: dict[str, str] = {}
         if missing:
-            self._compute(shelf, list(missing.values()), view, what, unreadable)
+            reasons = self._compute(self.tflite, shelf, list(missing.values()), view, what)
             cache.shrink(keep_since=self.started)
-            on_shelf = _index(shelf)
-        shards, places = on_shelf
-        found = [places[e.sha256] for e in examples if e.sha256 in places]
-        reasons = {each.file: each.reason for each in unreadable}
-        by_hash = {e.sha256: reasons[e.file] for e in missing.values() if e.file in reasons}
-        bad = tuple(Unreadable(e.file, by_hash[e.sha256]) for e in examples if e.sha256 in by_hash)
-        return Shelved(shards, np.array(found, int).reshape(-1, 2)), bad
+            shards, places = _index(shelf)
+        rows = [places[example.sha256] for example in examples if example.sha256 in places]
+        unreadable = tuple(Unreadable(e.file, reasons[e.sha256]) for e in examples if e.sha256 in reasons)
+        return Shelved(shards, np.array(rows, int).reshape(-1, 2)), unreadable
 
     def _shelf(self, view: View) -> str:
         key = {
@@ -130,45 +129,40 @@ class Extractor:
         }
         return "features/" + hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
 
-    def _compute(
-        self, shelf: str, examples: Sequence[Example], view: View, what: str, unreadable: list[Unreadable]
-    ) -> None:
-        """Run the prefix on every example and store the rows in shards."""
-        assert self.tflite is not None
+    def _compute(self, tflite: bytes, shelf: str, examples: Sequence[Example], view: View, what: str) -> dict[str, str]:
+        """Run the prefix on every example, store the rows in shards; gives the reasons of the unreadable by sha256."""
         own = threading.local()
+        reasons: dict[str, str] = {}
 
-        def row(example: Example) -> np.ndarray | Unreadable:
+        def row(example: Example) -> np.ndarray | str:
             if not hasattr(own, "session"):
-                own.session = Session(self.tflite or b"")
+                own.session = Session(tflite)
             try:
                 picture = pixels(example, view, self.spec)
             except BadData as error:
-                return Unreadable(example.file, error.what.removeprefix(f"{example.file}: "))
+                return error.what.removeprefix(f"{example.file}: ")
             return np.asarray(own.session.run(picture[None].astype(own.session.input.dtype)), self.dtype)
 
         def rows() -> Iterator[tuple[str, np.ndarray]]:
             with ThreadPoolExecutor(WORKERS) as pool:
-                results = pool.map(row, examples)
-                bar = progress.track(zip(examples, results, strict=True), description=what, total=len(examples))
-                for example, result in bar:
-                    if isinstance(result, Unreadable):
-                        unreadable.append(result)
+                results = zip(examples, pool.map(row, examples), strict=True)
+                for example, result in progress.track(results, description=what, total=len(examples)):
+                    if isinstance(result, str):
+                        reasons[example.sha256] = result
                     else:
                         yield example.sha256, result
 
         stream = rows()
         for first in stream:
-            count = max(1, SHARD_BYTES // first[1].nbytes)
-            batch = [first, *itertools.islice(stream, count - 1)]
-            kind = np.dtype([("sha256", "S64"), ("row", first[1].dtype, first[1].shape)])
-            shard = np.empty(len(batch), kind)
-            shard["sha256"] = [sha256 for sha256, _ in batch]
-            for place, (_, values) in enumerate(batch):
-                shard["row"][place] = values
+            batch = [first, *itertools.islice(stream, max(0, SHARD_BYTES // first[1].nbytes - 1))]
+            shard = np.empty(len(batch), [("sha256", "S64"), ("row", first[1].dtype, first[1].shape)])
+            for place, (sha256, values) in enumerate(batch):
+                shard[place] = sha256.encode(), values
             buffer = io.BytesIO()
             np.save(buffer, shard)
             name = hashlib.sha256(shard["sha256"].tobytes()).hexdigest()[:24]
             cache.put(f"{shelf}/{name}.npy", buffer.getvalue())
+        return reasons
 
     def _unreadable_pictures(
         self, examples: Sequence[Example], view: View, pool: ThreadPoolExecutor, what: str

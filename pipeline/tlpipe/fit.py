@@ -14,6 +14,8 @@ from tlpipe.features import Source
 from tlpipe.history import Epoch, History
 from tlpipe.silence import keras
 
+WARMUP_STEPS = 100
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -29,12 +31,17 @@ class Examples:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a stage trains. ``patience`` counts epochs without a better validation loss; 0 never stops."""
+    """How a stage trains, by AdamW (Adam, where ``weight_decay`` is 0).
+
+    ``cosine``: a warm-up, then down to zero. ``average``: validate and keep the weights' moving average over
+    about the last epoch. ``patience`` counts epochs without a better validation loss; 0 never stops.
+    """
 
     epochs: int
     batch_size: int
     learning_rate: float
     cosine: bool
+    average: bool
     weight_decay: float
     label_smoothing: float
     patience: int
@@ -51,18 +58,19 @@ def fit(
     training = batches(train, settings, shuffle=True)
     schedule: Any = settings.learning_rate
     if settings.cosine:
-        # One epoch of warm-up: the first full-size steps through fresh optimizer state would undo what is trained.
-        steps = len(training)
+        # Without the warm-up the first full-size steps, from fresh optimizer state, would undo what is trained already.
+        warmup = min(WARMUP_STEPS, len(training))
         schedule = keras.optimizers.schedules.CosineDecay(
             0.0,
-            decay_steps=max(1, (settings.epochs - 1) * steps),
+            decay_steps=max(1, settings.epochs * len(training) - warmup),
             warmup_target=settings.learning_rate,
-            warmup_steps=steps,
+            warmup_steps=warmup,
         )
-    optimizer = (
-        keras.optimizers.AdamW(schedule, weight_decay=settings.weight_decay)
-        if settings.weight_decay
-        else keras.optimizers.Adam(schedule)
+    optimizer = keras.optimizers.AdamW(
+        schedule,
+        weight_decay=settings.weight_decay,
+        use_ema=settings.average,
+        ema_momentum=1 - 1 / max(2, len(training)),
     )
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
     keras.utils.set_random_seed(settings.seed)
@@ -74,11 +82,15 @@ def fit(
     before, val_before = part.evaluate(plain, verbose=0), part.evaluate(held_out, verbose=0)
     first = Epoch(0, *map(float, before), *map(float, val_before))
     progress.say(f"{stage}: before training: {_losses(first)}")
-    board = keras.callbacks.TensorBoard(tensorboard, write_graph=False)
+    callbacks = [keras.callbacks.TensorBoard(tensorboard, write_graph=False)]
+    if settings.average:  # first, so that the recorder after it finds the averaged weights in the model
+        callbacks.insert(0, keras.callbacks.SwapEMAWeights(swap_on_epoch=True))
     with progress.bar(f"{stage}: batches", total=settings.epochs * len(training)) as advance:
         recorder = _Recorder(first, settings, stage, advance)
         if settings.epochs:
-            part.fit(training, epochs=settings.epochs, validation_data=held_out, callbacks=[recorder, board], verbose=0)
+            part.fit(
+                training, epochs=settings.epochs, validation_data=held_out, callbacks=[*callbacks, recorder], verbose=0
+            )
             part.set_weights(recorder.weights)
     return History(stage, tuple(recorder.epochs), recorder.best.number)
 

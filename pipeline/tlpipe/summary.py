@@ -32,13 +32,12 @@ def accuracy_table(evaluation: dict[str, Any]) -> str:
     header = ("", "top-1", "95 % interval", "top-5", "agreement", "largest difference", "McNemar p", "ties")
     rows = [("Keras", *_rates(evaluation["keras"]), "", "", "", str(evaluation["keras"]["ties"]))]
     for each in evaluation["artifacts"]:
-        largest = each["max_probability_difference"]
         rows.append(
             (
                 each["recipe"],
                 *_rates(each),
                 f"{100 * each['agreement']:.1f} %",
-                "" if largest is None else f"{largest:.4f}",
+                f"{each['max_probability_difference']:.4f}",
                 f"{each['mcnemar_p']:.3f}",
                 str(each["ties"]),
             )
@@ -60,7 +59,7 @@ def next_steps(run: Run, bundle: Bundle) -> str:
             f"pictures     {os.path.relpath(run.best_stage)}/learning-curve.png, predictions.png, confusion-matrix.png",
             f"model card   {here}/MODEL_CARD.md",
             f"classify     tlpipe-edge classify {here} {golden}",
-            f"on a device  copy {here} there, and: pip install tlpipe-edge",
+            f"on a device  pip install ./edge, and copy {here} there",
         ]
     )
 

@@ -155,6 +155,7 @@ def _stage(
         batch_size=config.batch_size,
         learning_rate=config.learning_rate,
         cosine=name == FINETUNED or config.weights == "none",
+        average=name == FINETUNED,
         weight_decay=config.weight_decay,
         label_smoothing=config.label_smoothing,
         patience=PATIENCE if name == FROZEN and config.weights != "none" else 0,

@@ -93,6 +93,15 @@ def test_other_backbones_fall_into_blocks_too(backbone: str, options: dict[str, 
     assert [layer for block in blocks for layer in block.layers] == layers
 
 
+def test_an_anonymous_layer_belongs_to_the_block_before_it() -> None:
+    names = ["image", "stem_conv", "block_1_expand", "global_average_pooling2d_3", "block_1_project", "pooling", "head"]
+    layers = [Layer(name, "GlobalAveragePooling2D" if "pooling" in name else "Conv2D", (8,), 1, 0) for name in names]
+
+    blocks = architecture.group(layers)
+
+    assert [[layer.name for layer in block.layers] for block in blocks] == [names[:2], names[2:5], names[5:]]
+
+
 def test_the_boundary_lies_where_training_starts(mobilenet: Any) -> None:
     train_from(mobilenet, "block_11_project")
 
@@ -102,11 +111,20 @@ def test_the_boundary_lies_where_training_starts(mobilenet: Any) -> None:
 
     texts = rows(figure)
     assert texts["block_10"] < texts["training starts at block_11_project"] < texts["block_11"]
+    assert texts["0 of 6"] == texts["block_10"]
     assert texts["1 of 6  (3 BN frozen)"] == texts["block_11"]
     assert texts["1 of 2  (1 BN frozen)"] == texts["top"] == texts["3 × 3 × 1280"]
     assert texts["1 of 1"] == texts["head"] == texts["12,810"]
     assert f"{mobilenet.count_params():,} parameters" in texts
     assert any("BatchNormalization layers (BN) stay frozen" in text for text in texts)
+
+
+def test_the_boundary_is_above_a_block_whose_first_layer_trains(mobilenet: Any) -> None:
+    layers = architecture.read_layers(mobilenet)
+
+    texts = rows(architecture.draw_diagram(layers, title="m", first_trained="block_12_expand"))
+
+    assert texts["block_11"] < texts["training starts at block_12_expand"] < texts["block_12"]
 
 
 def test_a_frozen_backbone_has_its_boundary_above_the_head(mobilenet: Any) -> None:
@@ -190,9 +208,10 @@ def test_hostile_names_stay_text() -> None:
 
 
 def test_hostile_names_stay_text_in_the_diagram(tmp_path: Path) -> None:
-    layers = [Layer("$\\frac{", "Dense", (2,), 4, 4)]
+    hostile = "$\\frac{$"  # as mathtext this is a syntax error
+    layers = [Layer(hostile, "Dense", (2,), 4, 4)]
 
-    figure = architecture.draw_diagram(layers, title="$\\frac{", first_trained=None)
+    figure = architecture.draw_diagram(layers, title=hostile, first_trained=None)
     architecture.save(figure, tmp_path / "diagram.png")
 
-    assert "training starts at $\\frac{" in rows(figure)
+    assert f"training starts at {hostile}" in rows(figure)

@@ -15,7 +15,7 @@ from PIL import Image
 from tlpipe import pictures
 from tlpipe.history import Epoch, History
 
-HOSTILE = r"US$ 5 & $\frac{"  # as mathtext this is a syntax error
+HOSTILE = r"US$ \frac{ 5$"  # as mathtext this is a syntax error
 
 
 def history(stage: str, accuracies: list[float], *, best: int) -> History:

@@ -1,0 +1,36 @@
+"""Check that both wheels hold the files of their packages and nothing else: python check_wheels.py SOURCE WHEELS."""
+
+import sys
+from email import message_from_bytes
+from pathlib import Path
+from zipfile import ZipFile
+
+WEIGHTS = "tlpipe/assets/mobilenet_v2_0.35_64.weights.h5"
+METADATA = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "top_level.txt", "licenses/LICENSE", "licenses/NOTICE"}
+
+
+def check(wheel: Path, package: Path) -> list[str]:
+    """The names of the distributions that the wheel requires. Raises AssertionError for a file too many or too few."""
+    expected = {str(file.relative_to(package.parent)) for file in package.rglob("*") if file.is_file()}
+    assert f"{package.name}/py.typed" in expected
+    with ZipFile(wheel) as archive:
+        held = set(archive.namelist())
+        (info,) = {name.partition("/")[0] for name in held if ".dist-info/" in name}
+        expected |= {f"{info}/{name}" for name in METADATA}
+        assert held == expected, f"{wheel.name}: too many {held - expected}, too few {expected - held}"
+        print(f"{wheel.name}: {len(held)} files, {wheel.stat().st_size} bytes")
+        return message_from_bytes(archive.read(f"{info}/METADATA")).get_all("Requires-Dist", [])
+
+
+source, wheels = map(Path, sys.argv[1:])
+(pipeline,) = wheels.glob("tlpipe-*.whl")
+(edge,) = wheels.glob("tlpipe_edge-*.whl")
+
+check(pipeline, source / "pipeline" / "tlpipe")
+assets = [file for file in ZipFile(pipeline).infolist() if file.filename.startswith("tlpipe/assets/")]
+(weights,) = [file for file in assets if file.filename.endswith(".weights.h5")]
+assert weights.file_size <= 2_000_000, f"{weights.filename}: {weights.file_size} bytes"
+assert "tlpipe/assets/model_card.md.j2" in [file.filename for file in assets]
+
+heavy = [name for name in check(edge, source / "edge" / "tlpipe_edge") if name.startswith(("tensorflow", "keras"))]
+assert not heavy, f"{edge.name} requires {heavy}"

@@ -1,0 +1,56 @@
+# make demo PYTHON=python3.12 chooses the Python; an existing virtual environment stays as it is until `make clean`.
+PYTHON ?= python3
+VENV ?= .venv
+EDGE_VENV ?= .venv-edge
+PINNED = --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test lint test-edge bench clean
+
+help: ## List the commands.
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 18
+
+demo: $(VENV)/installed ## Train, fine-tune, export and evaluate on embedded data, offline: a few minutes.
+	$(VENV)/bin/tlpipe demo
+
+test: $(VENV)/installed ## Run all tests, then lint.
+	$(VENV)/bin/python -m pytest
+	$(MAKE) lint
+
+lint: $(VENV)/installed ## Check style, formatting and types.
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+test-edge: $(EDGE_VENV)/installed ## Run the tests of the device side where there is no TensorFlow.
+	! $(EDGE_VENV)/bin/python -c "import tensorflow" 2>/dev/null
+	$(EDGE_VENV)/bin/python -m pytest tests/edge
+
+bench: $(VENV)/installed ## Say how to run the benchmarks.
+	@echo "Each benchmark is a script: $(VENV)/bin/python benchmarks/NAME.py. What there is: benchmarks/README.md"
+
+clean: ## Remove environments, caches and build products, not runs/ and exported/.
+	rm -rf $(VENV) $(EDGE_VENV) .pytest_cache .mypy_cache .ruff_cache edge/.ruff_cache
+	rm -rf build dist edge/build edge/dist pipeline/tlpipe.egg-info edge/tlpipe_edge.egg-info
+	find benchmarks edge pipeline scripts tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/installed: pyproject.toml edge/pyproject.toml constraints.txt
+	$(virtual-environment)
+	$(@D)/bin/pip install $(PINNED) -e ./edge -e ".[dev]"
+	@touch $@
+
+$(EDGE_VENV)/installed: edge/pyproject.toml constraints.txt
+	$(virtual-environment)
+	$(@D)/bin/pip install $(PINNED) -e ./edge pytest
+	@touch $@
+
+# pip is the last thing that venv puts there: without it, an earlier attempt was broken off.
+define virtual-environment
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))" 2>/dev/null || { \
+	  echo "$(PYTHON): $$($(PYTHON) --version 2>&1 || true); tlpipe needs Python 3.11, 3.12 or 3.13." >&2; \
+	  echo "Name one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments: its module venv or ensurepip is missing." >&2; \
+	  echo "On Debian, Ubuntu and Raspberry Pi OS: sudo apt install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(@D): some minutes, once."
+	@test -x $(@D)/bin/pip || $(PYTHON) -m venv --clear $(@D)
+endef

@@ -1,0 +1,41 @@
+"""What scripts may rely on: the names of the device package, and the commands of both programs."""
+
+import pytest
+import typer
+
+import tlpipe_edge
+from tlpipe_edge import cli as edge_cli
+
+SURFACE = {
+    *("Bundle", "Classifier", "Prediction"),
+    *("BadConfiguration", "BadData", "Busy", "GateNotMet", "MissingInput", "TlpipeError", "Unavailable", "WrongUsage"),
+}
+
+
+def commands(app: typer.Typer) -> set[str]:
+    return set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_the_surface_is_flat_and_whole() -> None:
+    assert set(tlpipe_edge.__all__) == SURFACE
+    assert all(getattr(tlpipe_edge, name).__name__ == name for name in SURFACE)
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = tlpipe_edge.Nothing
+
+
+def test_the_classifier_has_what_the_readme_shows() -> None:
+    from inspect import signature
+
+    assert list(signature(tlpipe_edge.Classifier.open).parameters) == ["model", "recipe", "threads", "runtime"]
+    assert {"label", "score", "top_k"} <= set(dir(tlpipe_edge.Prediction))
+    assert {"labels", "scores", "timings_ms"} <= set(tlpipe_edge.Prediction.__annotations__)
+
+
+def test_the_commands_of_the_device() -> None:
+    assert commands(edge_cli.app) >= {"classify", "info"}
+
+
+def test_the_commands_of_the_workstation() -> None:
+    cli = pytest.importorskip("tlpipe.cli", reason="the device has no tlpipe")
+
+    assert commands(cli.app) >= {"train", "finetune", "export", "evaluate", "run", "demo"}

@@ -1,0 +1,32 @@
+"""Makes the folder ``bundle`` beside this file again: a small int8 model of drawn pictures, trained and exported.
+
+python tests/data/make_bundle.py
+"""
+
+import shutil
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tlpipe import recipes
+from tlpipe.demo import BACKBONE
+from tlpipe.export import export
+from tlpipe.runs import Config
+from tlpipe.train import train
+
+HERE = Path(__file__).parent
+LABELS = ("red ring", "green bars", "blue cross")
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE.parent))
+    import drawing
+
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        photographs = drawing.photographs(folder / "photographs", LABELS, count=12)
+        config = Config(weights=str(BACKBONE), alpha=0.35, image_size=96, views=2, epochs=8, learning_rate=3e-3)
+        run = train(photographs, folder / "run", config, test_fraction=0.25)
+        made = export(run, recipes.parse(["int8"]), folder / "drawn").path
+        shutil.rmtree(made / "training")  # its pictures would be the larger part of the repository
+        shutil.rmtree(HERE / "bundle", ignore_errors=True)
+        shutil.copytree(made, HERE / "bundle")

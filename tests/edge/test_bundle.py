@@ -1,0 +1,125 @@
+"""Opening a bundle: the hashes are checked, damage is named, nothing outside is read."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tlpipe_edge import Bundle, Classifier, image
+from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, WrongUsage
+
+
+def change(bundle: Path, old: str, new: str) -> None:
+    """Edit the manifest."""
+    file = bundle / "manifest.json"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+
+
+def test_the_artifacts_are_the_ones_exported(drawn: Bundle) -> None:
+    for artifact in drawn.manifest.artifacts:
+        assert len(drawn.read(artifact)) == artifact.bytes
+
+
+def test_a_single_flipped_bit_is_found(copied: Path) -> None:
+    file = copied / "drawn-int8.tflite"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+    with pytest.raises(BadData, match=r"drawn-int8\.tflite: its sha256 is not the manifest's"):
+        Classifier.open(copied)
+
+
+def test_an_artifact_outside_the_bundle_is_not_read(copied: Path) -> None:
+    outside = copied.parent / "outside.tflite"
+    outside.write_bytes((copied / "drawn-int8.tflite").read_bytes())
+    for path in ("../outside.tflite", str(outside), "golden/../../outside.tflite"):
+        change(copied, '"drawn-int8.tflite"', json.dumps(path))
+        with pytest.raises(BadData, match="outside the bundle"):
+            Classifier.open(copied)
+        change(copied, json.dumps(path), '"drawn-int8.tflite"')
+
+
+def test_what_is_missing_is_named(copied: Path) -> None:
+    bundle = Bundle.open(copied)
+    for file in ("drawn-int8.tflite", "reference.npz", "golden/expected.npz", "manifest.json"):
+        (copied / file).unlink()
+    for use in (lambda: bundle.read(bundle.artifact()), bundle.reference, bundle.golden, lambda: Bundle.open(copied)):
+        with pytest.raises(MissingInput) as caught:
+            use()
+        assert str(copied) in caught.value.what and caught.value.advice
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half an archive", b"no archive"])
+def test_damaged_arrays_are_bad_data(copied: Path, content: bytes) -> None:
+    bundle = Bundle.open(copied)
+    (copied / "reference.npz").write_bytes(content)
+    (copied / "golden/expected.npz").write_bytes(content)
+
+    with pytest.raises(BadData, match=r"reference\.npz: damaged"):
+        bundle.reference()
+    with pytest.raises(BadData, match=r"expected\.npz: damaged"):
+        bundle.golden()
+
+
+def test_arrays_of_something_else_are_bad_data(copied: Path) -> None:
+    bundle = Bundle.open(copied)
+    np.savez(copied / "reference.npz", other=np.zeros(3))
+    np.savez(copied / "golden/expected.npz", other=np.zeros(3))
+
+    with pytest.raises(BadData, match="no array 'images'"):
+        bundle.reference()
+    with pytest.raises(BadData, match="no array 'files'"):
+        bundle.golden()
+
+
+def test_pickles_are_never_loaded(copied: Path) -> None:
+    np.savez(copied / "reference.npz", images=np.array([object()]), truth=np.zeros(1), probabilities=np.zeros((1, 3)))
+
+    with pytest.raises(BadData, match="damaged"):
+        Bundle.open(copied).reference()
+
+
+@pytest.mark.parametrize("recipe", ["float16", "squeezed"])
+def test_a_recipe_that_is_not_here_names_those_that_are(drawn: Bundle, recipe: str) -> None:
+    with pytest.raises(WrongUsage, match=f"no recipe {recipe} in this bundle\nIt holds int8"):
+        drawn.artifact(recipe)
+
+
+def test_the_fastest_recipe_is_taken(copied: Path) -> None:
+    document = json.loads((copied / "manifest.json").read_text())
+    (only,) = document["artifacts"]
+    for recipes, expected in ((["float32", "float16", "int8"], "int8"), (["dynamic", "float32"], "float32")):
+        document["artifacts"] = [only | {"recipe": recipe} for recipe in recipes]
+        (copied / "manifest.json").write_text(json.dumps(document))
+        assert Bundle.open(copied).artifact().recipe == expected
+
+
+def test_the_reference_covers_images_by_hash(drawn: Bundle) -> None:
+    reference, golden = drawn.reference(), drawn.golden()
+
+    assert reference.probabilities.shape == (len(reference.images), len(drawn.manifest.labels))
+    np.testing.assert_allclose(reference.probabilities.sum(axis=1), 1, atol=1e-5)  # float32 softmax
+    for file in golden.files:
+        assert hashlib.sha256(file.read_bytes()).hexdigest() in reference.images
+
+
+def test_the_bundle_can_test_itself(drawn: Bundle, classifier: Classifier) -> None:
+    golden = drawn.golden()
+
+    for file, pixels, scores in zip(golden.files, golden.pixels, golden.scores["int8"], strict=True):
+        # Other builds of the JPEG decoder round otherwise: one step of 255. The scores of equal pixels are steps of
+        # 1/256, which another kernel may round up or down.
+        assert np.abs(image.load(file, drawn.manifest.image).astype(int) - pixels).max() <= 1
+        assert np.abs(classifier.scores(pixels) - scores).max() <= 1 / 256
+
+
+def test_every_refusal_says_what_to_do(copied: Path) -> None:
+    (copied / "manifest.json").write_text("{")
+
+    with pytest.raises(TlpipeError) as caught:
+        Bundle.open(copied)
+    assert str(copied / "manifest.json") in caught.value.what and caught.value.advice

@@ -1,0 +1,120 @@
+"""The command of the device, as a program."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tlpipe_edge import Bundle
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def photographs(drawn: Bundle, tmp_path: Path) -> Path:
+    """A folder with two good pictures, one of them deeper, and a bad one between them."""
+    first, *_, last = drawn.golden().files
+    folder = tmp_path / "photographs"
+    (folder / "deeper").mkdir(parents=True)
+    shutil.copy(first, folder / f"a{first.suffix}")
+    (folder / "b.jpg").write_text("no picture")
+    shutil.copy(last, folder / "deeper" / f"C{last.suffix.upper()}")
+    (folder / "notes.txt").write_text("not looked at")
+    return folder
+
+
+def test_a_line_for_each_picture(tlpipe_edge: Command, drawn: Bundle) -> None:
+    files = drawn.golden().files
+    done = tlpipe_edge("classify", drawn.path, *files, "--top-k", 2)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(files)
+    for line, file in zip(lines, files, strict=True):
+        assert line.startswith(f"{file}: ") and " ms: decode " in line
+        assert sum(label in line for label in drawn.manifest.labels) == 2
+
+
+def test_json_is_one_document_with_the_stated_keys(tlpipe_edge: Command, drawn: Bundle) -> None:
+    file = drawn.golden().files[0]
+    done = tlpipe_edge("classify", drawn.path, file, "--json", "--recipe", "int8", "--threads", 2)
+    document = json.loads(done.stdout)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(document) == ["schema", "model", "recipe", "images"]
+    assert (document["schema"], document["model"], document["recipe"]) == (1, "drawn", "int8")
+    (row,) = document["images"]
+    assert list(row) == ["file", "label", "score", "top_k", "timings_ms", "error"]
+    assert list(row["timings_ms"]) == ["decode", "resize", "invoke", "total"]
+    assert row["top_k"][0] == {"label": row["label"], "score": row["score"]}
+    assert len(row["top_k"]) == 3 and row["error"] is None
+
+
+def test_a_bad_picture_does_not_stop_the_others(tlpipe_edge: Command, drawn: Bundle, photographs: Path) -> None:
+    text = tlpipe_edge("classify", drawn.path, photographs)
+    assert text.returncode == 65
+    good, bad, deeper = text.stdout.splitlines()
+    assert bad == f"{photographs / 'b.jpg'}: error: not an image that is read here (JPEG, PNG, BMP, GIF, WEBP)"
+    assert " ms: " in good and deeper.startswith(str(photographs / "deeper" / "C."))
+
+    done = tlpipe_edge("classify", drawn.path, photographs, "--json")
+    assert done.returncode == 65
+    rows = json.loads(done.stdout)["images"]
+    assert [row["error"] is None for row in rows] == [True, False, True]
+    assert (rows[1]["label"], rows[1]["score"], rows[1]["top_k"], rows[1]["timings_ms"]) == (None, None, [], None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("classify", "BUNDLE", "gone.jpg"), 66, "error: gone.jpg: no such file or folder\nCheck the path.\n"),
+        (("classify", "gone", "PICTURE"), 66, "error: gone: no such bundle or model\n"),
+        (("classify", "BUNDLE", "EMPTY"), 65, "no images in this folder\n"),
+        (("classify", "BUNDLE", "PICTURE", "--recipe", "float16"), 2, "It holds int8.\n"),
+        (("classify", "BUNDLE", "PICTURE", "--runtime", "onnx"), 2, "error: no runtime onnx\n"),
+        (("classify", "BUNDLE", "PICTURE", "--threads", "0"), 2, "--threads"),
+        (("classify", "PICTURE", "PICTURE"), 65, "error: "),
+        (("info", "gone"), 66, "error: gone: no such bundle or model\n"),
+        (("info", "EMPTY"), 66, "no bundle here (manifest.json is missing)\n"),
+    ],
+)
+def test_a_users_error_is_said_in_two_lines(
+    tlpipe_edge: Command, drawn: Bundle, tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    places = {"BUNDLE": drawn.path, "PICTURE": drawn.golden().files[0], "EMPTY": tmp_path}
+    done = tlpipe_edge(*(places.get(argument, argument) for argument in arguments))
+
+    assert done.returncode == code
+    assert said in done.stderr and "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_info_tells_what_a_bundle_holds(tlpipe_edge: Command, drawn: Bundle) -> None:
+    done = tlpipe_edge("info", drawn.path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "drawn: 3 classes: blue cross, green bars, red ring" in done.stdout
+    assert "96 x 96 RGB, center-crop" in done.stdout
+    assert "uint8 1x96x96x3 (1, 0)" in done.stdout and "drawn-int8.tflite" in done.stdout
+
+
+def test_info_of_a_single_file_says_what_it_cannot_know(tlpipe_edge: Command, drawn: Bundle) -> None:
+    done = tlpipe_edge("info", drawn.path / "drawn-int8.tflite")
+
+    assert "drawn: 3 classes" in done.stdout and "no manifest" in done.stdout
+
+
+def test_info_finds_damage(tlpipe_edge: Command, copied: Path) -> None:
+    (copied / "drawn-int8.tflite").write_bytes(b"\0\0\0\0TFL3")
+
+    assert tlpipe_edge("info", copied).returncode == 65
+
+
+@pytest.mark.parametrize("command", ["classify", "info"])
+def test_every_help_shows_an_example(tlpipe_edge: Command, command: str) -> None:
+    done = tlpipe_edge(command, "--help")
+
+    assert done.returncode == 0 and f"Example: tlpipe-edge {command}" in done.stdout

@@ -1,0 +1,115 @@
+"""One tiny run through all stages, which most tests look at, and what the others need to make their own."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import drawing
+import pytest
+
+from tlpipe.demo import BACKBONE
+from tlpipe.runs import Config, Run
+from tlpipe_edge.bundle import Bundle
+from tlpipe_edge.manifest import RECIPES
+
+LABELS = ("-blå ring", "green bars", "kryss")
+"""A leading dash, a space and letters beyond ASCII go through the whole pipeline."""
+
+
+@pytest.fixture(scope="session")
+def backbone_weights() -> Path:
+    """The small backbone that comes with tlpipe: width 0.35, for 96 pixels."""
+    return BACKBONE if BACKBONE.is_file() else Path(os.environ["TLPIPE_TEST_WEIGHTS"])
+
+
+@pytest.fixture(scope="session")
+def config(backbone_weights: Path) -> Config:
+    """The smallest network, two views, enough epochs to learn something."""
+    return Config(
+        weights=str(backbone_weights), alpha=0.35, image_size=96, views=2, epochs=12, batch_size=8, learning_rate=3e-3
+    )
+
+
+@pytest.fixture(scope="session")
+def brief(config: Config) -> Config:
+    """The same, for tests that only ask whether training gets through."""
+    return dataclasses.replace(config, views=1, epochs=1)
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder per class, 20 pictures each. To look at only."""
+    return drawing.photographs(tmp_path_factory.mktemp("data") / "photographs", LABELS, count=20)
+
+
+@pytest.fixture
+def few(tmp_path: Path) -> Path:
+    """Eight pictures of each class, for a test to change."""
+    return drawing.photographs(tmp_path / "few", LABELS, count=8, seed=1)
+
+
+@pytest.fixture(scope="session")
+def run(photographs: Path, config: Config, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with both stages. To look at only."""
+    from tlpipe import train
+
+    frozen = train.train(photographs, tmp_path_factory.mktemp("runs") / "drawn", config, test_fraction=0.25)
+    return train.finetune(frozen, top_layers=50, epochs=2, learning_rate=2e-4)
+
+
+@pytest.fixture(scope="session")
+def bundle(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """The run in all number formats. To look at only."""
+    from tlpipe import export, recipes
+
+    return export.export(run, recipes.parse(RECIPES), tmp_path_factory.mktemp("exported") / "drawn")
+
+
+@pytest.fixture(scope="session")
+def evaluation(bundle: Bundle) -> dict[str, Any]:
+    """The bundle's evaluation on the test split of its run; it is in the bundle, too."""
+    from tlpipe import evaluate
+
+    return evaluate.evaluate(bundle)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def tlpipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """The command, run in this process in an empty folder: a process of its own would load TensorFlow each time."""
+    from tlpipe import cli
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | Path) -> Done:
+        monkeypatch.setattr(sys, "argv", ["tlpipe", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return Done(int(ended.value.code or 0), *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def in_a_process() -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Run Python source in a process of its own."""
+
+    def run(program: str, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-c", program, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+    return run

@@ -1,0 +1,216 @@
+"""Activations through LiteRT: the numbers of Keras, each computed once."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tlpipe import cache, dataset, features, model
+from tlpipe.dataset import Example
+from tlpipe.features import Extractor
+from tlpipe.views import View
+from tlpipe_edge.errors import BadData, MissingInput
+from tlpipe_edge.interpreter import Session
+from tlpipe_edge.manifest import Crop, ImageSpec
+
+SPEC = ImageSpec(96)
+
+
+@pytest.fixture(scope="module")
+def whole(backbone_weights: Path) -> Any:
+    options: dict[str, Any] = {"labels": ("a", "b"), "dropout": 0.0, "seed": 0}
+    return model.build("mobilenet_v2", alpha=0.35, size=96, weights=str(backbone_weights), **options)
+
+
+@pytest.fixture(scope="module")
+def pooled(whole: Any) -> bytes:
+    """The converted prefix; converting takes seconds, and each test has a cache of its own."""
+    return features.extractor(whole, "pooling", SPEC, dtype="float32").tflite or b""
+
+
+@pytest.fixture
+def examples(few: Path) -> tuple[Example, ...]:
+    return dataset.load(few).splits["train"]
+
+
+class Counted(Session):
+    """A session that counts what it runs."""
+
+    runs = 0
+
+    def run(self, tensor: np.ndarray) -> np.ndarray:
+        Counted.runs += 1
+        return super().run(tensor)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(features, "Session", Counted)
+    Counted.runs = 0
+    yield
+
+
+def extractor(tflite: bytes, *, spec: ImageSpec = SPEC, dtype: str = "float32", weights: str = "w") -> Extractor:
+    return Extractor(tflite, "pooling", spec, dtype, weights)
+
+
+def take(extractor: Extractor, examples: tuple[Example, ...], view: View = View()) -> np.ndarray:  # noqa: B008
+    source, unreadable = extractor.source(examples, view, what="test")
+    assert unreadable == ()
+    return source.take(np.arange(len(examples)))
+
+
+def test_rows_are_those_of_keras_in_the_order_asked_for(
+    whole: Any, pooled: bytes, examples: tuple[Example, ...]
+) -> None:
+    backwards = examples[::-1]
+    rows = take(extractor(pooled), backwards)
+    pixels = np.stack([features.pixels(example, View(), SPEC) for example in backwards]).astype(np.float32)
+
+    assert rows.shape == (len(examples), 1280) and rows.dtype == np.float32
+    # float32 sums of some hundred terms in another order
+    np.testing.assert_allclose(rows, model.prefix(whole, "pooling").predict(pixels, verbose=0), atol=1e-3)
+
+
+def test_each_row_is_computed_once(pooled: bytes, examples: tuple[Example, ...]) -> None:
+    first = take(extractor(pooled), examples)
+    assert Counted.runs == len(examples)
+
+    np.testing.assert_array_equal(take(extractor(pooled), examples), first)
+    np.testing.assert_array_equal(take(extractor(pooled), examples[3:5]), first[3:5])
+    assert Counted.runs == len(examples)
+
+
+def test_only_what_is_new_is_computed(pooled: bytes, examples: tuple[Example, ...]) -> None:
+    take(extractor(pooled), examples[:4])
+    Counted.runs = 0
+    rows = take(extractor(pooled), examples)
+
+    assert Counted.runs == len(examples) - 4
+    np.testing.assert_array_equal(rows[:4], take(extractor(pooled), examples[:4]))
+
+
+def test_weights_spec_view_and_dtype_have_shelves_of_their_own(pooled: bytes, examples: tuple[Example, ...]) -> None:
+    variants = [
+        (extractor(pooled), View()),
+        (extractor(pooled, weights="others"), View()),
+        (extractor(pooled, spec=ImageSpec(96, Crop.STRETCH)), View()),
+        (extractor(pooled, dtype="float16"), View()),
+        (extractor(pooled), View(1)),
+        (extractor(pooled), View(2)),
+        (extractor(pooled), View(1, seed=1)),
+    ]
+    for number, (variant, view) in enumerate(variants, start=1):
+        take(variant, examples[:2], view)
+        assert Counted.runs == 2 * number
+    take(extractor(pooled), examples[:2], View(0, seed=5))
+    assert Counted.runs == 2 * len(variants)  # the plain view has no seed
+
+
+def test_half_floats_take_half_the_room_and_three_digits(pooled: bytes, examples: tuple[Example, ...]) -> None:
+    exact = take(extractor(pooled), examples)
+    size = cache.size()
+    rounded = take(extractor(pooled, dtype="float16"), examples)
+
+    assert rounded.dtype == np.float32
+    assert cache.size() - size < 0.6 * size
+    np.testing.assert_allclose(rounded, exact, rtol=2**-10, atol=1e-6)
+    assert (rounded != exact).any()
+
+
+def test_an_interrupted_run_goes_on_where_it_ended(
+    pooled: bytes, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "SHARD_BYTES", 3 * 1280 * 4)
+    put, stored = cache.put, []
+
+    def interrupted(name: str, content: bytes) -> Path:
+        if len(stored) == 2:
+            raise KeyboardInterrupt
+        stored.append(name)
+        return put(name, content)
+
+    monkeypatch.setattr(cache, "put", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        take(extractor(pooled), examples)
+    monkeypatch.setattr(cache, "put", put)
+    Counted.runs = 0
+    take(extractor(pooled), examples)
+
+    assert Counted.runs == len(examples) - 6
+
+
+def test_the_cache_is_bounded_but_a_run_keeps_its_own(
+    pooled: bytes, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(extractor(pooled, weights="of an older run"), examples)
+    (old,) = cache.folder().rglob("*.npy")
+    os.utime(old, (1, 1))
+    shrink = cache.shrink
+    monkeypatch.setattr(cache, "shrink", lambda keep_since: shrink(limit=0, keep_since=keep_since))
+    running = extractor(pooled)
+    rows = [take(running, examples, View(number)) for number in range(3)]
+
+    assert not old.exists()
+    Counted.runs = 0
+    for number in range(3):
+        np.testing.assert_array_equal(take(running, examples, View(number)), rows[number])
+    assert Counted.runs == 0
+
+
+def test_copies_share_a_row(pooled: bytes, examples: tuple[Example, ...], tmp_path: Path) -> None:
+    copy = tmp_path / "copy.jpg"
+    copy.write_bytes(examples[0].file.read_bytes())
+    rows = take(extractor(pooled), (examples[0], examples[1], Example(copy, 1, examples[0].sha256)))
+
+    assert Counted.runs == 2
+    np.testing.assert_array_equal(rows[0], rows[2])
+
+
+@pytest.mark.parametrize("cut", ["pooling", "image"])
+def test_unreadable_copies_are_all_named(cut: str, pooled: bytes, few: Path) -> None:
+    for name in ("x.jpg", "y.jpg"):
+        (few / "kryss" / name).write_text("no picture")
+    found = [e for split in dataset.load(few).splits.values() for e in split]
+    extract = extractor(pooled) if cut == "pooling" else Extractor(None, cut, SPEC, "float32", "")
+    source, unreadable = extract.source(found, View(), what="test")
+
+    assert sorted(each.file.name for each in unreadable) == ["x.jpg", "y.jpg"]
+    assert {each.reason for each in unreadable} == {"not an image that is read here (JPEG, PNG, BMP, GIF, WEBP)"}
+    assert len(source.take(np.arange(len(found) - 2))) == len(found) - 2
+
+
+def test_a_file_that_changed_or_went_is_named(examples: tuple[Example, ...]) -> None:
+    changed = examples[2].file
+    changed.write_bytes(examples[3].file.read_bytes())
+    with pytest.raises(BadData, match="changed since the splits were made") as caught:
+        features.pixels(examples[2], View(), SPEC)
+    assert str(changed) in caught.value.what
+
+    changed.unlink()
+    with pytest.raises(MissingInput) as missing:
+        features.pixels(examples[2], View(), SPEC)
+    assert str(changed) in missing.value.what
+
+
+def test_without_a_prefix_rows_are_pixels_and_nothing_is_cached(whole: Any, examples: tuple[Example, ...]) -> None:
+    rows = take(features.extractor(whole, "image", SPEC, dtype="float32"), examples)
+
+    assert rows.shape == (len(examples), 96, 96, 3) and rows.max() > 100
+    assert cache.size() == 0 and Counted.runs == 0
+
+
+def test_the_converted_prefix_is_cached_by_its_weights(whole: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    converted = []
+    monkeypatch.setattr("tlpipe.convert.to_tflite", lambda *_: converted.append(1) or b"model")
+    monkeypatch.setattr("tlpipe.convert.frozen_graph", lambda _: None)
+
+    for dtype in ("float32", "float16"):
+        assert features.extractor(whole, "pooling", SPEC, dtype=dtype).tflite == b"model"
+    assert len(converted) == 1
+    features.extractor(whole, "block_10_project_BN", SPEC, dtype="float32")
+    assert len(converted) == 2

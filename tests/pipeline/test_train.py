@@ -1,0 +1,170 @@
+"""The frozen stage: what it leaves, what it refuses, and that the same seed gives the same head."""
+
+import dataclasses
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlpipe import cache, dataset, model, stage, train
+from tlpipe.dataset import Dataset
+from tlpipe.history import History
+from tlpipe.runs import Config, Run
+from tlpipe.silence import keras
+from tlpipe_edge.errors import TlpipeError, WrongUsage
+from tlpipe_edge.manifest import Crop
+
+LEARNED = 0.6
+"""Top-1 that chance (a third) does not come to on these pictures."""
+
+PICTURES = ("learning-curve.png", "architecture.png", "confusion-matrix.png", "predictions.png")
+FILES = {"model.keras", "config.json", "splits.json", "history.jsonl", "metrics.json", "layers.svg", *PICTURES}
+
+
+def head(run: Run) -> list[np.ndarray]:
+    return list(model.load(run.best_stage / stage.MODEL).get_layer("head").get_weights())
+
+
+def test_each_stage_is_complete(run: Run) -> None:
+    assert [folder.name for folder in run.stages] == ["1-frozen", "2-finetuned"]
+    for folder in run.stages:
+        assert {file.name for file in folder.iterdir()} == {*FILES, "tensorboard"}
+        for name in PICTURES:
+            with Image.open(folder / name) as picture:
+                picture.load()
+                assert min(picture.size) > 100
+        ElementTree.parse(folder / "layers.svg")
+        assert list((folder / "tensorboard").rglob("events.out.tfevents.*"))
+        assert model.load(folder / "model.keras").output_shape == (None, 3)
+
+
+def test_the_history_starts_before_training(run: Run) -> None:
+    for folder, epochs in zip(run.stages, (12, 2), strict=True):
+        history = History.read(folder / stage.HISTORY)
+        assert [epoch.number for epoch in history.epochs] == list(range(len(history.epochs)))
+        assert history.epochs[0].seconds == 0 and 1 < len(history.epochs) <= epochs + 1
+        kept = min(history.epochs[1:], key=lambda epoch: epoch.val_loss)
+        assert history.best == kept.number
+    frozen, tuned = (History.read(folder / stage.HISTORY) for folder in run.stages)
+    assert frozen.epochs[frozen.best].val_loss < frozen.epochs[0].val_loss
+    # Fine-tuning begins with the weights that were kept; its loss is smoothed, its accuracy is the same.
+    assert tuned.epochs[0].val_accuracy == pytest.approx(frozen.epochs[frozen.best].val_accuracy)
+
+
+def test_the_metrics_state_what_was_measured(run: Run) -> None:
+    for folder in run.stages:
+        metrics = json.loads((folder / stage.METRICS).read_text())
+        photographs = Dataset.read(folder / stage.SPLITS)
+        assert metrics["evaluation_split"] == "test"
+        for split in ("validation", "test"):
+            assert metrics[split]["images"] == len(photographs.splits[split])
+            assert metrics[split]["cut_from_train"] is True
+        assert metrics["test"]["top1"] > LEARNED
+        assert set(metrics["seconds"]) == {"features", "training"}
+
+
+def test_the_model_gives_the_scores_that_the_metrics_state(run: Run, config: Config) -> None:
+    """model.keras as a whole, from pixels on: the prefix through LiteRT and the suffix came to the same."""
+    from tlpipe import features
+    from tlpipe.views import View
+
+    for folder in run.stages:
+        examples = Dataset.read(folder / stage.SPLITS).splits["test"]
+        pixels = np.stack([features.pixels(example, View(), config.spec) for example in examples]).astype(np.float32)
+        scores = model.load(folder / stage.MODEL).predict(pixels, verbose=0)
+        correct = scores.argmax(axis=1) == [example.label for example in examples]
+        assert correct.mean() == json.loads((folder / stage.METRICS).read_text())["test"]["top1"]
+
+
+def test_the_configuration_is_kept(run: Run, config: Config) -> None:
+    assert Config.read(run.stages[0] / stage.CONFIG) == config
+    tuned = Config.read(run.stages[1] / stage.CONFIG)
+    assert (tuned.top_layers, tuned.epochs, tuned.learning_rate, tuned.seed) == (50, 2, 2e-4, config.seed)
+
+
+def test_the_backbone_stays_as_it_came(run: Run, config: Config) -> None:
+    fresh = model.build(
+        "mobilenet_v2", alpha=0.35, size=96, weights=config.weights, labels=("a", "b"), dropout=0.0, seed=0
+    )
+    frozen = model.load(run.stages[0] / stage.MODEL)
+
+    assert model.weights_sha256(model.prefix(fresh, "pooling")) == model.weights_sha256(model.prefix(frozen, "pooling"))
+
+
+def test_the_same_seed_gives_the_same_splits_and_the_same_head(
+    run: Run, photographs: Path, config: Config, tmp_path: Path
+) -> None:
+    again = train.train(photographs, tmp_path / "again", config, test_fraction=0.25)
+
+    assert (again.path / "1-frozen/splits.json").read_text() == (run.path / "1-frozen/splits.json").read_text()
+    first = model.load(run.path / "1-frozen/model.keras").get_layer("head").get_weights()
+    assert all((one == two).all() for one, two in zip(first, head(again), strict=True))
+
+
+def test_without_a_test_split_the_numbers_are_those_of_validation(few: Path, brief: Config, tmp_path: Path) -> None:
+    run = train.train(few, tmp_path / "run", brief, test_fraction=0)
+    metrics = json.loads((run.best_stage / stage.METRICS).read_text())
+
+    assert metrics["evaluation_split"] == "validation" and "test" not in metrics
+
+
+def test_the_crop_can_be_chosen_on_validation(
+    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = train.train(few, tmp_path / "run", brief, crop_auto=True)
+    said = capfd.readouterr().err
+
+    assert all(f"--crop {crop}: validation top-1" in said for crop in Crop)
+    assert f"chose --crop {Config.read(run.best_stage / stage.CONFIG).crop}" in said
+
+
+def test_without_weights_the_whole_network_trains(few: Path, brief: Config, tmp_path: Path) -> None:
+    """BatchNormalization is live here: its statistics move. Features of a network that changes are not cached."""
+    config = dataclasses.replace(brief, weights="none", learning_rate=1e-4)
+    options = {"alpha": 0.35, "size": 96, "weights": "none", "labels": ("a", "b", "c"), "dropout": 0.3, "seed": 0}
+    before = model.build("mobilenet_v2", **options)
+    size = cache.size()
+    run = train.train(few, tmp_path / "run", config)
+
+    assert cache.size() == size
+    after = model.load(run.best_stage / stage.MODEL)
+    for layer in after.layers:
+        for one, other in zip(before.get_layer(layer.name).weights, layer.weights, strict=True):
+            moved = (one.numpy() != other.numpy()).any()
+            assert moved, f"{layer.name}/{one.name} did not train"
+    assert all(layer.trainable for layer in after.layers if isinstance(layer, keras.layers.BatchNormalization))
+
+
+def test_a_crop_cannot_be_chosen_without_weights(few: Path, brief: Config, tmp_path: Path) -> None:
+    with pytest.raises(WrongUsage, match="--crop auto needs a pre-trained backbone"):
+        train.train(few, tmp_path / "run", dataclasses.replace(brief, weights="none"), crop_auto=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_exists_stays_as_it_is(run: Run, photographs: Path, brief: Config) -> None:
+    before = {file: file.stat().st_mtime_ns for file in run.path.rglob("*")}
+
+    with pytest.raises(WrongUsage, match="--overwrite"):
+        train.train(photographs, run.path, brief)
+    assert {file: file.stat().st_mtime_ns for file in run.path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("change", [{"weights": "gone.h5"}, {"alpha": 0.4}, {"image_size": 32}])
+def test_a_run_that_fails_leaves_nothing(few: Path, brief: Config, tmp_path: Path, change: dict[str, object]) -> None:
+    with pytest.raises(TlpipeError):
+        train.train(few, tmp_path / "runs/run", dataclasses.replace(brief, **change))  # type: ignore[arg-type]
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_photograph_in_two_splits_is_said_on_stderr(
+    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    copy = few / "kryss/copy-in-another-class.jpg"
+    copy.write_bytes((few / "green bars/00.jpg").read_bytes())
+    warnings = dataset.load(few).warnings
+    train.train(few, tmp_path / "run", brief)
+
+    assert warnings and all(f"warning: {warning}" in capfd.readouterr().err for warning in warnings[:1])
