@@ -24,7 +24,7 @@ if __name__ == "__main__":
     with TemporaryDirectory() as name:
         folder = Path(name)
         photographs = drawing.photographs(folder / "photographs", LABELS, count=12)
-        config = Config(weights=str(BACKBONE), alpha=0.35, image_size=96, views=2, epochs=8, learning_rate=3e-3)
+        config = Config(weights=str(BACKBONE), alpha=0.35, image_size=64, views=2, epochs=8, learning_rate=3e-3)
         run = train(photographs, folder / "run", config, test_fraction=0.25)
         made = export(run, recipes.parse(["int8"]), folder / "drawn").path
         shutil.rmtree(made / "training")  # its pictures would be the larger part of the repository

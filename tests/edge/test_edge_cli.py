@@ -97,8 +97,8 @@ def test_info_tells_what_a_bundle_holds(tlpipe_edge: Command, drawn: Bundle) -> 
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "drawn: 3 classes: blue cross, green bars, red ring" in done.stdout
-    assert "96 x 96 RGB, center-crop" in done.stdout
-    assert "uint8 1x96x96x3 (1, 0)" in done.stdout and "drawn-int8.tflite" in done.stdout
+    assert "64 x 64 RGB, center-crop" in done.stdout
+    assert "uint8 1x64x64x3 (1, 0)" in done.stdout and "drawn-int8.tflite" in done.stdout
 
 
 def test_info_of_a_single_file_says_what_it_cannot_know(tlpipe_edge: Command, drawn: Bundle) -> None:

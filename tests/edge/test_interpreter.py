@@ -20,12 +20,12 @@ def test_a_session_says_what_it_is(model: bytes, drawn: Bundle) -> None:
     session = Session(model, threads=2)
 
     assert session.runtime in RUNTIMES and session.version[0].isdigit() and session.threads == 2
-    assert session.input == drawn.artifact().input == Tensor("uint8", (1, 96, 96, 3), 1.0, 0)
+    assert session.input == drawn.artifact().input == Tensor("uint8", (1, 64, 64, 3), 1.0, 0)
     assert session.output == drawn.artifact().output
 
 
 def test_an_integer_output_is_dequantized(model: bytes) -> None:
-    scores = Session(model).run(np.full((1, 96, 96, 3), 200, np.uint8))
+    scores = Session(model).run(np.full((1, 64, 64, 3), 200, np.uint8))
 
     assert scores.dtype == np.float32 and scores.shape == (3,)
     np.testing.assert_array_equal(scores * 256, np.rint(scores * 256))
@@ -33,10 +33,10 @@ def test_an_integer_output_is_dequantized(model: bytes) -> None:
 
 def test_two_sessions_do_not_share_state(model: bytes) -> None:
     one, other = Session(model), Session(model)
-    one.set_input(np.zeros((1, 96, 96, 3), np.uint8))
+    one.set_input(np.zeros((1, 64, 64, 3), np.uint8))
     one.invoke()
     black = one.read_output()
-    other.run(np.random.default_rng(0).integers(0, 256, (1, 96, 96, 3), dtype=np.uint8))
+    other.run(np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8))
 
     np.testing.assert_array_equal(one.read_output(), black)
 

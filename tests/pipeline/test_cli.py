@@ -18,7 +18,7 @@ COMMANDS = ("train", "finetune", "export", "evaluate", "run", "demo")
 
 
 def options(config: Config) -> list[str]:
-    named = {"--weights": config.weights, "--alpha": config.alpha, "--image-size": 96, "--views": 1, "--epochs": 1}
+    named = {"--weights": config.weights, "--alpha": config.alpha, "--image-size": 64, "--views": 1, "--epochs": 1}
     return [str(part) for pair in named.items() for part in pair]
 
 

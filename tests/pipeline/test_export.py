@@ -75,7 +75,7 @@ def test_the_manifest_states_the_origin(bundle: Bundle, run: Run) -> None:
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_ends_of_each_format(bundle: Bundle, recipe: str) -> None:
     artifact = bundle.artifact(recipe)
-    assert (artifact.input.shape, artifact.output.shape) == ((1, 96, 96, 3), (1, 3))
+    assert (artifact.input.shape, artifact.output.shape) == ((1, 64, 64, 3), (1, 3))
     if recipe == "int8":
         assert (artifact.input.dtype, artifact.input.scale, artifact.input.zero_point) == ("uint8", 1.0, 0)
         assert (artifact.output.dtype, artifact.output.scale, artifact.output.zero_point) == ("uint8", 1 / 256, 0)
@@ -116,7 +116,7 @@ def test_only_builtin_operators(bundle: Bundle, recipe: str) -> None:
 def test_the_files_give_probabilities(bundle: Bundle, recipe: str) -> None:
     classifier = Classifier.open(bundle.path, recipe=recipe)
     random = np.random.default_rng(0)
-    scores = np.stack([classifier.scores(random.integers(0, 256, (96, 96, 3), dtype=np.uint8)) for _ in range(5)])
+    scores = np.stack([classifier.scores(random.integers(0, 256, (64, 64, 3), dtype=np.uint8)) for _ in range(5)])
 
     # each of three scores is rounded to a step of 1/256 in int8; float32 rounds in the last digits
     np.testing.assert_allclose(scores.sum(axis=1), 1, atol=3 / 256 if recipe == "int8" else 1e-5)
@@ -166,7 +166,7 @@ def test_calibration_takes_the_classes_in_turn(
     assert chosen.examples != calibration.choose(photographs_of_run, spec, seed=1).examples
     assert len({example.sha256 for example in chosen.examples}) == 7
     (first, *_), *rest = chosen.tensors()()
-    assert first.shape == (1, 96, 96, 3) and first.dtype == np.float32 and len(rest) == 6
+    assert first.shape == (1, 64, 64, 3) and first.dtype == np.float32 and len(rest) == 6
 
 
 def bundle_spec(run: Run) -> Any:

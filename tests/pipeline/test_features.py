@@ -16,13 +16,13 @@ from tlpipe_edge.errors import BadData, MissingInput
 from tlpipe_edge.interpreter import Session
 from tlpipe_edge.manifest import Crop, ImageSpec
 
-SPEC = ImageSpec(96)
+SPEC = ImageSpec(64)
 
 
 @pytest.fixture(scope="module")
 def whole(backbone_weights: Path) -> Any:
     options: dict[str, Any] = {"labels": ("a", "b"), "dropout": 0.0, "seed": 0}
-    return model.build("mobilenet_v2", alpha=0.35, size=96, weights=str(backbone_weights), **options)
+    return model.build("mobilenet_v2", alpha=0.35, size=64, weights=str(backbone_weights), **options)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_weights_spec_view_and_dtype_have_shelves_of_their_own(pooled: bytes, ex
     variants = [
         (extractor(pooled), View()),
         (extractor(pooled, weights="others"), View()),
-        (extractor(pooled, spec=ImageSpec(96, Crop.STRETCH)), View()),
+        (extractor(pooled, spec=ImageSpec(64, Crop.STRETCH)), View()),
         (extractor(pooled, dtype="float16"), View()),
         (extractor(pooled), View(1)),
         (extractor(pooled), View(2)),
@@ -200,7 +200,7 @@ def test_a_file_that_changed_or_went_is_named(examples: tuple[Example, ...]) -> 
 def test_without_a_prefix_rows_are_pixels_and_nothing_is_cached(whole: Any, examples: tuple[Example, ...]) -> None:
     rows = take(features.extractor(whole, "image", SPEC, dtype="float32"), examples)
 
-    assert rows.shape == (len(examples), 96, 96, 3) and rows.max() > 100
+    assert rows.shape == (len(examples), 64, 64, 3) and rows.max() > 100
     assert cache.size() == 0 and Counted.runs == 0
 
 

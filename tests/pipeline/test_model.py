@@ -13,7 +13,7 @@ from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable, 
 LABELS = ("a", "b", "c")
 
 
-def build(weights: Path | str = "none", *, alpha: float = 0.35, size: int = 96) -> Any:
+def build(weights: Path | str = "none", *, alpha: float = 0.35, size: int = 64) -> Any:
     options: dict[str, Any] = {"labels": LABELS, "dropout": 0.3, "seed": 0}
     return model.build("mobilenet_v2", alpha=alpha, size=size, weights=str(weights), **options)
 
@@ -25,11 +25,11 @@ def whole() -> Any:
 
 @pytest.fixture(scope="module")
 def pixels() -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3)).astype(np.float32)
+    return np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype(np.float32)
 
 
 def test_the_model_takes_bytes_and_gives_probabilities(whole: Any, pixels: np.ndarray) -> None:
-    assert whole.input_shape == (None, 96, 96, 3) and whole.output_shape == (None, 3)
+    assert whole.input_shape == (None, 64, 64, 3) and whole.output_shape == (None, 3)
     np.testing.assert_allclose(whole.predict(pixels, verbose=0).sum(axis=1), 1, atol=1e-6)
 
 
@@ -37,11 +37,11 @@ def test_normalization_is_inside_the_graph(whole: Any) -> None:
     normalize = model.prefix(whole, "input_scaling")
 
     for value, expected in ((0, -1.0), (127.5, 0.0), (255, 1.0)):
-        assert normalize(np.full((1, 96, 96, 3), value, np.float32)).numpy().mean() == pytest.approx(expected, abs=1e-6)
+        assert normalize(np.full((1, 64, 64, 3), value, np.float32)).numpy().mean() == pytest.approx(expected, abs=1e-6)
 
 
 def test_the_backbone_has_the_layers_that_keras_lists(whole: Any) -> None:
-    bare = keras.applications.MobileNetV2(input_shape=(96, 96, 3), alpha=0.35, include_top=False, weights=None)
+    bare = keras.applications.MobileNetV2(input_shape=(64, 64, 3), alpha=0.35, include_top=False, weights=None)
 
     assert [layer.name for layer in model.backbone_layers(whole)][1:] == [layer.name for layer in bare.layers][1:]
 
@@ -105,7 +105,7 @@ def test_the_suffix_shares_its_weights_with_the_whole() -> None:
 
 
 def test_a_weights_file_fits_any_size(backbone_weights: Path) -> None:
-    small, large = (build(backbone_weights, size=size) for size in (96, 128))
+    small, large = (build(backbone_weights, size=size) for size in (64, 128))
 
     for one, other in zip(model.backbone_layers(small), model.backbone_layers(large), strict=True):
         for first, second in zip(one.get_weights(), other.get_weights(), strict=True):
@@ -139,7 +139,7 @@ def bad_weights(folder: Path, kind: str) -> Path:
     if kind == "text":
         file.write_text("no weights")
     elif kind == "another network":
-        image = keras.Input((96, 96, 3))
+        image = keras.Input((64, 64, 3))
         keras.Model(image, keras.layers.Conv2D(4, 3)(image)).save_weights(file)
     return file
 

@@ -83,7 +83,7 @@ def test_the_three_lines_for_others_run_and_give_the_same_answer(
     for photo in bundle.golden().files:
         names: dict[str, Any] = {"Image": Image, "ImageOps": ImageOps, "np": np, "photo": photo}
         exec(code, names)
-        assert names["tensor"].shape == (1, 96, 96, 3) and names["tensor"].dtype == np.uint8
+        assert names["tensor"].shape == (1, 64, 64, 3) and names["tensor"].dtype == np.uint8
         assert classifier.scores(names["tensor"][0]).argmax() == classifier(photo).scores.argmax()
 
 

@@ -47,7 +47,7 @@ def test_the_logits_come_nearer(whole: Any, monkeypatch: pytest.MonkeyPatch) -> 
     representative: Any = SimpleNamespace(tensors=lambda: None)
 
     kernel, bias = refit.head_for_int8(
-        whole, Dataset(Path("x"), ("a",), {"train": train}), ImageSpec(96), representative
+        whole, Dataset(Path("x"), ("a",), {"train": train}), ImageSpec(64), representative
     )
     before, offset = whole.get_layer("head").get_weights()
     wanted = float_rows @ before + offset

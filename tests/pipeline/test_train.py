@@ -87,7 +87,7 @@ def test_the_configuration_is_kept(run: Run, config: Config) -> None:
 
 def test_the_backbone_stays_as_it_came(run: Run, config: Config) -> None:
     fresh = model.build(
-        "mobilenet_v2", alpha=0.35, size=96, weights=config.weights, labels=("a", "b"), dropout=0.0, seed=0
+        "mobilenet_v2", alpha=0.35, size=64, weights=config.weights, labels=("a", "b"), dropout=0.0, seed=0
     )
     frozen = model.load(run.stages[0] / stage.MODEL)
 
@@ -124,7 +124,7 @@ def test_the_crop_can_be_chosen_on_validation(
 def test_without_weights_the_whole_network_trains(few: Path, brief: Config, tmp_path: Path) -> None:
     """BatchNormalization is live here: its statistics move. Features of a network that changes are not cached."""
     config = dataclasses.replace(brief, weights="none", learning_rate=1e-4)
-    options = {"alpha": 0.35, "size": 96, "weights": "none", "labels": ("a", "b", "c"), "dropout": 0.3, "seed": 0}
+    options = {"alpha": 0.35, "size": 64, "weights": "none", "labels": ("a", "b", "c"), "dropout": 0.3, "seed": 0}
     before = model.build("mobilenet_v2", **options)
     size = cache.size()
     run = train.train(few, tmp_path / "run", config)
