@@ -25,7 +25,7 @@ test-edge: $(EDGE_VENV)/installed ## Run the tests of the device side where ther
 	! $(EDGE_VENV)/bin/python -c "import tensorflow" 2>/dev/null
 	$(EDGE_VENV)/bin/python -m pytest tests/edge
 
-bench: $(VENV)/installed ## Say how to run the benchmarks.
+bench: ## Say how to run the benchmarks.
 	@echo "Each benchmark is a script: $(VENV)/bin/python benchmarks/NAME.py. What there is: benchmarks/README.md"
 
 clean: ## Remove environments, caches and build products, not runs/ and exported/.

@@ -203,7 +203,7 @@ def _write_golden(bundle: Path, manifest: Manifest, examples: Sequence[Example])
     for name, example in zip(names, chosen, strict=True):
         shutil.copyfile(example.file, folder / name)
     pixels = np.stack([features.pixels(example, View(), manifest.image) for example in chosen])
-    scores = {}
+    scores: dict[str, Any] = {}
     for artifact in manifest.artifacts:
         session = Session((bundle / artifact.file).read_bytes())
         scores[artifact.recipe] = np.stack([session.run(p[None].astype(session.input.dtype)) for p in pixels])

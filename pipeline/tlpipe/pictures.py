@@ -201,7 +201,7 @@ def draw_confusion_matrix(counts: Integers, labels: Sequence[str]) -> Figure:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     colors = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
 
-    digits = len(str(counts.max()))
+    digits = len(str(np.max(counts)))
     size = min(12, cell / (0.65 * digits + 0.5))
     if size >= MIN_TEXT:
         for row, column in product(range(classes), repeat=2):

@@ -12,6 +12,9 @@ from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable, 
 
 LABELS = ("a", "b", "c")
 
+GIVING_UP = pytest.mark.filterwarnings("ignore:Skipping nested container")
+"""What Keras warns of before it raises for weights of another network."""
+
 
 def build(weights: Path | str = "none", *, alpha: float = 0.35, size: int = 64) -> Any:
     options: dict[str, Any] = {"labels": LABELS, "dropout": 0.3, "seed": 0}
@@ -77,6 +80,7 @@ def test_more_layers_than_there_are_is_wrong_usage(whole: Any, top_layers: int) 
     [
         (0, "pooling"),
         (3, "block_16_project_BN"),
+        (5, "block_15_add"),
         (50, "block_10_project_BN"),
         (54, "block_10_project_BN"),
         (154, "image"),
@@ -144,7 +148,7 @@ def bad_weights(folder: Path, kind: str) -> Path:
     return file
 
 
-@pytest.mark.filterwarnings("ignore:Skipping nested container")  # Keras, before it gives up on another network
+@GIVING_UP
 @pytest.mark.parametrize(
     ("kind", "error"),
     [("missing", MissingInput), ("text", BadData), ("another network", BadData)],
@@ -155,6 +159,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path, kind: str, error: t
     assert str(tmp_path / "bad.weights.h5") in caught.value.what and len(str(caught.value).splitlines()) == 2
 
 
+@GIVING_UP
 def test_weights_of_another_width_are_refused(backbone_weights: Path) -> None:
     with pytest.raises(BadData, match=r"not the weights of this backbone at width 0\.5"):
         build(backbone_weights, alpha=0.5)

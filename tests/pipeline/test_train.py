@@ -3,6 +3,8 @@
 import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tlpipe import cache, dataset, model, stage, train
-from tlpipe.dataset import Dataset
+from tlpipe.dataset import Dataset, Example
 from tlpipe.history import History
 from tlpipe.runs import Config, Run
 from tlpipe.silence import keras
@@ -112,13 +114,27 @@ def test_without_a_test_split_the_numbers_are_those_of_validation(few: Path, bri
 
 
 def test_the_crop_can_be_chosen_on_validation(
-    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    results = iter([0.5, 0.4, 0.6])
+    monkeypatch.setattr(train, "_linear_accuracy", lambda *_: next(results))
     run = train.train(few, tmp_path / "run", brief, crop_auto=True)
-    said = capfd.readouterr().err
 
-    assert all(f"--crop {crop}: validation top-1" in said for crop in Crop)
-    assert f"chose --crop {Config.read(run.best_stage / stage.CONFIG).crop}" in said
+    assert Config.read(run.best_stage / stage.CONFIG).crop is Crop.LETTERBOX
+    said = capfd.readouterr().err
+    assert "--crop stretch: validation top-1 0.400" in said and "chose --crop letterbox" in said
+
+
+def test_a_linear_head_learns_what_the_features_tell() -> None:
+    labels = np.arange(40) % 2
+    rows = np.random.default_rng(0).normal(size=(40, 8)) + 3 * labels[:, None]
+    examples = tuple(Example(Path("x"), int(label), "") for label in labels)
+    photographs = Dataset(Path("x"), ("a", "b"), {"train": examples, "validation": examples})
+    source: Any = SimpleNamespace(take=lambda indices: rows[indices])
+    noise: Any = SimpleNamespace(take=lambda indices: np.zeros((len(indices), 8)))
+
+    assert train._linear_accuracy({"train": source, "validation": source}, photographs) == 1.0
+    assert train._linear_accuracy({"train": noise, "validation": noise}, photographs) == 0.5
 
 
 def test_without_weights_the_whole_network_trains(few: Path, brief: Config, tmp_path: Path) -> None:
