@@ -1,7 +1,7 @@
 """The usual way, as tensorflow.org's tutorial "Transfer learning and fine-tuning" has it: the peer of frozen_stage.py.
 
 python tutorial.py DATA WEIGHTS SIZE EPOCHS: trains a new head on a frozen MobileNetV2, the whole network run on every
-image in every epoch, and prints the validation accuracy of the last epoch.
+image in every epoch, and prints the best validation accuracy that an epoch reached.
 """
 
 import sys

@@ -65,6 +65,10 @@ class Classifier:
         spec: ImageSpec,
         to_tensor: "ToTensor",
     ) -> None:
+        if session.input.shape != (1, spec.size, spec.size, 3):
+            raise BadData(
+                f"{name}: input of shape {session.input.shape} for RGB images of {spec.size} pixels", "Export it again."
+            )
         if session.output.shape != (1, len(labels)):
             raise BadData(
                 f"{name}: {len(labels)} labels for an output of shape {session.output.shape}", "Export the model again."

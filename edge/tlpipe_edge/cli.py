@@ -81,7 +81,8 @@ def info(model: Model) -> None:
     """Say what a bundle or a .tflite file holds."""
     from tlpipe_edge import describe
 
-    print(describe.model(model))
+    for line in describe.model(model).split("\n"):
+        print(terminal.printable(line))
 
 
 def _walk(images: list[Path]) -> Iterator[Path]:

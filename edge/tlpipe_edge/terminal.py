@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import traceback
 import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
@@ -10,6 +11,18 @@ from typing import Annotated, Any
 import typer
 
 from tlpipe_edge.errors import TlpipeError, Unavailable
+
+_OF_THE_DISK = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+}
 
 
 def printable(text: str) -> str:
@@ -67,10 +80,11 @@ def run(app: Callable[..., Any]) -> None:
         # Python flushes stdout again at exit: give it somewhere to go (docs.python.org, "Note on SIGPIPE").
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG):
-            raise
-        _fail(Unavailable(f"{error.filename or 'writing'}: {error.strerror}", "Make room, or name another place."))
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+            _fail(Unavailable(f"{error.filename or 'writing'}: {error.strerror}", "Make room, or name another place."))
+        traceback.print_exc()
+        sys.exit(TlpipeError.exit_code)
 
 
 def _fail(error: TlpipeError) -> None:

@@ -36,4 +36,7 @@ def choose(photographs: Dataset, spec: ImageSpec, *, seed: int) -> Representativ
         by_class.setdefault(example.label, []).append(example)
     turns = sorted((turn, label) for label, examples in by_class.items() for turn in range(len(examples)))
     chosen = tuple(by_class[label][turn] for turn, label in turns[:IMAGES])
-    return Representative(chosen, np.stack([features.pixels(example, View(), spec) for example in chosen]))
+    pixels = np.stack([features.pixels(example, View(), spec) for example in chosen])
+    # One black and one white pixel, so that the input's range is 0..255 also where all the photographs are dark.
+    pixels[0, 0, 0], pixels[0, 0, 1] = 0, 255
+    return Representative(chosen, pixels)

@@ -20,6 +20,7 @@ from tlpipe.silence import keras, tf
 from tlpipe.views import View
 from tlpipe_edge import accuracy, metadata
 from tlpipe_edge.bundle import MANIFEST, REFERENCE, Bundle
+from tlpipe_edge.classifier import tensor_maker
 from tlpipe_edge.interpreter import Session
 from tlpipe_edge.manifest import Artifact, Calibration, ImageSpec, Manifest, Provenance
 
@@ -124,8 +125,7 @@ def _convert_int8(
     truth = np.array([example.label for example in validation])
 
     def quality(content: bytes) -> _Quality:
-        session = Session(content)
-        scores = np.stack([session.run(picture[None]) for picture in pixels])
+        scores = _scores(content, pixels)
         return _Quality(
             agreement=accuracy.agreement(scores, keras_scores),
             distance=float(np.abs(scores - keras_scores).mean()),
@@ -146,6 +146,13 @@ def keras_probabilities(whole: Any, pixels: np.ndarray) -> np.ndarray:
     """(N, size, size, 3) uint8 -> (N, classes) float32, by the Keras model itself."""
     batches = [pixels[start : start + 32].astype(np.float32) for start in range(0, len(pixels), 32)]
     return np.concatenate([whole.predict_on_batch(batch) for batch in batches])
+
+
+def _scores(content: bytes, pixels: np.ndarray) -> np.ndarray:
+    """What a .tflite says of (N, size, size, 3) uint8: (N, classes) float32."""
+    session = Session(content)
+    to_tensor = tensor_maker(session.input, mean=(0.0,), std=(1.0,))
+    return np.stack([session.run(to_tensor(picture)) for picture in pixels])
 
 
 def _write_artifact(bundle: Path, name: str, converted: _Converted, described: metadata.Metadata) -> Artifact:
@@ -205,8 +212,7 @@ def _write_golden(bundle: Path, manifest: Manifest, examples: Sequence[Example])
     pixels = np.stack([features.pixels(example, View(), manifest.image) for example in chosen])
     scores: dict[str, Any] = {}
     for artifact in manifest.artifacts:
-        session = Session((bundle / artifact.file).read_bytes())
-        scores[artifact.recipe] = np.stack([session.run(p[None].astype(session.input.dtype)) for p in pixels])
+        scores[artifact.recipe] = _scores((bundle / artifact.file).read_bytes(), pixels)
     np.savez_compressed(folder / "expected.npz", files=np.array(names), pixels=pixels, **scores)
 
 

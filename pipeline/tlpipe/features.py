@@ -25,6 +25,7 @@ import PIL
 from tlpipe import cache, model, progress, recipes, views
 from tlpipe.dataset import Example, Unreadable
 from tlpipe.views import View
+from tlpipe_edge.classifier import tensor_maker
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError
 from tlpipe_edge.interpreter import Session
 from tlpipe_edge.manifest import ImageSpec
@@ -137,11 +138,12 @@ class Extractor:
         def row(example: Example) -> np.ndarray | str:
             if not hasattr(own, "session"):
                 own.session = Session(tflite)
+                own.to_tensor = tensor_maker(own.session.input, mean=(0.0,), std=(1.0,))
             try:
                 picture = pixels(example, view, self.spec)
             except BadData as error:
                 return error.what.removeprefix(f"{example.file}: ")
-            return np.asarray(own.session.run(picture[None].astype(own.session.input.dtype)), self.dtype)
+            return np.asarray(own.session.run(own.to_tensor(picture)), self.dtype)
 
         def rows() -> Iterator[tuple[str, np.ndarray]]:
             with ThreadPoolExecutor(WORKERS) as pool:

@@ -55,11 +55,14 @@ def test_a_disk_that_fails_is_unavailable(number: int, capsys: pytest.CaptureFix
     assert capsys.readouterr().err.startswith("error: /disk/run: No room\n")
 
 
-def test_a_fault_of_ours_is_not_hidden() -> None:
-    with pytest.raises(OSError, match="our fault"):
-        terminal.run(raising(OSError(errno.EBADF, "our fault")))
-    with pytest.raises(ZeroDivisionError):
-        terminal.run(raising(ZeroDivisionError()))
+@pytest.mark.parametrize("fault", [OSError(errno.EBADF, "our fault"), ZeroDivisionError("our fault")])
+def test_a_fault_of_ours_is_not_hidden(fault: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        terminal.run(raising(fault))
+
+    assert ended.value.code == 70
+    error = capsys.readouterr().err
+    assert "Traceback" in error and "our fault" in error
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
