@@ -26,7 +26,7 @@ PATIENCE = 4
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a stage came to. ``source`` rows and ``scores`` are in the order of the splits of ``dataset``."""
+    """What a stage came to: ``scores`` (N, classes) float32 by split, in the split's order; ``seconds`` by step."""
 
     history: History
     scores: dict[str, np.ndarray]
@@ -204,8 +204,7 @@ def _choose_crop(whole: Any, photographs: Dataset, config: Config) -> Crop:
         raise WrongUsage("--crop auto needs a pre-trained backbone", "Name a crop policy.")
     for crop in Crop:
         extractor = features.extractor(whole, "pooling", dataclasses.replace(config.spec, crop=crop), dtype="float32")
-        with contextlib.suppress(BadData):
-            photographs, _ = _plain_views(extractor, photographs, strict=False)
+        photographs, _ = _plain_views(extractor, photographs, strict=False)
         sources = {
             split: extractor.source(photographs.splits[split], View(), what=f"{crop}: {split} images")[0]
             for split in ("train", "validation")
