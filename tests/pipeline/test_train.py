@@ -52,8 +52,9 @@ def test_the_history_starts_before_training(run: Run) -> None:
         assert history.best == kept.number
     frozen, tuned = (History.read(folder / stage.HISTORY) for folder in run.stages)
     assert frozen.epochs[frozen.best].val_loss < frozen.epochs[0].val_loss
-    # Fine-tuning begins with the weights that were kept; its loss is smoothed, its accuracy is the same.
+    # Fine-tuning begins with the weights that were kept, and its loss is counted alike. Its inputs are half floats.
     assert tuned.epochs[0].val_accuracy == pytest.approx(frozen.epochs[frozen.best].val_accuracy)
+    assert tuned.epochs[0].val_loss == pytest.approx(frozen.epochs[frozen.best].val_loss, rel=0.01)
 
 
 def test_the_metrics_state_what_was_measured(run: Run) -> None:
