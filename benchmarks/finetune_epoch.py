@@ -32,7 +32,7 @@ def main() -> None:
     cached = _trainable(weights, photographs.labels)
     cut = model.cut_below(cached, model.trained_layers(cached, TOP_LAYERS))
     extractor = features.extractor(cached, cut, spec, dtype="float16")
-    sources = {split: extractor.source(e, View(), what=split)[0] for split, e in photographs.splits.items()}
+    sources = {split: extractor.source(e, View(), what=split) for split, e in photographs.splits.items()}
     part = model.suffix(cached, cut)
     whole = _trainable(weights, photographs.labels)
     pixels = {
@@ -66,11 +66,9 @@ def main() -> None:
         seconds["whole model"].append(
             _timed(lambda: whole.fit(pixels["train"], targets["train"], batch_size=BATCH, verbose=0))
         )
-    count = len(labels["validation"])
+    cached_scores = fit.scores(part, sources["validation"], [True] * len(labels["validation"]))
     accuracy = {
-        "cached prefix": float(
-            (fit.scores(part, sources["validation"], count).argmax(1) == labels["validation"]).mean()
-        ),
+        "cached prefix": float((cached_scores.argmax(1) == labels["validation"]).mean()),
         "whole model": float(whole.evaluate(pixels["validation"], targets["validation"], verbose=0)[1]),
     }
     medians = {name: harness.median(values[1:]) for name, values in seconds.items()}

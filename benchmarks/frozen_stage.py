@@ -21,6 +21,7 @@ def main() -> None:
     rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     seconds: dict[str, list[float]] = {"tutorial": [], "cold": [], "backbone cached": [], "features cached": []}
     accuracy: dict[str, list[float]] = {name: [] for name in seconds}
+    epochs: dict[str, list[int]] = {name: [] for name in seconds}
     tutorial = Path(__file__).with_name("tutorial.py")
     for _ in range(rounds):
         timed = harness.run(
@@ -30,15 +31,17 @@ def main() -> None:
         )
         seconds["tutorial"].append(timed.seconds)
         accuracy["tutorial"].append(float(timed.stdout))
+        epochs["tutorial"].append(EPOCHS)
         with tempfile.TemporaryDirectory() as folder:
             cache = Path(folder) / "cache"
             for case in ("cold", "backbone cached", "features cached"):
                 if case == "backbone cached":
                     shutil.rmtree(cache / "tlpipe" / "features")
                 rate = "0.0008" if case == "features cached" else "0.001"
-                spent, top1 = _train(data, weights, Path(folder) / case, cache, rate)
+                spent, top1, trained = _train(data, weights, Path(folder) / case, cache, rate)
                 seconds[case].append(spent)
                 accuracy[case].append(top1)
+                epochs[case].append(trained)
     medians = {name: harness.median(values) for name, values in seconds.items()}
     harness.publish(
         "frozen_stage",
@@ -48,11 +51,13 @@ def main() -> None:
             "median_seconds": medians,
             "times_faster_than_tutorial": {name: medians["tutorial"] / value for name, value in medians.items()},
             "validation_top1": accuracy,
+            "epochs_trained": epochs,
         },
     )
 
 
-def _train(data: str, weights: str, out: Path, cache: Path, learning_rate: str) -> tuple[float, float]:
+def _train(data: str, weights: str, out: Path, cache: Path, learning_rate: str) -> tuple[float, float, int]:
+    """Seconds to the trained head, its validation top-1, and the epochs until early stopping."""
     options = ["--views", "1", "--epochs", str(EPOCHS), "--image-size", str(SIZE), "--test-fraction", "0"]
     command = [*harness.TLPIPE, "train", data, "--weights", weights, "--out", str(out), *options]
     timed = harness.run(
@@ -61,7 +66,8 @@ def _train(data: str, weights: str, out: Path, cache: Path, learning_rate: str) 
         environment={"XDG_CACHE_HOME": str(cache)},
     )
     metrics = json.loads((out / "1-frozen" / "metrics.json").read_text())
-    return timed.seconds, metrics["validation"]["top1"]
+    history = (out / "1-frozen" / "history.jsonl").read_text().splitlines()
+    return timed.seconds, metrics["validation"]["top1"], json.loads(history[-1])["number"]
 
 
 if __name__ == "__main__":

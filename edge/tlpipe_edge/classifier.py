@@ -11,7 +11,7 @@ from tlpipe_edge import image, metadata
 from tlpipe_edge.bundle import Bundle
 from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 from tlpipe_edge.interpreter import Session
-from tlpipe_edge.manifest import ImageSpec, Tensor
+from tlpipe_edge.manifest import RECIPES, ImageSpec, Tensor
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ class Prediction:
 class Classifier:
     """A model ready to classify. Open one with ``Classifier.open``; give each thread its own.
 
-    ``name``, ``recipe``, ``labels``, ``image`` (the ImageSpec) and ``session`` (runtime, tensors) say what it is.
+    ``name``, ``recipe``, ``labels``, ``image`` (the ImageSpec) and ``session`` (runtime, tensors) say what it is. Of a
+    single file the recipe is what its name says, or "unknown", and the crop is the centre.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class Classifier:
                 f"{path}: the model does not name its labels (no TFLite Metadata)", "Open its bundle instead."
             )
         session = Session(content, threads=threads, runtime=runtime)
+        recipe = path.stem.rpartition("-")[2]
         if len(session.input.shape) != 4 or session.input.shape[1] != session.input.shape[2]:
             raise BadData(
                 f"{path}: input shape {session.input.shape} is not one square image", "Export the model again."
@@ -122,7 +124,7 @@ class Classifier:
         return cls(
             session,
             name=described.name,
-            recipe=path.stem.rpartition("-")[2],
+            recipe=recipe if recipe in RECIPES else "unknown",
             labels=described.labels,
             spec=ImageSpec(session.input.shape[1]),
             to_tensor=tensor_maker(session.input, mean=described.mean, std=described.std),

@@ -1,6 +1,7 @@
 """``tlpipe-edge``: thin: it parses, calls and prints."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,11 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from tlpipe_edge import __version__, terminal
-from tlpipe_edge.errors import BadData, MissingInput, TlpipeError
+from tlpipe_edge.errors import BadData, TlpipeError
 
 app = terminal.application(
     "tlpipe-edge",
     about="Classify photographs on a small device with a model that tlpipe exported.",
+    example="tlpipe-edge classify exported/clothing photo.jpg",
     version=__version__,
 )
 
@@ -43,12 +45,14 @@ def classify(
     the first failure.
     """
     from tlpipe_edge.classifier import Classifier
+    from tlpipe_edge.image import SUFFIXES
 
-    files = list(_walk(images))
     classifier = Classifier.open(model, recipe=recipe, threads=threads, runtime=runtime)
+    if model.is_file():
+        print("note: a file without its bundle does not say how to crop: the centre is taken", file=sys.stderr)
     failure: TlpipeError | None = None
     rows: list[dict[str, Any]] = []
-    for file in files:
+    for file in _walk(images):
         row: dict[str, Any] = {
             "file": str(file),
             "label": None,
@@ -58,6 +62,8 @@ def classify(
             "error": None,
         }
         try:
+            if file.is_dir():
+                raise BadData(f"{file}: no images in this folder", f"It may hold {', '.join(sorted(SUFFIXES))} files.")
             prediction = classifier(file)
         except TlpipeError as error:
             failure = failure or error
@@ -71,7 +77,7 @@ def classify(
             print(_line(row), flush=True)
     if as_json:
         document = {"schema": 1, "model": classifier.name, "recipe": classifier.recipe, "images": rows}
-        print(json.dumps(document, indent=2, ensure_ascii=False))
+        print(json.dumps(document, indent=2))
     if failure:
         raise typer.Exit(failure.exit_code)
 
@@ -86,19 +92,12 @@ def info(model: Model) -> None:
 
 
 def _walk(images: list[Path]) -> Iterator[Path]:
-    """The files that are named, and the photographs below the folders that are named, in sorted order."""
-    for path in images:
-        if not path.exists():
-            raise MissingInput(f"{path}: no such file or folder", "Check the path.")
-        if not path.is_dir():
-            yield path
-            continue
-        from tlpipe_edge.image import SUFFIXES
+    """What is named, and in the place of a folder the photographs below it in sorted order, unless it has none."""
+    from tlpipe_edge.image import SUFFIXES
 
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-        if not found:
-            raise BadData(f"{path}: no images in this folder", f"It may hold {', '.join(sorted(SUFFIXES))} files.")
-        yield from found
+    for path in images:
+        below = path.rglob("*") if path.is_dir() else ()
+        yield from sorted(f for f in below if f.suffix.lower() in SUFFIXES and f.is_file()) or [path]
 
 
 def _line(row: dict[str, Any]) -> str:

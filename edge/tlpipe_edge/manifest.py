@@ -104,7 +104,7 @@ class Manifest:
     def to_json(self) -> str:
         """The manifest as indented JSON, its schema number first."""
         fields = dataclasses.asdict(self)
-        return json.dumps({"schema": fields.pop("schema")} | fields, indent=2, ensure_ascii=False) + "\n"
+        return json.dumps({"schema": fields.pop("schema")} | fields, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes, *, where: str = "manifest.json") -> "Manifest":

@@ -50,9 +50,16 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def application(name: str, *, about: str, version: str) -> typer.Typer:
+def application(name: str, *, about: str, example: str, version: str) -> typer.Typer:
     """A typer application with ``--version``, and without what a traceback or a shell completion would print."""
-    app = typer.Typer(name=name, help=about, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        name=name,
+        help=about,
+        epilog=f"Example: {example}",
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
 
     def show(wanted: bool) -> None:
         if wanted:
@@ -72,19 +79,31 @@ def application(name: str, *, about: str, version: str) -> typer.Typer:
 
 def run(app: Callable[..., Any]) -> None:
     """Run a typer app as a program: a user's error becomes lines on stderr and an exit code, a broken pipe is none."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # file names need not be Unicode
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # not at the interpreter's end, where a broken pipe cannot be caught
     except TlpipeError as error:
         _fail(error)
     except BrokenPipeError:
-        # Python flushes stdout again at exit: give it somewhere to go (docs.python.org, "Note on SIGPIPE").
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _end_quietly()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # typer has caught it, and would exit with 1
+            _end_quietly()
+        raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
             _fail(Unavailable(f"{error.filename or 'writing'}: {error.strerror}", "Make room, or name another place."))
         traceback.print_exc()
         sys.exit(TlpipeError.exit_code)
+
+
+def _end_quietly() -> None:
+    """Exit with 0. Python flushes stdout once more: give it somewhere to go (docs.python.org, "Note on SIGPIPE")."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(0)
 
 
 def _fail(error: TlpipeError) -> None:

@@ -33,9 +33,12 @@ def write_text(file: Path, content: str) -> None:
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Raise WrongUsage where ``path`` exists already and the user did not say that it may go."""
+    """Raise WrongUsage where ``path`` exists already and the user did not say that it may go, or cannot come to be."""
     if path.exists() and not overwrite:
         raise WrongUsage(f"{path}: exists already", "Name another place, or pass --overwrite to replace it.")
+    for parent in path.absolute().parents:
+        if parent.exists() and not parent.is_dir():
+            raise WrongUsage(f"{parent}: a file, so that nothing can be made below it", "Name another place.")
 
 
 @contextmanager

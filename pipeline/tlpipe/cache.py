@@ -1,6 +1,8 @@
 """The user's cache on disk: what is costly to compute and can be computed again. Bounded: the oldest goes first."""
 
+import contextlib
 import os
+import stat
 from pathlib import Path
 
 import platformdirs
@@ -41,7 +43,7 @@ def names(below: str) -> list[str]:
 
 def size() -> int:
     """How many bytes the cache holds."""
-    return sum(entry.stat().st_size for entry in _files())
+    return sum(size for _, size, _ in _files())
 
 
 def shrink(*, limit: int = LIMIT, keep_since: float = 0.0) -> int:
@@ -49,7 +51,7 @@ def shrink(*, limit: int = LIMIT, keep_since: float = 0.0) -> int:
 
     Files used at or after ``keep_since`` (seconds since the epoch) stay, whatever their size: a run keeps its own.
     """
-    entries = sorted((entry.stat().st_mtime, entry.stat().st_size, entry) for entry in _files())
+    entries = sorted(_files())
     excess, deleted = sum(size for _, size, _ in entries) - limit, 0
     for used, size, entry in entries:
         if deleted >= excess or used >= keep_since > 0:
@@ -59,5 +61,12 @@ def shrink(*, limit: int = LIMIT, keep_since: float = 0.0) -> int:
     return deleted
 
 
-def _files() -> list[Path]:
-    return [entry for entry in folder().rglob("*") if entry.is_file()] if folder().is_dir() else []
+def _files() -> list[tuple[float, int, Path]]:
+    """When each file was last used, its bytes, and where it is; another run may delete files meanwhile."""
+    found = []
+    for entry in folder().rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            status = entry.stat()
+            if stat.S_ISREG(status.st_mode):
+                found.append((status.st_mtime, status.st_size, entry))
+    return found

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 app = terminal.application(
     "tlpipe",
     about="From a folder of photographs to an image classifier on a Raspberry Pi, with proof that it is as good.",
+    example="tlpipe run photos --image-size 224",
     version=__version__,
 )
 
@@ -108,7 +109,8 @@ def _training(
     from tlpipe import atomic, runs
     from tlpipe_edge.manifest import Crop as Policy
 
-    out = out or runs.unused(RUNS / data.absolute().stem)
+    where = data.resolve()
+    out = out or runs.unused(RUNS / (where.stem if where.is_file() else where.name))
     atomic.refuse_existing(out, overwrite=overwrite)
     config = runs.Config(
         weights=weights if weights in ("imagenet", "none") else str(Path(weights).absolute()),
@@ -191,7 +193,7 @@ def evaluate(
     from tlpipe import summary
 
     document = scoring.evaluate(_bundle(bundle), data=data, keras_file=keras, max_drop=max_drop)
-    print(json.dumps(document, indent=2, ensure_ascii=False) if as_json else summary.accuracy_table(document))
+    print(json.dumps(document, indent=2) if as_json else summary.accuracy_table(document))
     gate = document["gate"]
     if gate and not gate["passed"]:
         raise GateNotMet(f"the gate of {gate['max_drop']:g} was not met: {'; '.join(gate['failures'])}")
@@ -247,7 +249,8 @@ def _export(run: "Run", quantize: Sequence[str], out: Path | None, *, overwrite:
     from tlpipe import recipes, runs
 
     chosen = recipes.parse(quantize)
-    out = out or runs.unused(EXPORTED / run.path.name)
+    usual = EXPORTED / run.path.name
+    out = out or (usual if overwrite else runs.unused(usual))
     from tlpipe import export as exporting
 
     return exporting.export(run, chosen, out, overwrite=overwrite)

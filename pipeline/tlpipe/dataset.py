@@ -1,32 +1,20 @@
-"""A folder of photographs, or a CSV that lists them, becomes labels and splits."""
+"""Labelled photographs become labels and splits: hashed, cut where a split is missing, kept as JSON."""
 
-import csv
 import hashlib
 import json
 import random
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tlpipe import progress
-from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
-
-SPLITS = ("train", "validation", "test")
-_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
+from tlpipe import listing, progress
+from tlpipe.listing import Listing
+from tlpipe_edge.errors import BadData, WrongUsage
 
 
 @dataclass(frozen=True)
 class Example:
-    """A photograph with its label's index and the sha256 of its file."""
+    """A photograph with its label's index and the sha256 of its file ("" for a file that the system will not read)."""
 
     file: Path
     label: int
@@ -44,7 +32,9 @@ class Unreadable:
 @dataclass(frozen=True)
 class Dataset:
     """Labels and splits. ``splits`` has train and validation, and test where there is one; ``cut`` names those that
-    were cut from train here; ``warnings`` are for the user."""
+    were cut from train here; ``warnings`` are for the user. What is ``unreadable`` stays in its split, where it counts
+    as wrong when the split is scored.
+    """
 
     source: Path
     labels: tuple[str, ...]
@@ -58,19 +48,23 @@ class Dataset:
         """The split that results are stated on: test, or validation where there is no test split."""
         return "test" if self.splits.get("test") else "validation"
 
-    def without(self, unreadable: Collection[Unreadable]) -> "Dataset":
-        """The data set less the photographs that could not be read. Raises BadData when a class has none left."""
-        gone = {each.file for each in unreadable}
-        splits = {name: tuple(e for e in examples if e.file not in gone) for name, examples in self.splits.items()}
-        left = {example.label for example in splits["train"]}
+    def readable(self, split: str) -> tuple[Example, ...]:
+        """The examples of a split that can be read: what a stage trains on."""
+        unreadable = {each.file for each in self.unreadable}
+        return tuple(example for example in self.splits[split] if example.file not in unreadable)
+
+    def marked(self, unreadable: Collection[Unreadable]) -> "Dataset":
+        """The same with more photographs that cannot be read. Raises BadData when a class has none left to train on."""
+        marked = replace(self, unreadable=(*self.unreadable, *unreadable))
+        left = {example.label for example in marked.readable("train")}
         for index, label in enumerate(self.labels):
             if index not in left:
                 raise BadData(
                     f"{self.source}: no readable training image of class {label!r}", "Add images, or remove the class."
                 )
-        if not splits["validation"]:
+        if not marked.readable("validation"):
             raise BadData(f"{self.source}: no readable validation image", "Add images.")
-        return replace(self, splits=splits, unreadable=(*self.unreadable, *unreadable))
+        return marked
 
     def to_json(self) -> str:
         """The splits with file hashes, as indented JSON."""
@@ -85,7 +79,7 @@ class Dataset:
             },
             "unreadable": [{"file": str(each.file), "reason": each.reason} for each in self.unreadable],
         }
-        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(document, indent=1) + "\n"
 
     @classmethod
     def read(cls, file: Path) -> "Dataset":
@@ -118,18 +112,10 @@ def load(data: Path, *, validation_fraction: float = 0.1, test_fraction: float =
         if not 0 <= fraction < 0.9:
             raise WrongUsage(f"a {name} fraction of {fraction:g}", "Give a number from 0 to 0.9.")
     data = data.absolute()
-    if not data.exists():
-        raise MissingInput(f"{data}: no such folder or CSV file", "Check the path.")
-    found = _from_folders(data) if data.is_dir() else _from_csv(data)
+    found = listing.read(data)
     labels = _labels(found, data)
-    index = {label: number for number, label in enumerate(labels)}
-    splits = {
-        split: tuple(
-            Example(file, index[label], _sha256(file))
-            for file, label in progress.track(files, description=f"hashing {split} images")
-        )
-        for split, files in found.items()
-    }
+    unreadable: list[Unreadable] = []
+    splits = {split: _examples(files, labels, split, unreadable) for split, files in found.items()}
     cut: list[str] = []
     for split, fraction in (("test", test_fraction), ("validation", validation_fraction)):
         if not splits.get(split) and fraction > 0:
@@ -142,7 +128,8 @@ def load(data: Path, *, validation_fraction: float = 0.1, test_fraction: float =
         raise WrongUsage(
             "no validation images: nothing to select the best weights by", "Give --validation-fraction 0.1."
         )
-    return Dataset(data, labels, splits, tuple(sorted(cut)), tuple(_duplicates(splits, labels)))
+    photographs = Dataset(data, labels, splits, tuple(sorted(cut)), tuple(_duplicates(splits, labels)))
+    return photographs.marked(unreadable)
 
 
 def labelled(data: Path, labels: tuple[str, ...]) -> tuple[str, tuple[Example, ...]]:
@@ -152,85 +139,41 @@ def labelled(data: Path, labels: tuple[str, ...]) -> tuple[str, tuple[Example, .
     BadData for one that the labels do not have, MissingInput where there is no such folder.
     """
     data = data.absolute()
-    if not data.exists():
-        raise MissingInput(f"{data}: no such folder or CSV file", "Check the path.")
-    found = _from_folders(data) if data.is_dir() else _from_csv(data)
+    found = listing.read(data)
     split = next((name for name in ("test", "validation") if found.get(name)), "train")
-    index = {label: number for number, label in enumerate(labels)}
     for _, label in found[split]:
-        if label not in index:
+        if label not in labels:
             raise BadData(f"{data}: class {label!r} is none of the model's", f"Its classes are {', '.join(labels)}.")
     name = data.name if len(found) == 1 else f"{data.name}, {split}"
-    return name, tuple(Example(file, index[label], _sha256(file)) for file, label in found[split])
+    return name, _examples(found[split], labels, split, [])
 
 
-Found = dict[str, list[tuple[Path, str]]]
+def _examples(
+    files: Collection[tuple[Path, str]], labels: tuple[str, ...], split: str, unreadable: list[Unreadable]
+) -> tuple[Example, ...]:
+    """Hash the files; those that the system will not read are added to ``unreadable``."""
+    index = {label: number for number, label in enumerate(labels)}
+    examples = []
+    for file, label in progress.track(files, description=f"hashing {split} images"):
+        try:
+            with file.open("rb") as stream:
+                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            sha256 = ""
+            unreadable.append(Unreadable(file, f"cannot be read ({error.strerror})"))
+        examples.append(Example(file, index[label], sha256))
+    return tuple(examples)
 
 
-def _from_folders(data: Path) -> Found:
-    folders = {child: _FOLDERS.get(child.name.lower()) for child in _children(data)}
-    if "train" not in folders.values():
-        return {"train": _classes(data)}
-    found: Found = defaultdict(list)
-    for folder, split in folders.items():
-        if split is None:
-            raise BadData(
-                f"{folder}: a folder beside train/ that is no split", "Name it validation or test, or move it away."
-            )
-        found[split] += _classes(folder)
-    return dict(found)
-
-
-def _classes(folder: Path) -> list[tuple[Path, str]]:
-    """Every file below each class folder that is not hidden; an empty class is an error."""
-    found = []
-    for child in _children(folder):
-        files = sorted(f for f in child.rglob("*") if f.is_file() and not _hidden(f.relative_to(folder)))
-        if not files:
-            raise BadData(f"{child}: the class has no images", "Add images, or remove the folder.")
-        found += [(file, child.name) for file in files]
-    if not found:
-        raise BadData(
-            f"{folder}: no images in class folders", "Put the images of each class into a folder named after it."
-        )
-    return found
-
-
-def _children(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
-def _from_csv(data: Path) -> Found:
-    found: Found = defaultdict(list)
-    try:
-        with data.open(newline="", encoding="utf-8-sig") as stream:
-            for number, row in enumerate(csv.DictReader(stream), start=2):
-                if not row.get("path") or not row.get("label"):
-                    raise BadData(
-                        f"{data}, line {number}: no path or no label", "The header is path,label or path,label,split."
-                    )
-                split = _FOLDERS.get((row.get("split") or "train").strip().lower())
-                if split is None:
-                    raise BadData(f"{data}, line {number}: no split {row['split']!r}", "Use train, validation or test.")
-                file = data.parent / row["path"]
-                if not file.is_file():
-                    raise MissingInput(
-                        f"{data}, line {number}: no file {file}", "Paths count from the folder of the CSV."
-                    )
-                found[split].append((file, row["label"].strip()))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadData(f"{data}: not a CSV in UTF-8 ({error})", "Name a folder, or a CSV of path,label.") from None
-    if not found.get("train"):
-        raise BadData(f"{data}: no training images", "The header is path,label or path,label,split.")
-    return dict(found)
-
-
-def _labels(found: Found, data: Path) -> tuple[str, ...]:
+def _labels(found: Listing, data: Path) -> tuple[str, ...]:
+    if "train" not in found:
+        raise BadData(f"{data}: no training images", "Add a folder train/, or rows of the split train.")
     labels = tuple(sorted({label for _, label in found["train"]}))
+    for label in labels:
+        if not label.strip() or label.splitlines() != [label] or not _is_unicode(label):
+            raise BadData(
+                f"{data}: class {label!r} is blank, of several lines or not Unicode", "Rename it: labels are lines."
+            )
     if len(labels) < 2:
         raise BadData(
             f"{data}: one class only ({labels[0]!r})", "A classifier needs a folder for each of two classes or more."
@@ -244,9 +187,12 @@ def _labels(found: Found, data: Path) -> tuple[str, ...]:
     return labels
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _cut(
@@ -273,7 +219,7 @@ def _duplicates(splits: Mapping[str, Iterable[Example]], labels: tuple[str, ...]
     seen: dict[str, tuple[str, Example]] = {}
     warnings = []
     for split, examples in splits.items():
-        for example in examples:
+        for example in filter(lambda each: each.sha256, examples):
             other_split, other = seen.setdefault(example.sha256, (split, example))
             if other_split != split:
                 warnings.append(f"{example.file}: the same photograph is in {other_split} ({other.file})")

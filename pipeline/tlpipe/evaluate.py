@@ -43,7 +43,7 @@ def evaluate(
     Raises MissingInput where the Keras original is not to be found, BadData where it is another one, and where none of
     the images can be read.
     """
-    keras_model = keras_file or original(bundle)
+    keras_model = original(bundle, keras_file)
     whole = model.load(keras_model)
     images = _images(bundle, keras_model, data)
     scores, failed = _score(bundle, whole, images.examples)
@@ -52,21 +52,22 @@ def evaluate(
         raise BadData(f"none of the {len(failed)} images can be read; the first: {first}", "Name other photographs.")
     document = _document(bundle, images, scores, failed, max_drop)
     with atomic.locked(bundle.path / EVALUATION):
-        atomic.write_text(bundle.path / EVALUATION, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        atomic.write_text(bundle.path / EVALUATION, json.dumps(document, indent=2) + "\n")
         atomic.write_text(bundle.path / "MODEL_CARD.md", model_card.render(bundle, document))
     return document
 
 
-def original(bundle: Bundle) -> Path:
-    """The Keras model that the manifest names. Raises MissingInput where it is gone, BadData where it is another."""
+def original(bundle: Bundle, file: Path | None = None) -> Path:
+    """The Keras model that was exported: ``file``, or where the manifest says.
+
+    Raises MissingInput where there is none, BadData where it is another: the bundle's reference is of that very model.
+    """
     origin = bundle.manifest.provenance
-    file = Path(os.path.normpath(bundle.path.absolute() / origin.keras_file))
+    file = file or Path(os.path.normpath(bundle.path.absolute() / origin.keras_file))
     if not file.is_file():
-        raise MissingInput(f"{file}: the Keras original is not where the manifest says", "Name it with --keras FILE.")
+        raise MissingInput(f"{file}: the Keras original is not here", "Say with --keras FILE where it is now.")
     if hashlib.sha256(file.read_bytes()).hexdigest() != origin.keras_sha256:
-        raise BadData(
-            f"{file}: not the model that was exported (another sha256)", "Export again, or name it with --keras FILE."
-        )
+        raise BadData(f"{file}: not the model that was exported (another sha256)", "Export the run again.")
     return file
 
 
@@ -90,11 +91,7 @@ def _score(
     bundle: Bundle, whole: Any, examples: Sequence[Example]
 ) -> tuple[dict[str, np.ndarray], list[dict[str, str]]]:
     """(N, classes) float32 for "keras" and each recipe, NaN for images that cannot be read; and those, with reasons."""
-    spec, labels = bundle.manifest.image, bundle.manifest.labels
-    if whole.input_shape != (None, spec.size, spec.size, 3) or whole.output_shape != (None, len(labels)):
-        raise BadData(
-            f"the Keras model takes {whole.input_shape} and gives {whole.output_shape}", "It is not this bundle's."
-        )
+    labels = bundle.manifest.labels
     classifiers = {a.recipe: Classifier.open(bundle.path, recipe=a.recipe) for a in bundle.manifest.artifacts}
     scores = {name: np.full((len(examples), len(labels)), np.nan, np.float32) for name in ("keras", *classifiers)}
     failed = []

@@ -13,7 +13,7 @@ import numpy as np
 
 from tlpipe import atomic, calibration, convert, features, model, progress, refit, stage
 from tlpipe.calibration import Representative
-from tlpipe.dataset import Dataset, Example
+from tlpipe.dataset import Dataset
 from tlpipe.recipes import Recipe
 from tlpipe.runs import Config, Run
 from tlpipe.silence import keras, tf
@@ -68,8 +68,9 @@ def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = 
             representative = calibration.choose(photographs, config.spec, seed=config.seed)
         converted = _convert(whole, recipes, photographs, config.spec, representative)
         described = metadata.Metadata(
-            name=out.name,
-            description=f"{whole.name} x {config.alpha:g}, {config.image_size} px, {len(photographs.labels)} classes",
+            # Not the bundle's name: the same run gives the same file, whatever it is called.
+            name=f"{whole.name}_{config.alpha:g}_{config.image_size}",
+            description=f"image classifier, {len(photographs.labels)} classes",
             labels=photographs.labels,
         )
         artifacts = tuple(_write_artifact(bundle, out.name, each, described) for each in converted)
@@ -81,10 +82,9 @@ def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = 
             provenance=_provenance(run, config, out),
             calibration=None if representative is None else _calibration(representative, config),
         )
-        (bundle / "labels.txt").write_text("".join(f"{label}\n" for label in photographs.labels))
-        examples = photographs.splits[photographs.evaluation_split]
-        _write_reference(bundle / REFERENCE, whole, examples, config.spec)
-        _write_golden(bundle, manifest, examples)
+        (bundle / "labels.txt").write_text("".join(f"{label}\n" for label in photographs.labels), "utf-8")
+        _write_reference(bundle / REFERENCE, whole, photographs, config.spec)
+        _write_golden(bundle, manifest, photographs)
         _copy_training(bundle / "training", run)
         (bundle / MANIFEST).write_text(manifest.to_json())
     return Bundle.open(out)
@@ -104,6 +104,7 @@ def _convert(
     graph = convert.frozen_graph(whole)
     converted = []
     for recipe in progress.track(recipes, description="converting"):
+        progress.say(f"converting to {recipe.name}: {recipe.cost}")
         if representative is not None and recipe.needs_calibration:
             converted.append(_convert_int8(whole, graph, recipe, photographs, spec, representative))
         else:
@@ -119,7 +120,7 @@ def _convert_int8(
     head = refit.head_for_int8(whole, photographs, spec, representative)
     with refit.head_replaced(whole, *head):
         refitted = convert.to_tflite(convert.frozen_graph(whole), recipe, representative=representative.tensors())
-    validation = photographs.splits["validation"]
+    validation = photographs.readable("validation")
     pixels = np.stack([features.pixels(example, View(), spec) for example in validation])
     keras_scores = keras_probabilities(whole, pixels)
     truth = np.array([example.label for example in validation])
@@ -186,23 +187,27 @@ def _provenance(run: Run, config: Config, out: Path) -> Provenance:
     )
 
 
-def _write_reference(file: Path, whole: Any, examples: Sequence[Example], spec: ImageSpec) -> None:
-    """What Keras says of each image of the evaluation split."""
-    parts = []
-    batches = [examples[start : start + 32] for start in range(0, len(examples), 32)]
+def _write_reference(file: Path, whole: Any, photographs: Dataset, spec: ImageSpec) -> None:
+    """What Keras says of each image of the evaluation split: NaN of one that cannot be read."""
+    examples = photographs.splits[photographs.evaluation_split]
+    readable = set(photographs.readable(photographs.evaluation_split))
+    rows = [index for index, example in enumerate(examples) if example in readable]
+    probabilities = np.full((len(examples), len(photographs.labels)), np.nan, np.float32)
+    batches = [rows[start : start + 32] for start in range(0, len(rows), 32)]
     for batch in progress.track(batches, description="the Keras original's answers"):
-        pixels = np.stack([features.pixels(example, View(), spec) for example in batch])
-        parts.append(keras_probabilities(whole, pixels))
+        pixels = np.stack([features.pixels(examples[row], View(), spec) for row in batch])
+        probabilities[batch] = keras_probabilities(whole, pixels)
     np.savez_compressed(
         file,
         images=np.array([example.sha256 for example in examples]),
         truth=np.array([example.label for example in examples], np.int64),
-        probabilities=np.concatenate(parts),
+        probabilities=probabilities,
     )
 
 
-def _write_golden(bundle: Path, manifest: Manifest, examples: Sequence[Example]) -> None:
+def _write_golden(bundle: Path, manifest: Manifest, photographs: Dataset) -> None:
     """A few of those images with the pixels and the scores of each artifact that they should come to anywhere."""
+    examples = photographs.readable(photographs.evaluation_split) or photographs.readable("validation")
     folder = bundle / "golden"
     folder.mkdir()
     chosen = [examples[index] for index in np.unique(np.linspace(0, len(examples) - 1, GOLDEN_IMAGES).astype(int))]

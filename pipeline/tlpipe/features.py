@@ -26,7 +26,7 @@ from tlpipe import cache, model, progress, recipes, views
 from tlpipe.dataset import Example, Unreadable
 from tlpipe.views import View
 from tlpipe_edge.classifier import tensor_maker
-from tlpipe_edge.errors import BadData, MissingInput, TlpipeError
+from tlpipe_edge.errors import BadData, Busy, MissingInput
 from tlpipe_edge.interpreter import Session
 from tlpipe_edge.manifest import ImageSpec
 
@@ -94,27 +94,40 @@ class Extractor:
     weights_sha256: str
     started: float = field(default_factory=time.time)
 
-    def source(self, examples: Sequence[Example], view: View, *, what: str) -> tuple[Source, tuple[Unreadable, ...]]:
-        """The rows of these examples, and which of them cannot be read (then those are left out of the rows).
+    def unreadable(self, examples: Sequence[Example], *, what: str) -> tuple[Unreadable, ...]:
+        """Which of these examples cannot be read. What can is computed meanwhile: ``source`` finds it in the cache.
 
         ``what`` names the work in the progress bar.
         """
         if self.tflite is None:
-            pool = ThreadPoolExecutor(WORKERS)
-            unreadable = self._unreadable_pictures(examples, view, pool, what)
-            gone = {each.file for each in unreadable}
-            return Pixels([e for e in examples if e.file not in gone], view, self.spec, pool), unreadable
+            return self._unreadable_pictures(examples, what)
+        return self._fill(self.tflite, examples, View(), what)
+
+    def source(self, examples: Sequence[Example], view: View, *, what: str) -> Source:
+        """The rows of these examples. Raises BadData where one of them cannot be read; pixels say so when taken."""
+        if self.tflite is None:
+            return Pixels(examples, view, self.spec, ThreadPoolExecutor(WORKERS))
+        for each in self._fill(self.tflite, examples, view, what):
+            raise BadData(f"{each.file}: {each.reason}", "Put it back as it was, or train the run again.")
+        shards, places = _index(self._shelf(view))
+        try:
+            rows = [places[example.sha256] for example in examples]
+        except KeyError:
+            raise Busy(
+                f"{cache.folder()}: another run took the room of these features", "Try again when it has ended."
+            ) from None
+        return Shelved(shards, np.array(rows, int).reshape(-1, 2))
+
+    def _fill(self, tflite: bytes, examples: Sequence[Example], view: View, what: str) -> tuple[Unreadable, ...]:
+        """Compute the rows that the shelf of a view does not have; names the examples that cannot be read."""
         shelf = self._shelf(view)
-        shards, places = _index(shelf)
+        _, places = _index(shelf)
         missing = {example.sha256: example for example in examples if example.sha256 not in places}
-        reasons: dict[str, str] = {}
-        if missing:
-            reasons = self._compute(self.tflite, shelf, list(missing.values()), view, what)
-            cache.shrink(keep_since=self.started)
-            shards, places = _index(shelf)
-        rows = [places[example.sha256] for example in examples if example.sha256 in places]
-        unreadable = tuple(Unreadable(e.file, reasons[e.sha256]) for e in examples if e.sha256 in reasons)
-        return Shelved(shards, np.array(rows, int).reshape(-1, 2)), unreadable
+        if not missing:
+            return ()
+        reasons = self._compute(tflite, shelf, list(missing.values()), view, what)
+        cache.shrink(keep_since=self.started)
+        return tuple(Unreadable(e.file, reasons[e.sha256]) for e in examples if e.sha256 in reasons)
 
     def _shelf(self, view: View) -> str:
         key = {
@@ -166,20 +179,17 @@ class Extractor:
             cache.put(f"{shelf}/{name}.npy", buffer.getvalue())
         return reasons
 
-    def _unreadable_pictures(
-        self, examples: Sequence[Example], view: View, pool: ThreadPoolExecutor, what: str
-    ) -> tuple[Unreadable, ...]:
+    def _unreadable_pictures(self, examples: Sequence[Example], what: str) -> tuple[Unreadable, ...]:
         def reason(example: Example) -> Unreadable | None:
             try:
-                pixels(example, view, self.spec)
-            except TlpipeError as error:
+                pixels(example, View(), self.spec)
+            except BadData as error:
                 return Unreadable(example.file, error.what.removeprefix(f"{example.file}: "))
             return None
 
-        if view.number:
-            return ()
-        found = progress.track(pool.map(reason, examples), description=what, total=len(examples))
-        return tuple(each for each in found if each)
+        with ThreadPoolExecutor(WORKERS) as pool:
+            found = progress.track(pool.map(reason, examples), description=what, total=len(examples))
+            return tuple(each for each in found if each)
 
 
 Places = dict[str, tuple[int, int]]
@@ -193,7 +203,11 @@ def _index(shelf: str) -> tuple[tuple[np.ndarray, ...], Places]:
         file = cache.get(name)
         if file is None:
             continue
-        shard = np.load(file, mmap_mode="r")
+        try:
+            shard = np.load(file, mmap_mode="r")
+        except (OSError, ValueError, EOFError):  # gone meanwhile, or damaged: to be computed again
+            file.unlink(missing_ok=True)
+            continue
         places |= {sha256.decode(): (len(shards), row) for row, sha256 in enumerate(shard["sha256"].tolist())}
         shards.append(shard)
     return tuple(shards), places

@@ -97,12 +97,14 @@ def fit(
     return History(stage, tuple(recorder.epochs), recorder.best.number)
 
 
-def scores(part: Any, source: Source, count: int) -> np.ndarray:
-    """(count, classes) float32 probabilities of the first ``count`` rows of a source."""
-    parts = [
-        part.predict_on_batch(source.take(np.arange(start, min(start + 64, count)))) for start in range(0, count, 64)
-    ]
-    return np.concatenate(parts).astype(np.float32)
+def scores(part: Any, source: Source, readable: Sequence[bool]) -> np.ndarray:
+    """(N, classes) float32 probabilities. Of N images a source has the rows of the ``readable``; the others get NaN."""
+    places = np.flatnonzero(readable)
+    probabilities = np.full((len(readable), part.output_shape[-1]), np.nan, np.float32)
+    for start in range(0, len(places), 64):
+        batch = np.arange(start, min(start + 64, len(places)))
+        probabilities[places[batch]] = part.predict_on_batch(source.take(batch))
+    return probabilities
 
 
 def batches(examples: Examples, settings: Settings, *, shuffle: bool) -> Any:

@@ -12,7 +12,8 @@ from tlpipe_edge.errors import BadData
 class Epoch:
     """One epoch's mean cross-entropy (nats) and accuracy (0..1) on both splits; number 0 is the state before training.
 
-    The losses are without label smoothing, also where training has it. ``learning_rate`` is the rate at the epoch's end, ``seconds`` its wall time with validation.
+    The losses are without label smoothing, also where training has it. ``learning_rate`` is the rate at the epoch's
+    end, ``seconds`` its wall time with validation.
     """
 
     number: int

@@ -24,7 +24,7 @@ def render(bundle: Bundle, evaluation: dict[str, Any]) -> str:
         autoescape=False, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["inert"] = inert
-    template = environment.from_string((files("tlpipe") / "assets" / "model_card.md.j2").read_text())
+    template = environment.from_string((files("tlpipe") / "assets" / "model_card.md.j2").read_text("utf-8"))
     spec = bundle.manifest.image
     return template.render(
         manifest=bundle.manifest,

@@ -145,17 +145,18 @@ def _draw_panel(axes: Axes, histories: Sequence[History], metric: str, number: s
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def predictions(images: Images, truth: Integers, scores: Scores, labels: Sequence[str], file: Path) -> None:
+def predictions(images: Images, truth: Integers, scores: Scores, labels: Sequence[str], file: Path, *, of: str) -> None:
     """Write the picture of ``draw_predictions``."""
-    save(draw_predictions(images, truth, scores, labels), file)
+    save(draw_predictions(images, truth, scores, labels, of=of), file)
 
 
 @house_style()
-def draw_predictions(images: Images, truth: Integers, scores: Scores, labels: Sequence[str]) -> Figure:
+def draw_predictions(images: Images, truth: Integers, scores: Scores, labels: Sequence[str], *, of: str) -> Figure:
     """The first 20 images, each with the predicted label and its score; where that is wrong, the true label below.
 
     ``images`` is (N, height, width, 3) uint8 RGB, N at least 1; ``truth`` (N,) indices into ``labels``; ``scores``
-    (N, classes) in 0..1, of which the lowest index wins a tie. Right and wrong differ by colour and by sign.
+    (N, classes) in 0..1, of which the lowest index wins a tie; ``of`` says which images these are ("test images").
+    Right and wrong differ by colour and by sign.
     """
     count = min(len(images), MOST_PREDICTIONS)
     columns = min(count, 5)
@@ -177,19 +178,20 @@ def draw_predictions(images: Images, truth: Integers, scores: Scores, labels: Se
         if guess != true:
             axes.set_xlabel(f"true: {fitted(labels[true], points=125, size=10)}", loc="left")
     right = int((predicted[:count] == truth[:count]).sum())
-    figure.suptitle(f"{right} of these {count} are right", size=12)
+    figure.suptitle(f"{right} of these {count} {of} are right", size=12)
     return figure
 
 
-def confusion_matrix(counts: Integers, labels: Sequence[str], file: Path) -> None:
+def confusion_matrix(counts: Integers, labels: Sequence[str], file: Path, *, of: str, unreadable: int = 0) -> None:
     """Write the picture of ``draw_confusion_matrix``."""
-    save(draw_confusion_matrix(counts, labels), file)
+    save(draw_confusion_matrix(counts, labels, of=of, unreadable=unreadable), file)
 
 
 @house_style()
-def draw_confusion_matrix(counts: Integers, labels: Sequence[str]) -> Figure:
+def draw_confusion_matrix(counts: Integers, labels: Sequence[str], *, of: str, unreadable: int = 0) -> Figure:
     """``counts`` (C, C) int, rows the truth and columns the prediction; the colour is the share of its row.
 
+    ``of`` says which images these are; those that are ``unreadable``, and so have no prediction, count as wrong.
     Zeros off the diagonal stay empty. Numbers that would be too small to read are left out, and labels that would
     overlap are thinned, from about 130 classes on.
     """
@@ -221,8 +223,9 @@ def draw_confusion_matrix(counts: Integers, labels: Sequence[str]) -> Figure:
     heading = 10 + side / 3
     axes.set_xlabel("predicted", size=heading)
     axes.set_ylabel("true", size=heading)
-    right, total = int(np.trace(counts)), int(counts.sum())
-    axes.set_title(f"Accuracy {right / max(total, 1):.1%}: {right:,} of {total:,} images", size=heading, pad=10)
+    right, total = int(np.trace(counts)), int(counts.sum()) + unreadable
+    title = f"Accuracy {right / max(total, 1):.1%}: {right:,} of {total:,} {of}"
+    axes.set_title(title + (f"\n{unreadable} of them cannot be read" if unreadable else ""), size=heading, pad=10)
     bar = figure.colorbar(colors, cax=figure.add_axes((1 + 0.2 / side, 0, 0.15 / side, 1)))
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1))
     bar.set_label("share of the true class", size=heading)

@@ -29,11 +29,10 @@ def head_for_int8(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The head's kernel (features, classes) and bias (classes,), float32, for the int8 backbone's features."""
     kernel, bias = whole.get_layer("head").get_weights()
-    train = photographs.splits["train"]
+    train = photographs.readable("train")
 
     def rows(extractor: Extractor, what: str) -> np.ndarray:
-        source, _ = extractor.source(train, View(), what=what)
-        return source.take(np.arange(len(train)))
+        return extractor.source(train, View(), what=what).take(np.arange(len(train)))
 
     float_rows = rows(features.extractor(whole, "pooling", spec, dtype="float32"), "float features")
     (int8,) = recipes.parse(["int8"])

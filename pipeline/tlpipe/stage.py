@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from tlpipe import architecture, features, pictures
-from tlpipe.dataset import Dataset, Example
+from tlpipe.dataset import Dataset
 from tlpipe.history import History
 from tlpipe.runs import Config
 from tlpipe.views import View
 from tlpipe_edge import accuracy
 from tlpipe_edge.errors import BadConfiguration
+from tlpipe_edge.manifest import ImageSpec
 
 MODEL = "model.keras"
 CONFIG = "config.json"
@@ -25,36 +27,71 @@ METRICS = "metrics.json"
 TENSORBOARD = "tensorboard"
 
 
+@dataclass(frozen=True)
+class Sample:
+    """A few images of the evaluation split: their places in it, and their pixels (K, size, size, 3) uint8."""
+
+    places: np.ndarray
+    pixels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training came to. ``scores`` are (N, classes) float32 by split, in the split's order, NaN for an image that
+    cannot be read; ``seconds`` by step."""
+
+    history: History
+    scores: dict[str, np.ndarray]
+    seconds: dict[str, float]
+    sample: Sample
+
+
+def sample(photographs: Dataset, spec: ImageSpec) -> Sample:
+    """Up to ``pictures.MOST_PREDICTIONS`` readable images of the evaluation split, the classes in turn."""
+    split = photographs.evaluation_split
+    readable = set(photographs.readable(split))
+    seen: Counter[int] = Counter()
+    turns = []
+    for place, example in enumerate(photographs.splits[split]):
+        if example in readable:
+            turns.append((seen[example.label], example.label, place))
+            seen[example.label] += 1
+    places = [place for _, _, place in sorted(turns)[: pictures.MOST_PREDICTIONS]]
+    pixels = [features.pixels(photographs.splits[split][place], View(), spec) for place in places]
+    return Sample(np.array(places, int), np.array(pixels, np.uint8).reshape(-1, spec.size, spec.size, 3))
+
+
 def write(
     folder: Path,
     whole: Any,
     photographs: Dataset,
     config: Config,
-    histories: Sequence[History],
-    scores: dict[str, np.ndarray],
-    seconds: dict[str, float],
+    outcome: Outcome,
+    *,
+    earlier: Sequence[History] = (),
 ) -> None:
-    """Fill ``folder``. ``histories`` are those of all stages up to this one; ``scores`` (N, classes) by split."""
+    """Fill ``folder``; the learning curve goes on from the histories of ``earlier`` stages."""
     folder.mkdir(exist_ok=True)
     whole.save(folder / MODEL)
     (folder / CONFIG).write_text(config.to_json(versions()))
     (folder / SPLITS).write_text(photographs.to_json())
-    (folder / HISTORY).write_text(histories[-1].to_jsonl())
-    (folder / METRICS).write_text(json.dumps(_metrics(photographs, scores, seconds), indent=2) + "\n")
-    pictures.learning_curve(histories, folder / "learning-curve.png")
+    (folder / HISTORY).write_text(outcome.history.to_jsonl())
+    (folder / METRICS).write_text(json.dumps(_metrics(photographs, outcome), indent=2) + "\n")
+    pictures.learning_curve([*earlier, outcome.history], folder / "learning-curve.png")
     trained = [layer.name for layer in whole.layers if layer.trainable and layer.weights]
     architecture.diagram(whole, folder / "architecture.png", first_trained=trained[0])
     architecture.layer_table(whole, folder / "layers.svg")
-    split = photographs.evaluation_split
-    examples, of_split = photographs.splits[split], scores[split]
-    truth = np.array([example.label for example in examples])
-    predicted = accuracy.predictions(of_split)
-    counts = np.zeros((len(photographs.labels),) * 2, np.int64)
-    np.add.at(counts, (truth, predicted), 1)
-    pictures.confusion_matrix(counts, photographs.labels, folder / "confusion-matrix.png")
-    shown = _sample(examples, 20)
-    images = np.stack([features.pixels(examples[index], View(), config.spec) for index in shown])
-    pictures.predictions(images, truth[shown], of_split[shown], photographs.labels, folder / "predictions.png")
+    split, labels = photographs.evaluation_split, photographs.labels
+    scores, truth = outcome.scores[split], np.array([example.label for example in photographs.splits[split]])
+    predicted = accuracy.predictions(scores)
+    counts = np.zeros((len(labels), len(labels)), np.int64)
+    np.add.at(counts, (truth[predicted >= 0], predicted[predicted >= 0]), 1)
+    unreadable = int((predicted < 0).sum())
+    of = f"{split} images{' (cut from train)' if split in photographs.cut else ''}"
+    pictures.confusion_matrix(counts, labels, folder / "confusion-matrix.png", of=of, unreadable=unreadable)
+    places, pixels = outcome.sample.places, outcome.sample.pixels
+    if len(places):
+        pictures.predictions(pixels, truth[places], scores[places], labels, folder / "predictions.png", of=of)
 
 
 def validation_top1(folder: Path) -> float:
@@ -71,26 +108,17 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in names}
 
 
-def _metrics(photographs: Dataset, scores: dict[str, np.ndarray], seconds: dict[str, float]) -> dict[str, Any]:
+def _metrics(photographs: Dataset, outcome: Outcome) -> dict[str, Any]:
     document: dict[str, Any] = {"schema": 1, "evaluation_split": photographs.evaluation_split}
-    for split, of_split in scores.items():
+    for split, of_split in outcome.scores.items():
         truth = np.array([example.label for example in photographs.splits[split]])
         result = accuracy.accuracy(of_split, truth, labels=photographs.labels)
         document[split] = {
             "images": result.images,
+            "unreadable": result.failed,
             "cut_from_train": split in photographs.cut,
             "top1": result.top1,
             "top1_interval": result.top1_interval,
             "per_class": {each.label: each.top1 for each in result.per_class},
         }
-    return document | {"seconds": seconds}
-
-
-def _sample(examples: Sequence[Example], count: int) -> np.ndarray:
-    """Indices of up to ``count`` examples, spread over the classes in turn."""
-    seen: Counter[int] = Counter()
-    turns = []
-    for index, example in enumerate(examples):
-        turns.append((seen[example.label], example.label, index))
-        seen[example.label] += 1
-    return np.array([index for _, _, index in sorted(turns)[:count]])
+    return document | {"seconds": outcome.seconds}

@@ -1,6 +1,8 @@
 """The tables that commands print: accuracy, and at the end of ``run`` and ``demo`` size and latency beside it."""
 
 import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,15 @@ from tlpipe_edge.terminal import printable, table
 
 
 def render(bundle: Bundle, evaluation: dict[str, Any]) -> str:
-    """The table as text. Latencies are medians on this machine, one thread, one image of the model's size at a time."""
+    """The table as text, with the conditions of its latencies."""
     file = original(bundle)
     keras_ms = _keras_p50(file, bundle)
     rows = [_row("Keras", file.stat().st_size, evaluation["keras"]["top1"], None, keras_ms)]
     for each in evaluation["artifacts"]:
         rows.append(_row(each["recipe"], each["bytes"], each["top1"], each["agreement"], _p50(bundle, each["recipe"])))
     header = ("", "size", "top-1", "agreement with Keras", "p50 latency")
-    return f"{evaluation['images']} images ({evaluation['split']})\n{table(header, rows)}"
+    conditions = "p50: the network alone, one image at a time, on this machine: one thread; Keras compiled, all cores"
+    return f"{evaluation['images']} images ({evaluation['split']})\n{table(header, rows)}\n{conditions}"
 
 
 def accuracy_table(evaluation: dict[str, Any]) -> str:
@@ -53,12 +56,15 @@ def next_steps(run: Run, bundle: Bundle) -> str:
     """What there is to look at, and what to do next."""
     here = os.path.relpath(bundle.path)
     golden = os.path.relpath(bundle.golden().files[0])
+    command = "tlpipe-edge"
+    if shutil.which(command) is None:  # its environment is not activated
+        command = os.path.relpath(Path(sys.executable).with_name(command))
     return "\n".join(
         [
             "",
             f"pictures     {os.path.relpath(run.best_stage)}/learning-curve.png, predictions.png, confusion-matrix.png",
             f"model card   {here}/MODEL_CARD.md",
-            f"classify     tlpipe-edge classify {here} {golden}",
+            f"classify     {command} classify {here} {golden}",
             f"on a device  pip install ./edge, and copy {here} there",
         ]
     )

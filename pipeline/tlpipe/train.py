@@ -3,15 +3,14 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tlpipe import atomic, cache, dataset, features, fit, model, progress, runs, stage
-from tlpipe.dataset import Dataset, Example
+from tlpipe.dataset import Dataset, Example, Unreadable
 from tlpipe.features import Extractor, Source
 from tlpipe.history import History
 from tlpipe.runs import FINETUNED, FROZEN, Config, Run
@@ -22,15 +21,6 @@ from tlpipe_edge.manifest import Crop
 
 PATIENCE = 4
 """The frozen stage ends after this many epochs without a better validation loss."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a stage came to: ``scores`` (N, classes) float32 by split, in the split's order; ``seconds`` by step."""
-
-    history: History
-    scores: dict[str, np.ndarray]
-    seconds: dict[str, float]
 
 
 def train(
@@ -72,10 +62,12 @@ def train(
             trained = [layer for layer in whole.layers if layer.weights]
         else:
             trained = model.trained_layers(whole, 0)
+        _report(photographs.unreadable, strict=strict)
         if crop_auto:
-            config = dataclasses.replace(config, crop=_choose_crop(whole, photographs, config))
+            photographs, crop = _choose_crop(whole, photographs, config, strict=strict)
+            config = dataclasses.replace(config, crop=crop)
         photographs, outcome = _stage(whole, trained, photographs, config, FROZEN, folder / FROZEN, strict=strict)
-        stage.write(folder / FROZEN, whole, photographs, config, [outcome.history], outcome.scores, outcome.seconds)
+        stage.write(folder / FROZEN, whole, photographs, config, outcome)
         runs.write(folder, best=FROZEN)
     return Run.open(out)
 
@@ -102,8 +94,7 @@ def finetune(run: Run, *, top_layers: int, epochs: int, learning_rate: float, ov
         whole = model.load(frozen / stage.MODEL)
         trained = model.trained_layers(whole, top_layers)
         photographs, outcome = _stage(whole, trained, photographs, config, FINETUNED, folder, strict=True)
-        histories = [History.read(frozen / stage.HISTORY), outcome.history]
-        stage.write(folder, whole, photographs, config, histories, outcome.scores, outcome.seconds)
+        stage.write(folder, whole, photographs, config, outcome, earlier=[History.read(frozen / stage.HISTORY)])
     earlier, later = (stage.validation_top1(run.path / name) for name in (FROZEN, FINETUNED))
     best = FINETUNED if later >= earlier else FROZEN
     runs.write(run.path, best=best)
@@ -127,8 +118,8 @@ def _describe(photographs: Dataset) -> None:
 
 def _stage(
     whole: Any, trained: list[Any], photographs: Dataset, config: Config, name: str, folder: Path, *, strict: bool
-) -> tuple[Dataset, Outcome]:
-    """Train these layers in place, with TensorBoard's log in ``folder``; gives the readable part of the data too."""
+) -> tuple[Dataset, stage.Outcome]:
+    """Train these layers in place, with TensorBoard's log in ``folder``; the data come back with what is unreadable."""
     cut = "image" if config.weights == "none" and name == FROZEN else model.cut_below(whole, trained)
     model.freeze_all_but(whole, trained)
     progress.say(
@@ -138,12 +129,14 @@ def _stage(
     seconds: dict[str, float] = {}
     with _timed(seconds, "features"):
         extractor = features.extractor(whole, cut, config.spec, dtype="float32" if cut == "pooling" else "float16")
-        photographs, plain = _plain_views(extractor, photographs, strict=strict)
-        train_examples = photographs.splits["train"]
+        photographs = _checked(extractor, photographs, strict=strict)
+        readable = {split: photographs.readable(split) for split in photographs.splits}
+        plain = {split: extractor.source(e, View(), what=f"{split} images") for split, e in readable.items()}
         views: list[Source] = [plain["train"]]
         for number in range(1, config.views):
             what = f"view {number + 1} of {config.views}"
-            views.append(extractor.source(train_examples, View(number, config.seed), what=what)[0])
+            views.append(extractor.source(readable["train"], View(number, config.seed), what=what))
+    sample = stage.sample(photographs, config.spec)
     if cut != "image":
         progress.say(
             f"features: {cache.size() / 1e6:,.0f} MB in the cache {cache.folder()}, at most {cache.LIMIT / 1e9:g} GB"
@@ -164,56 +157,58 @@ def _stage(
     with _timed(seconds, "training"):
         history = fit.fit(
             part,
-            fit.Examples(views, _labels(train_examples), classes),
-            fit.Examples([plain["validation"]], _labels(photographs.splits["validation"]), classes),
+            fit.Examples(views, _labels(readable["train"]), classes),
+            fit.Examples([plain["validation"]], _labels(readable["validation"]), classes),
             settings,
             stage=name,
             tensorboard=folder / stage.TENSORBOARD,
         )
     progress.say(f"{name}: kept epoch {history.best}")
-    scores = {
-        split: fit.scores(part, plain[split], len(photographs.splits[split]))
-        for split in ("validation", "test")
-        if photographs.splits.get(split)
-    }
-    return photographs, Outcome(history, scores, seconds)
+    scores = {}
+    for split in ("validation", "test"):
+        if examples := photographs.splits.get(split):
+            rows = set(readable[split])
+            scores[split] = fit.scores(part, plain[split], [example in rows for example in examples])
+    return photographs, stage.Outcome(history, scores, seconds, sample)
 
 
-def _plain_views(extractor: Extractor, photographs: Dataset, *, strict: bool) -> tuple[Dataset, dict[str, Source]]:
-    """The plain view of every split, and the data set less what cannot be read."""
-    found = {
-        split: extractor.source(examples, View(), what=f"reading {split} images")
-        for split, examples in photographs.splits.items()
-    }
-    unreadable = [each for _, bad in found.values() for each in bad]
+def _checked(extractor: Extractor, photographs: Dataset, *, strict: bool) -> Dataset:
+    """The data with what cannot be read marked as such, after a warning for each of these."""
+    unreadable = [
+        each
+        for split in photographs.splits
+        for each in extractor.unreadable(photographs.readable(split), what=f"reading {split} images")
+    ]
+    _report(unreadable, strict=strict)
+    return photographs.marked(unreadable)
+
+
+def _report(unreadable: Sequence[Unreadable], *, strict: bool) -> None:
+    """Warn of photographs that cannot be read; raises BadData with ``strict``."""
     for each in unreadable:
         progress.warn(f"{each.file}: {each.reason}; left out")
     if unreadable and strict:
         first = unreadable[0]
         raise BadData(f"{first.file}: {first.reason} ({len(unreadable)} unreadable in all)", "Mend or remove them.")
-    if unreadable:
-        photographs = photographs.without(unreadable)
-        found = {split: extractor.source(e, View(), what=split) for split, e in photographs.splits.items()}
-    return photographs, {split: source for split, (source, _) in found.items()}
 
 
-def _choose_crop(whole: Any, photographs: Dataset, config: Config) -> Crop:
-    """The crop policy whose features serve a linear head best on validation."""
+def _choose_crop(whole: Any, photographs: Dataset, config: Config, *, strict: bool) -> tuple[Dataset, Crop]:
+    """The crop policy whose features serve a linear head best on validation; the data with what is unreadable."""
     results: dict[Crop, float] = {}
     if config.weights == "none":
         raise WrongUsage("--crop auto needs a pre-trained backbone", "Name a crop policy.")
     for crop in Crop:
         extractor = features.extractor(whole, "pooling", dataclasses.replace(config.spec, crop=crop), dtype="float32")
-        photographs, _ = _plain_views(extractor, photographs, strict=False)
+        photographs = _checked(extractor, photographs, strict=strict)
         sources = {
-            split: extractor.source(photographs.splits[split], View(), what=f"{crop}: {split} images")[0]
+            split: extractor.source(photographs.readable(split), View(), what=f"{crop}: {split} images")
             for split in ("train", "validation")
         }
         results[crop] = _linear_accuracy(sources, photographs)
         progress.say(f"--crop {crop}: validation top-1 {results[crop]:.3f} with a linear head")
     best = max(results, key=lambda crop: results[crop])
     progress.say(f"chose --crop {best}")
-    return best
+    return photographs, best
 
 
 def _linear_accuracy(sources: dict[str, Source], photographs: Dataset) -> float:
@@ -221,10 +216,10 @@ def _linear_accuracy(sources: dict[str, Source], photographs: Dataset) -> float:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    rows = {split: source.take(np.arange(len(photographs.splits[split]))) for split, source in sources.items()}
+    rows = {split: source.take(np.arange(len(photographs.readable(split)))) for split, source in sources.items()}
     head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
-    head.fit(rows["train"], _labels(photographs.splits["train"]))
-    return float(head.score(rows["validation"], _labels(photographs.splits["validation"])))
+    head.fit(rows["train"], _labels(photographs.readable("train")))
+    return float(head.score(rows["validation"], _labels(photographs.readable("validation"))))
 
 
 def _labels(examples: tuple[Example, ...]) -> np.ndarray:

@@ -1,8 +1,10 @@
 """The command of the device, as a program."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,12 +69,51 @@ def test_a_bad_picture_does_not_stop_the_others(tlpipe_edge: Command, drawn: Bun
     assert (rows[1]["label"], rows[1]["score"], rows[1]["top_k"], rows[1]["timings_ms"]) == (None, None, [], None)
 
 
+def test_what_is_missing_or_empty_does_not_stop_the_others(tlpipe_edge: Command, drawn: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = tlpipe_edge("classify", drawn.path, "gone.jpg", tmp_path / "empty", drawn.golden().files[0], "--json")
+
+    assert done.returncode == 66
+    missing, empty, good = json.loads(done.stdout)["images"]
+    assert missing["error"] == "gone.jpg: no such file"
+    assert empty["error"] == f"{tmp_path / 'empty'}: no images in this folder"
+    assert good["error"] is None and good["label"]
+
+
+def test_a_name_that_is_not_unicode_is_shown_with_an_escape(
+    tlpipe_edge: Command, drawn: Bundle, tmp_path: Path
+) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9.png")
+    shutil.copy(drawn.golden().files[0], odd)
+
+    text = tlpipe_edge("classify", drawn.path, odd)
+    assert text.returncode == 0 and text.stdout.startswith(f"{tmp_path}/caf\\udce9.png: ")
+    document = json.loads(tlpipe_edge("classify", drawn.path, odd, "--json").stdout)
+    assert document["images"][0]["file"] == str(odd)
+
+
+def test_a_reader_that_goes_away_is_no_error(drawn: Bundle) -> None:
+    photo = str(drawn.golden().files[0])
+    command = [sys.executable, "-m", "tlpipe_edge", "classify", str(drawn.path), *[photo] * 2000]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(60) == 0
+
+
+def test_a_single_file_is_classified_with_a_note_on_its_crop(tlpipe_edge: Command, drawn: Bundle) -> None:
+    done = tlpipe_edge("classify", drawn.path / "drawn-int8.tflite", drawn.golden().files[0], "--json")
+
+    assert done.returncode == 0 and "the centre is taken" in done.stderr
+    assert json.loads(done.stdout)["recipe"] == "int8"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("classify", "BUNDLE", "gone.jpg"), 66, "error: gone.jpg: no such file or folder\nCheck the path.\n"),
         (("classify", "gone", "PICTURE"), 66, "error: gone: no such bundle or model\n"),
-        (("classify", "BUNDLE", "EMPTY"), 65, "no images in this folder\n"),
         (("classify", "BUNDLE", "PICTURE", "--recipe", "float16"), 2, "It holds int8.\n"),
         (("classify", "BUNDLE", "PICTURE", "--runtime", "onnx"), 2, "error: no runtime onnx\n"),
         (("classify", "BUNDLE", "PICTURE", "--threads", "0"), 2, "--threads"),

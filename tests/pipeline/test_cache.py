@@ -58,5 +58,18 @@ def test_below_the_limit_nothing_goes() -> None:
     assert cache.shrink(limit=100) == 0 and cache.size() == 100
 
 
+def test_a_file_that_another_run_deletes_meanwhile_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(a=10, b=20)
+    found = Path.rglob
+
+    def deleting(folder: Path, pattern: str) -> list[Path]:
+        entries = list(found(folder, pattern))
+        (folder / "shelf/a").unlink()
+        return entries
+
+    monkeypatch.setattr(Path, "rglob", deleting)
+    assert cache.size() == 100
+
+
 def test_an_empty_cache_has_no_size() -> None:
     assert cache.size() == 0 and cache.shrink(limit=0) == 0

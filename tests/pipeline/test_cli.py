@@ -39,6 +39,10 @@ def test_every_help_shows_an_example(tlpipe: Command, command: str) -> None:
     assert done.code == 0 and f"Example: tlpipe {command}" in done.stdout
 
 
+def test_the_help_itself_shows_an_example(tlpipe: Command) -> None:
+    assert "Example: tlpipe run photos" in tlpipe("--help").stdout
+
+
 def test_a_program_of_its_own_prints_the_run_and_nothing_else(
     in_a_process: Command, few: Path, config: Config, tmp_path: Path
 ) -> None:
@@ -106,7 +110,7 @@ def test_a_gate_that_is_not_met_ends_with_1(
         (["export", "RUN", "--quantize", "int4"], 2, "Choose float32, float16, dynamic, int8."),
         (["evaluate"], 66, "nothing below exported/ yet"),
         (["evaluate", "FEW"], 66, "no bundle here"),
-        (["evaluate", "BUNDLE", "--keras", "gone.keras"], 66, "no Keras model here"),
+        (["evaluate", "BUNDLE", "--keras", "gone.keras"], 66, "the Keras original is not here"),
         (["evaluate", "BUNDLE", "--data", "gone"], 66, "no such folder"),
         (["evaluate", "BUNDLE", "--max-drop", "-1"], 2, "--max-drop"),
         (["unknown"], 2, "unknown"),
@@ -123,6 +127,41 @@ def test_a_users_error_is_said_in_two_lines(
     assert done.code == code
     assert said in done.stderr and "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("named", "run"), [("photos.v2", "photos.v2"), ("photos.v2/.", "photos.v2"), ("photos.v2/kryss/..", "photos.v2")]
+)
+def test_a_run_is_named_after_its_data(
+    tlpipe: Command, few: Path, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, run: str
+) -> None:
+    from tlpipe import train
+
+    monkeypatch.setattr(train, "train", lambda _, out, *__, **___: Run(out, "1-frozen"))
+    few.rename(tmp_path / "photos.v2")
+
+    assert tlpipe("train", named, *options(config)).stdout == f"runs/{run}\n"
+
+
+def test_overwrite_reaches_the_bundle_of_a_run(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``run --overwrite`` replaces the bundle of that name; without it another name is taken."""
+    from tlpipe import cli, export
+
+    monkeypatch.setattr(export, "export", lambda _run, _recipes, out, **_: out)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "exported/drawn").mkdir(parents=True)
+    assert cli._export(run, ["int8"], None, overwrite=True) == Path("exported/drawn")
+    assert cli._export(run, ["int8"], None, overwrite=False) == Path("exported/drawn-2")
+
+
+def test_an_out_below_a_file_is_refused_before_the_work(
+    tlpipe: Command, few: Path, config: Config, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    done = tlpipe("train", few, *options(config), "--out", "file/run")
+
+    assert done.code == 2 and f"{tmp_path}/file: a file, so that nothing can be made below it" in done.stderr
+    assert "loading TensorFlow" not in done.stderr
 
 
 def test_a_folder_that_another_run_fills_is_busy(tlpipe: Command, few: Path, config: Config, tmp_path: Path) -> None:

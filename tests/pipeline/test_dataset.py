@@ -1,5 +1,6 @@
 """From folders and CSV files to labels and splits; the pictures are never decoded here, so their content is a text."""
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable
@@ -228,8 +229,11 @@ def test_a_csv_names_splits_by_the_same_synonyms(data: Path) -> None:
         ("file,label\ncat/00.jpg,cat\n", BadData, "line 2: no path or no label"),
         ("path\ncat/00.jpg\n", BadData, "line 2: no path or no label"),
         ("path,label,split\ncat/00.jpg,cat,later\n", BadData, "line 2: no split 'later'"),
-        ("path,label\n", BadData, "no training images"),
-        ("", BadData, "no training images"),
+        ("path,label\ncat/00.jpg, \n", BadData, "line 2: no path or no label"),
+        ("path,label,split\ncat/00.jpg,cat,test\n", BadData, "no training images"),
+        ('path,label\ncat/00.jpg,"c\nat"\n', BadData, "is blank, of several lines or not Unicode"),
+        ("path,label\n", BadData, "no images"),
+        ("", BadData, "no images"),
     ],
 )
 def test_a_csv_that_cannot_be_used_says_where(data: Path, text: str, kind: type[TlpipeError], said: str) -> None:
@@ -247,7 +251,7 @@ def test_what_is_no_text_is_no_csv(data: Path) -> None:
 
 def test_splits_survive_json(data: Path, tmp_path: Path) -> None:
     found = dataset.load(data)
-    found = found.without([Unreadable(found.splits["train"][0].file, "0 bytes")])
+    found = found.marked([Unreadable(found.splits["train"][0].file, "0 bytes")])
     (tmp_path / "splits.json").write_text(found.to_json())
 
     assert Dataset.read(tmp_path / "splits.json") == found
@@ -266,7 +270,7 @@ def test_a_class_without_readable_images_is_named(data: Path) -> None:
     unreadable = [Unreadable(example.file, "0 bytes") for example in found.splits["train"] if example.label == 0]
 
     with pytest.raises(BadData, match="no readable training image of class 'cat'"):
-        found.without(unreadable)
+        found.marked(unreadable)
 
 
 def test_images_to_score_may_lack_a_class_but_not_have_another(data: Path) -> None:
@@ -282,6 +286,27 @@ def test_images_to_score_are_those_of_the_test_split(tmp_path: Path) -> None:
         fill(tmp_path / "data" / split / "cat", count=count)
 
     assert [len(dataset.labelled(tmp_path / "data", ("cat",))[1])] == [1]
+    shutil.rmtree(tmp_path / "data/train")
+    assert [len(dataset.labelled(tmp_path / "data", ("cat",))[1])] == [1]
     shutil.rmtree(tmp_path / "data/test")
     name, examples = dataset.labelled(tmp_path / "data", ("cat",))
-    assert (name, len(examples)) == ("data, validation", 2)
+    assert (name, len(examples)) == ("data", 2)
+
+
+def test_images_to_score_may_be_a_csv_of_test_rows(data: Path) -> None:
+    file = csv(data, "path,label,split\n" + rows("cat", ",test", of=range(3)))
+
+    assert len(dataset.labelled(file, ("cat", "dog"))[1]) == 3
+
+
+def test_without_a_train_folder_there_is_nothing_to_train_on(tmp_path: Path) -> None:
+    fill(tmp_path / "data/test/cat")
+
+    assert "no training images" in refusal(BadData, tmp_path / "data")
+
+
+@pytest.mark.parametrize("name", [b" ", b"two\nlines", b"caf\xe9"])
+def test_a_class_whose_name_is_no_label_is_refused(data: Path, name: bytes) -> None:
+    (data / "cat").rename(data / os.fsdecode(name))
+
+    assert "is blank, of several lines or not Unicode" in refusal(BadData, data)

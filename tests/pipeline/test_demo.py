@@ -44,7 +44,7 @@ def errors(weights: str, digits: Path, seed: int) -> int:
     rows, labels = {}, {}
     for split in ("train", "test"):
         examples = photographs.splits[split]
-        rows[split] = extractor.source(examples, View(), what=split)[0].take(np.arange(len(examples)))
+        rows[split] = extractor.source(examples, View(), what=split).take(np.arange(len(examples)))
         labels[split] = np.array([example.label for example in examples])
     head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(rows["train"], labels["train"])
     return int((head.predict(rows["test"]) != labels["test"]).sum())

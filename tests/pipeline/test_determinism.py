@@ -1,4 +1,4 @@
-"""With --deterministic, two processes come to the same bits: fine-tuned weights and int8 file.
+"""With --deterministic, two processes come to the same bits: fine-tuned weights, and int8 files of different names.
 
 The switch holds for the rest of a process, so that each of both is one of its own.
 """
@@ -19,7 +19,7 @@ from tlpipe import export, model, recipes, runs, stage, train
 data, config, out = Path(sys.argv[1]), runs.Config.read(Path(sys.argv[2])), Path(sys.argv[3])
 run = train.finetune(train.train(data, out / "run", config), top_layers=20, epochs=1, learning_rate=1e-4)
 print(model.weights_sha256(model.load(out / "run/2-finetuned" / stage.MODEL)))
-print(export.export(run, recipes.parse(["int8"]), out / "same-name").artifact("int8").sha256)
+print(export.export(run, recipes.parse(["int8"]), out / sys.argv[3].rpartition("/")[2]).artifact("int8").sha256)
 """
 
 

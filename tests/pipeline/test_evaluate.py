@@ -180,7 +180,7 @@ def test_a_drop_of_exactly_the_limit_passes() -> None:
 
 def test_a_run_that_moved_can_be_named(copied: Bundle, tmp_path: Path, evaluation: dict[str, Any]) -> None:
     (tmp_path / "runs").rename(tmp_path / "elsewhere")
-    with pytest.raises(MissingInput, match="Name it with --keras FILE"):
+    with pytest.raises(MissingInput, match="Say with --keras FILE where it is now"):
         evaluate.evaluate(copied)
 
     (file,) = (tmp_path / "elsewhere/drawn/2-finetuned").glob("*.keras")
@@ -194,16 +194,10 @@ def test_a_keras_file_that_changed_is_refused(copied: Bundle) -> None:
         evaluate.evaluate(copied)
 
 
-def test_a_keras_model_of_another_kind_is_refused(copied: Bundle, tmp_path: Path) -> None:
-    from tlpipe.silence import keras
-
-    image = keras.Input((32, 32, 3))
-    file = tmp_path / "other.keras"
-    keras.Model(image, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(image))).save(file)
-    shutil.copy(keras_file(copied).parent / stage.SPLITS, tmp_path)
-
-    with pytest.raises(BadData, match="It is not this bundle's"):
-        evaluate.evaluate(copied, keras_file=file)
+def test_another_keras_model_is_refused(copied: Bundle, run: Run) -> None:
+    """The frozen stage has the same shapes and labels, and is another model all the same."""
+    with pytest.raises(BadData, match="not the model that was exported"):
+        evaluate.evaluate(copied, keras_file=next(s for s in run.stages if s != run.best_stage) / stage.MODEL)
 
 
 def test_without_a_test_split_the_document_says_validation(copied: Bundle) -> None:

@@ -12,7 +12,7 @@ from tlpipe import cache, dataset, features, model
 from tlpipe.dataset import Example
 from tlpipe.features import Extractor
 from tlpipe.views import View
-from tlpipe_edge.errors import BadData, MissingInput
+from tlpipe_edge.errors import BadData, Busy, MissingInput
 from tlpipe_edge.interpreter import Session
 from tlpipe_edge.manifest import Crop, ImageSpec
 
@@ -59,9 +59,7 @@ def extractor(tflite: bytes, *, spec: ImageSpec = SPEC, dtype: str = "float32", 
 
 
 def take(extractor: Extractor, examples: tuple[Example, ...], view: View = View()) -> np.ndarray:  # noqa: B008
-    source, unreadable = extractor.source(examples, view, what="test")
-    assert unreadable == ()
-    return source.take(np.arange(len(examples)))
+    return extractor.source(examples, view, what="test").take(np.arange(len(examples)))
 
 
 def test_rows_are_those_of_keras_in_the_order_asked_for(
@@ -177,11 +175,46 @@ def test_unreadable_copies_are_all_named(cut: str, pooled: bytes, few: Path) -> 
         (few / "kryss" / name).write_text("no picture")
     found = [e for split in dataset.load(few).splits.values() for e in split]
     extract = extractor(pooled) if cut == "pooling" else Extractor(None, cut, SPEC, "float32", "")
-    source, unreadable = extract.source(found, View(), what="test")
+    unreadable = extract.unreadable(found, what="test")
 
     assert sorted(each.file.name for each in unreadable) == ["x.jpg", "y.jpg"]
     assert {each.reason for each in unreadable} == {"not an image that is read here (JPEG, PNG, BMP, GIF, WEBP)"}
-    assert len(source.take(np.arange(len(found) - 2))) == len(found) - 2
+    with pytest.raises(BadData, match=r"[xy]\.jpg: not an image that is read here"):
+        take(extract, tuple(found))
+    damaged = {each.file for each in unreadable}
+    assert len(take(extract, tuple(e for e in found if e.file not in damaged))) == len(found) - 2
+
+
+def test_a_photograph_that_changed_after_its_plain_view_is_named(pooled: bytes, examples: tuple[Example, ...]) -> None:
+    """The plain view comes from the cache; the augmented one has to read the file again."""
+    take(extractor(pooled), examples)
+    examples[2].file.write_bytes(examples[3].file.read_bytes())
+
+    with pytest.raises(BadData, match="changed since the splits were made") as caught:
+        take(extractor(pooled), examples, View(1))
+    assert str(examples[2].file) in caught.value.what
+
+
+def test_a_damaged_shard_is_computed_again(pooled: bytes, examples: tuple[Example, ...]) -> None:
+    first = take(extractor(pooled), examples)
+    (shard,) = cache.folder().rglob("*.npy")
+    for damage in (b"", shard.read_bytes()[:-100], b"no array"):
+        shard.write_bytes(damage)
+        Counted.runs = 0
+        np.testing.assert_array_equal(take(extractor(pooled), examples), first)
+        assert Counted.runs == len(examples)
+
+
+def test_rows_that_another_run_deleted_are_no_traceback(
+    pooled: bytes, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def greedy(**_: float) -> None:
+        for shard in cache.folder().rglob("*.npy"):
+            shard.unlink()
+
+    monkeypatch.setattr(cache, "shrink", greedy)
+    with pytest.raises(Busy, match="another run took the room"):
+        take(extractor(pooled), examples)
 
 
 def test_a_file_that_changed_or_went_is_named(examples: tuple[Example, ...]) -> None:

@@ -120,5 +120,7 @@ def test_the_summary_names_the_latency_beside_the_accuracy(
     monkeypatch.setattr(summary, "_keras_p50", lambda *_: 20.0)
     text = summary.render(bundle, evaluation)
 
-    assert [line.split()[0] for line in text.splitlines()[2:]] == ["Keras", "float32", "float16", "dynamic", "int8"]
+    *rows, conditions = text.splitlines()[2:]
+    assert [row.split()[0] for row in rows] == ["Keras", "float32", "float16", "dynamic", "int8"]
+    assert "one thread" in conditions
     assert text.count("1.50 ms") == 4 and "20.00 ms" in text

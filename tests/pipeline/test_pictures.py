@@ -80,7 +80,9 @@ def test_predictions_tell_right_from_wrong_by_sign_and_colour() -> None:
     images = np.zeros((2, 8, 8, 3), np.uint8)
     scores = np.array([[0.9, 0.1, 0.0], [0.2, 0.4, 0.4]])
 
-    right, wrong = pictures.draw_predictions(images, np.array([0, 2]), scores, ["shirt", "hat", "skirt"]).axes
+    right, wrong = pictures.draw_predictions(
+        images, np.array([0, 2]), scores, ["shirt", "hat", "skirt"], of="test images"
+    ).axes
 
     assert right.get_title(loc="left") == "✓ shirt"
     assert right.get_title(loc="right") == "90%"
@@ -96,37 +98,39 @@ def test_predictions_show_the_first_twenty() -> None:
     scores = np.tile([0.7, 0.3], (23, 1))
     scores[[4, 21]] = [0.3, 0.7]
 
-    figure = pictures.draw_predictions(images, truth, scores, ["a", "b"])
+    figure = pictures.draw_predictions(images, truth, scores, ["a", "b"], of="test images")
 
     shown = [axes.images[0].get_array() for axes in figure.axes]
     assert [int(picture[0, 0, 0]) for picture in shown if picture is not None] == list(range(20))
-    assert figure.get_suptitle() == "19 of these 20 are right"
+    assert figure.get_suptitle() == "19 of these 20 test images are right"
 
 
 def test_confusion_matrix_colours_by_the_row_and_counts_in_text() -> None:
     counts = np.array([[6, 2, 0], [0, 4, 0], [0, 0, 0]])
 
-    figure = pictures.draw_confusion_matrix(counts, ["shirt", "hat", "skirt"])
+    figure = pictures.draw_confusion_matrix(counts, ["shirt", "hat", "skirt"], of="test images", unreadable=2)
 
     axes = figure.axes[0]
     np.testing.assert_allclose(np.asarray(axes.images[0].get_array()), [[0.75, 0.25, 0], [0, 1, 0], [0, 0, 0]])
     texts = {text.get_position(): text.get_text() for text in axes.texts}
     assert texts == {(0, 0): "6", (1, 0): "2", (1, 1): "4", (2, 2): "0"}  # at (column, row): predicted, true
-    assert axes.get_title() == "Accuracy 83.3%: 10 of 12 images"
+    assert axes.get_title() == "Accuracy 71.4%: 10 of 14 test images\n2 of them cannot be read"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["shirt", "hat", "skirt"]
 
 
 def test_confusion_matrix_names_each_of_sixty_classes() -> None:
     labels = [f"class {index}" for index in range(60)]
 
-    axes = pictures.draw_confusion_matrix(np.eye(60, dtype=int) * 40, labels).axes[0]
+    axes = pictures.draw_confusion_matrix(np.eye(60, dtype=int) * 40, labels, of="test images").axes[0]
 
     assert [label.get_text() for label in axes.get_xticklabels()] == labels
     assert len(axes.texts) == 60
 
 
 def test_confusion_matrix_of_many_classes_leaves_out_what_would_be_unreadable() -> None:
-    axes = pictures.draw_confusion_matrix(np.eye(300, dtype=int), [str(index) for index in range(300)]).axes[0]
+    axes = pictures.draw_confusion_matrix(
+        np.eye(300, dtype=int), [str(index) for index in range(300)], of="test images"
+    ).axes[0]
 
     assert len(axes.texts) == 0
     assert 100 <= len(axes.get_xticklabels()) <= 200
@@ -139,13 +143,15 @@ def test_labels_are_literal_and_never_cut(tmp_path: Path, classes: int) -> None:
     images = np.full((4, 16, 16, 3), 99, np.uint8)
     scores = np.eye(classes)[[0, 1, 0, 1]]
 
-    pictures.confusion_matrix(counts, labels, tmp_path / "confusion.png")
-    pictures.predictions(images, np.array([0, 1, 1, 0]), scores, labels, tmp_path / "predictions.png")
+    pictures.confusion_matrix(counts, labels, tmp_path / "confusion.png", of="test images")
+    pictures.predictions(images, np.array([0, 1, 1, 0]), scores, labels, tmp_path / "predictions.png", of="test images")
 
     assert_png_with_clear_border(tmp_path / "confusion.png")
     assert_png_with_clear_border(tmp_path / "predictions.png")
-    assert HOSTILE in words(pictures.draw_confusion_matrix(counts, labels))
-    assert f"✓ {HOSTILE}" in words(pictures.draw_predictions(images, np.zeros(4, int), scores, labels))
+    assert HOSTILE in words(pictures.draw_confusion_matrix(counts, labels, of="test images"))
+    assert f"✓ {HOSTILE}" in words(
+        pictures.draw_predictions(images, np.zeros(4, int), scores, labels, of="test images")
+    )
 
 
 def test_a_name_that_is_too_wide_loses_its_middle() -> None:

@@ -28,8 +28,8 @@ class Given:
     def __init__(self, rows: np.ndarray) -> None:
         self.rows = rows
 
-    def source(self, *_: Any, **__: Any) -> tuple[Any, tuple[()]]:
-        return SimpleNamespace(take=lambda indices: self.rows[indices]), ()
+    def source(self, *_: Any, **__: Any) -> Any:
+        return SimpleNamespace(take=lambda indices: self.rows[indices])
 
 
 def test_the_logits_come_nearer(whole: Any, monkeypatch: pytest.MonkeyPatch) -> None:

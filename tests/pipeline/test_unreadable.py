@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlpipe import stage, train
+from tlpipe import evaluate, export, recipes, stage, train
 from tlpipe.dataset import Dataset
 from tlpipe.runs import Config
 from tlpipe_edge.errors import BadData
@@ -17,7 +18,7 @@ from tlpipe_edge.errors import BadData
 
 def damage(folder: Path) -> dict[str, str]:
     """Three files that are no photographs, and what is said of them."""
-    jpeg = (folder / "00.jpg").read_bytes()
+    jpeg = next(folder.glob("*.jpg")).read_bytes()
     (folder / "text.jpg").write_text("no picture")
     (folder / "half.jpg").write_bytes(jpeg[: len(jpeg) // 2])
     (folder / "nothing.png").write_bytes(b"")
@@ -39,10 +40,70 @@ def test_damaged_files_are_named_and_left_out(
     assert {each.file.name: each.reason for each in kept.unreadable} == reasons
     for name, reason in reasons.items():
         assert f"warning: {few / 'kryss' / name}: {reason}; left out" in said
-    assert sum(map(len, kept.splits.values())) == 24
-    assert not {e.file.name for examples in kept.splits.values() for e in examples} & set(reasons)
+    assert said.count("left out") == len(reasons)
+    assert sum(map(len, kept.splits.values())) == 24 + len(reasons)
+    assert sum(len(kept.readable(split)) for split in kept.splits) == 24
+
+
+def test_an_unreadable_test_image_counts_as_wrong_from_training_to_evaluation(
+    few: Path, brief: Config, tmp_path: Path
+) -> None:
+    for label in ("-blå ring", "green bars", "kryss"):
+        for split, count in (("train", 4), ("validation", 2), ("test", 2)):
+            folder = tmp_path / "split" / split / label
+            folder.mkdir(parents=True)
+            for file in sorted((few / label).iterdir())[:count]:
+                shutil.move(file, folder)
+    damage(tmp_path / "split/test/kryss")
+    run = train.train(tmp_path / "split", tmp_path / "run", brief)
     metrics = json.loads((run.best_stage / stage.METRICS).read_text())
-    assert metrics["test"]["images"] == len(kept.splits["test"])
+    assert (metrics["test"]["images"], metrics["test"]["unreadable"]) == (9, 3)
+    assert metrics["test"]["per_class"]["kryss"] <= 2 / 5
+
+    run = train.finetune(run, top_layers=0, epochs=1, learning_rate=1e-4)
+    bundle = export.export(run, recipes.parse(["float32"]), tmp_path / "bundle")
+    reference = bundle.reference()
+    assert np.isnan(reference.probabilities).all(axis=1).sum() == 3 and len(reference.truth) == 9
+    document = evaluate.evaluate(bundle)
+    assert document["images"] == 9 and len(document["failed_images"]) == 3
+    assert document["artifacts"][0]["top1"] <= 6 / 9 and document["artifacts"][0]["agreement"] == 1.0
+
+
+def test_a_file_that_the_system_will_not_read_is_named_too(
+    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (few / "kryss/broken.jpg").symlink_to("/proc/self/mem")  # a regular file; reading its start is an error of the disk
+    run = train.train(few, tmp_path / "run", brief)
+
+    kept = Dataset.read(run.best_stage / stage.SPLITS)
+    assert [(each.file.name, each.reason) for each in kept.unreadable] == [
+        ("broken.jpg", "cannot be read (Input/output error)")
+    ]
+    assert "kryss/broken.jpg: cannot be read (Input/output error); left out" in capfd.readouterr().err
+    with pytest.raises(BadData, match=r"1 unreadable in all"):
+        train.train(few, tmp_path / "strict", brief, strict=True)
+
+
+def test_a_name_that_is_not_unicode_goes_through(few: Path, brief: Config, tmp_path: Path) -> None:
+    odd = few / "kryss" / os.fsdecode(b"caf\xe9.jpg")
+    shutil.copy(few / "kryss/00.jpg", odd)
+    (few / "kryss/00.jpg").unlink()
+    run = train.train(few, tmp_path / "run", brief)
+
+    kept = Dataset.read(run.best_stage / stage.SPLITS)
+    assert odd in {example.file for examples in kept.splits.values() for example in examples}
+
+
+@pytest.mark.parametrize("crop", [False, True])
+def test_each_damaged_file_is_warned_of_once_and_strict_holds(
+    crop: bool, few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    damage(few / "kryss")
+    with pytest.raises(BadData, match=r"3 unreadable in all"):
+        train.train(few, tmp_path / "run", brief, crop_auto=crop, strict=True)
+    capfd.readouterr()
+    train.train(few, tmp_path / "run", brief, crop_auto=crop)
+    assert capfd.readouterr().err.count("left out") == 3
 
 
 def test_strict_ends_the_training(few: Path, brief: Config, tmp_path: Path) -> None:
