@@ -79,6 +79,13 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         assert process.wait(60) == 0
 
 
+def test_a_path_that_is_not_unicode_can_be_printed() -> None:
+    program = "import os\nfrom tlpipe_edge import terminal\nterminal.run(lambda: print(os.fsdecode(b'caf\\xe9')))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "caf\\udce9\n", "")
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

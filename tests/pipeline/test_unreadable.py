@@ -4,13 +4,15 @@ import dataclasses
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tlpipe import evaluate, export, recipes, stage, train
+from tlpipe import evaluate, export, pictures, recipes, stage, train
 from tlpipe.dataset import Dataset
 from tlpipe.runs import Config
 from tlpipe_edge.errors import BadData
@@ -46,8 +48,15 @@ def test_damaged_files_are_named_and_left_out(
 
 
 def test_an_unreadable_test_image_counts_as_wrong_from_training_to_evaluation(
-    few: Path, brief: Config, tmp_path: Path
+    few: Path, brief: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    drawn, draw = [], pictures.confusion_matrix
+
+    def noted(counts: np.ndarray, labels: Sequence[str], file: Path, **named: Any) -> None:
+        drawn.append((counts.sum(), named))
+        draw(counts, labels, file, **named)
+
+    monkeypatch.setattr(pictures, "confusion_matrix", noted)
     for label in ("-blå ring", "green bars", "kryss"):
         for split, count in (("train", 4), ("validation", 2), ("test", 2)):
             folder = tmp_path / "split" / split / label
@@ -59,6 +68,7 @@ def test_an_unreadable_test_image_counts_as_wrong_from_training_to_evaluation(
     metrics = json.loads((run.best_stage / stage.METRICS).read_text())
     assert (metrics["test"]["images"], metrics["test"]["unreadable"]) == (9, 3)
     assert metrics["test"]["per_class"]["kryss"] <= 2 / 5
+    assert drawn == [(6, {"of": "test images", "unreadable": 3})]
 
     run = train.finetune(run, top_layers=0, epochs=1, learning_rate=1e-4)
     bundle = export.export(run, recipes.parse(["float32"]), tmp_path / "bundle")
