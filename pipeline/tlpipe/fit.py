@@ -34,7 +34,7 @@ class Settings:
     """How a stage trains, by AdamW (Adam, where ``weight_decay`` is 0).
 
     ``cosine``: a warm-up, then down to zero. ``average``: validate and keep the weights' moving average over
-    about the last epoch. ``patience`` counts epochs without a better validation loss; 0 never stops.
+    about the last epoch. ``patience`` counts epochs without a better one; 0 never stops.
     """
 
     epochs: int
@@ -53,7 +53,7 @@ def fit(
 ) -> History:
     """Train the trainable layers of ``part`` in place; gives the history, epoch 0 being the state before training.
 
-    Ends with the weights of the epoch with the lowest validation loss.
+    Ends with the weights of the epoch of the best ``quality``.
     """
     training = batches(train, settings, shuffle=True)
     schedule: Any = settings.learning_rate
@@ -160,7 +160,7 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         latest = Epoch(epoch + 1, *_of(logs), *_of(logs, "val_"), rate, seconds)
         self.epochs.append(latest)
         progress.say(f"{self.stage}: epoch {latest.number} of {self.settings.epochs}: {_losses(latest)}")
-        if not self.weights or latest.val_loss < self.best.val_loss:
+        if not self.weights or latest.quality > self.best.quality:
             self.best, self.weights = latest, self.model.get_weights()
         self.model.stop_training = 0 < self.settings.patience <= latest.number - self.best.number
 

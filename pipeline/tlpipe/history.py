@@ -24,6 +24,12 @@ class Epoch:
     learning_rate: float = 0.0
     seconds: float = 0.0
 
+    @property
+    def quality(self) -> tuple[float, float]:
+        """Larger is better: validation accuracy, and of equals the lower loss. Loss alone prefers an early epoch, less
+        sure of itself and less often right."""
+        return self.val_accuracy, -self.val_loss
+
 
 @dataclass(frozen=True)
 class History:

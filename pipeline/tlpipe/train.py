@@ -20,7 +20,7 @@ from tlpipe_edge.errors import BadData, WrongUsage
 from tlpipe_edge.manifest import Crop
 
 PATIENCE = 4
-"""The frozen stage ends after this many epochs without a better validation loss."""
+"""The frozen stage ends after this many epochs without a better one."""
 
 
 def train(

@@ -48,7 +48,7 @@ def test_the_history_starts_before_training(run: Run) -> None:
         history = History.read(folder / stage.HISTORY)
         assert [epoch.number for epoch in history.epochs] == list(range(len(history.epochs)))
         assert history.epochs[0].seconds == 0 and 1 < len(history.epochs) <= epochs + 1
-        kept = min(history.epochs[1:], key=lambda epoch: epoch.val_loss)
+        kept = max(history.epochs[1:], key=lambda epoch: (epoch.val_accuracy, -epoch.val_loss))
         assert history.best == kept.number
     frozen, tuned = (History.read(folder / stage.HISTORY) for folder in run.stages)
     assert frozen.epochs[frozen.best].val_loss < frozen.epochs[0].val_loss
