@@ -12,6 +12,9 @@ from tlpipe_edge.manifest import Artifact, Manifest
 MANIFEST = "manifest.json"
 REFERENCE = "reference.npz"
 
+MOST_BYTES = 256_000_000
+"""Of a file of a bundle; MobileNetV2 1.4 in float32 has 25 million."""
+
 PREFERENCE = ("int8", "float16", "float32", "dynamic")
 """The recipe that a device takes when none is named: the fastest first (CPU, XNNPACK)."""
 
@@ -57,7 +60,7 @@ class Bundle:
             raise MissingInput(
                 f"{path}: no bundle here ({MANIFEST} is missing)", "Name a folder that tlpipe export wrote."
             )
-        return cls(path, Manifest.from_json(file.read_bytes(), where=str(file)))
+        return cls(path, Manifest.from_json(read(file), where=str(file)))
 
     def artifact(self, recipe: str | None = None) -> Artifact:
         """The artifact of ``recipe``, or the fastest one there is. Raises WrongUsage for a recipe that is not here."""
@@ -75,7 +78,10 @@ class Bundle:
             raise BadData(f"{self.path / MANIFEST}: {artifact.file} lies outside the bundle", "Copy the bundle again.")
         if not file.is_file():
             raise MissingInput(f"{file}: named in the manifest, but not here", "Copy the bundle again.")
-        content = file.read_bytes()
+        size = file.stat().st_size
+        if size != artifact.bytes:
+            raise BadData(f"{file}: {size:,} bytes, and the manifest says {artifact.bytes:,}", "Copy the bundle again.")
+        content = read(file)
         if hashlib.sha256(content).hexdigest() != artifact.sha256:
             raise BadData(f"{file}: its sha256 is not the manifest's: damaged or changed", "Copy the bundle again.")
         return content
@@ -102,6 +108,15 @@ class Bundle:
             return Golden(files, arrays.pop("pixels"), arrays)
         except KeyError as error:
             raise BadData(f"{folder}: no array {error}", "Copy the bundle again.") from None
+
+
+def read(file: Path) -> bytes:
+    """The bytes of a model or manifest. Raises BadData where there are more than ``MOST_BYTES``."""
+    with file.open("rb") as stream:
+        content = stream.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise BadData(f"{file}: more than {MOST_BYTES // 10**6} MB", "Name a model or bundle that tlpipe exported.")
+    return content
 
 
 def _arrays(file: Path) -> dict[str, np.ndarray]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tlpipe_edge import image, metadata
-from tlpipe_edge.bundle import Bundle
+from tlpipe_edge import image, metadata, proof, verify
+from tlpipe_edge.bundle import Bundle, read
 from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 from tlpipe_edge.interpreter import Session
 from tlpipe_edge.manifest import RECIPES, ImageSpec, Tensor
@@ -95,9 +95,9 @@ class Classifier:
                 f"{path}: no such bundle or model", "Name a folder that tlpipe export wrote, or a .tflite file."
             )
         bundle = Bundle.open(path)
-        artifact = bundle.artifact(recipe)
-        session = Session(bundle.read(artifact), threads=threads, runtime=runtime)
-        manifest = bundle.manifest
+        artifact, manifest = bundle.artifact(recipe), bundle.manifest
+        content, where = bundle.read(artifact), str(path / artifact.file)
+        session = _proven(content, where, classes=len(manifest.labels), threads=threads, runtime=runtime)
         return cls(
             session,
             name=manifest.name,
@@ -109,18 +109,15 @@ class Classifier:
 
     @classmethod
     def _from_file(cls, path: Path, threads: int, runtime: str) -> "Classifier":
-        content = path.read_bytes()
+        content = read(path)
         described = metadata.read(content, where=str(path))
         if described is None:
             raise BadData(
                 f"{path}: the model does not name its labels (no TFLite Metadata)", "Open its bundle instead."
             )
-        session = Session(content, threads=threads, runtime=runtime)
+        classes = len(described.labels)
+        session = _proven(content, str(path), classes=classes, threads=threads, runtime=runtime)
         recipe = path.stem.rpartition("-")[2]
-        if len(session.input.shape) != 4 or session.input.shape[1] != session.input.shape[2]:
-            raise BadData(
-                f"{path}: input shape {session.input.shape} is not one square image", "Export the model again."
-            )
         return cls(
             session,
             name=described.name,
@@ -156,6 +153,13 @@ class Classifier:
     def scores(self, pixels: np.ndarray) -> np.ndarray:
         """Probabilities (classes,) float32 of one image that has the model's size already: (size, size, 3) uint8."""
         return self.session.run(self._to_tensor(pixels))
+
+
+def _proven(model: bytes, where: str, *, classes: int, threads: int, runtime: str) -> Session:
+    """A session of a model whose structure is sound and that a child process has run."""
+    verify.check(model, where=where, classes=classes)
+    proof.prove(model, where=where, runtime=runtime)
+    return Session(model, threads=threads, runtime=runtime)
 
 
 ToTensor = Callable[[np.ndarray], np.ndarray]

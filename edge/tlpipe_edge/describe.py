@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from tlpipe_edge import metadata
 from tlpipe_edge.bundle import Bundle
-from tlpipe_edge.errors import BadData, MissingInput
-from tlpipe_edge.interpreter import Session
+from tlpipe_edge.classifier import Classifier
+from tlpipe_edge.errors import MissingInput
 from tlpipe_edge.manifest import Artifact, Tensor
 from tlpipe_edge.terminal import printable, table
 
@@ -57,17 +56,12 @@ def _tensor(tensor: Tensor) -> str:
 
 
 def _file(path: Path) -> str:
-    content = path.read_bytes()
-    described = metadata.read(content, where=str(path))
-    if described is None:
-        raise BadData(f"{path}: the model does not name its labels (no TFLite Metadata)", "Look at its bundle instead.")
-    session = Session(content)
+    classifier = Classifier.open(path)
     return "\n".join(
         [
-            f"{printable(described.name)}: {_classes(described.labels)}",
-            f"normalization: (pixel - {described.mean}) / {described.std}",
-            f"input: {_tensor(session.input)}",
-            f"output: {_tensor(session.output)}",
+            f"{printable(classifier.name)}: {_classes(classifier.labels)}",
+            f"input: {_tensor(classifier.session.input)}",
+            f"output: {_tensor(classifier.session.output)}",
             "no manifest: crop and provenance are unknown, a centre crop is assumed",
         ]
     )

@@ -19,6 +19,9 @@ TFLITE = b"TFL3"
 The slots below are the positions of the fields in that schema; fields that nothing here reads are left out.
 """
 
+MOST_NUMBERS = 16_384
+"""In one vector of scalars: the channels of the widest layer, with room to spare. A damaged file may announce more."""
+
 
 class Model(IntEnum):
     """The root table. ``BUFFERS`` holds all weights and blobs, ``METADATA`` gives names to some of them."""
@@ -41,13 +44,42 @@ class SubGraph(IntEnum):
     TENSORS = 0
     INPUTS = 1
     OUTPUTS = 2
+    OPERATORS = 3
 
 
 class Tensor(IntEnum):
-    """``SHAPE`` is int32, ``TYPE`` an int8 of the enum TensorType."""
+    """``SHAPE`` is int32, ``TYPE`` an int8 of the enum TensorType, ``BUFFER`` a uint32 index into the model's."""
 
     SHAPE = 0
     TYPE = 1
+    BUFFER = 2
+    QUANTIZATION = 4
+    IS_VARIABLE = 5
+    SPARSITY = 6
+
+
+class Quantization(IntEnum):
+    """``SCALE`` is float32 and ``ZERO_POINT`` int64, one a tensor or one a channel of ``DIMENSION`` (int32)."""
+
+    SCALE = 2
+    ZERO_POINT = 3
+    DIMENSION = 6
+
+
+class OperatorCode(IntEnum):
+    """What an operator does: the larger of an int8 and an int32, as schema.fbs says of its two codes."""
+
+    DEPRECATED_BUILTIN = 0
+    CUSTOM = 1
+    BUILTIN = 3
+
+
+class Operator(IntEnum):
+    """``CODE`` is a uint32 index into the operator codes; ``INPUTS`` and ``OUTPUTS`` are int32 indices of tensors."""
+
+    CODE = 0
+    INPUTS = 1
+    OUTPUTS = 2
 
 
 class Buffer(IntEnum):
@@ -82,8 +114,11 @@ class Table:
         return 0 if field is None else self._read(kind, field)
 
     def numbers(self, slot: int, kind: str) -> tuple[Any, ...]:
-        """A vector of scalars; ``kind`` as in ``number``."""
-        return tuple(self._read(kind, element) for element in self._vector(slot, struct.calcsize("<" + kind)))
+        """A vector of scalars, of ``MOST_NUMBERS`` at most; ``kind`` as in ``number``."""
+        elements = self._vector(slot, struct.calcsize("<" + kind))
+        if len(elements) > MOST_NUMBERS:
+            raise self._damage(elements.start)
+        return struct.unpack_from(f"<{len(elements)}{kind}", self.data, elements.start)
 
     def octets(self, slot: int) -> memoryview:
         """A vector of bytes, or a string as it is stored; not copied."""

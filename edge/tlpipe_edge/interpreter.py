@@ -35,8 +35,8 @@ class Session:
         """Load and allocate. Raises Unavailable without a runtime, BadData when the runtime refuses the model."""
         if threads < 1:
             raise WrongUsage(f"{threads} threads", "Ask for 1 or more.")
-        self.runtime, module = _runtime(runtime)
-        self.version = importlib.metadata.version(self.runtime)
+        self.runtime, self.version = find(runtime)
+        module = importlib.import_module(RUNTIMES[self.runtime])
         self.threads = threads
         try:
             with _stderr_silenced():
@@ -46,9 +46,10 @@ class Session:
             (output_details,) = self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0] if str(error) else "no reason given"
-            raise BadData(
-                f"{self.runtime} {self.version} cannot run this model: {reason}", "Export it again."
-            ) from None
+            advice = "Export it again."
+            if "Didn't find op" in reason:  # a newer operator than it knows: FULLY_CONNECTED 12, in `dynamic`
+                advice = "Take another recipe, float16 or int8, or install ai-edge-litert."
+            raise BadData(f"{self.runtime} {self.version} cannot run this model: {reason}", advice) from None
         self.input, self._input_index = _tensor(input_details), input_details["index"]
         self.output, self._output_index = _tensor(output_details), output_details["index"]
 
@@ -88,13 +89,17 @@ def _stderr_silenced() -> Iterator[None]:
             os.close(saved)
 
 
-def _runtime(wanted: str) -> tuple[str, Any]:
-    """Distribution name and interpreter module of the runtime that is wanted, or of the first that is installed."""
+def find(wanted: str) -> tuple[str, str]:
+    """Distribution and version of the runtime that is wanted, or with "auto" of the first that is installed.
+
+    Raises WrongUsage for a name that is none, Unavailable where it is not installed or cannot be loaded.
+    """
     if wanted != "auto" and wanted not in RUNTIMES:
         raise WrongUsage(f"no runtime {wanted}", f"Choose auto, {' or '.join(RUNTIMES)}.")
     for distribution in RUNTIMES if wanted == "auto" else [wanted]:
         try:
-            return distribution, importlib.import_module(RUNTIMES[distribution])
+            importlib.import_module(RUNTIMES[distribution])
+            return distribution, importlib.metadata.version(distribution)
         except ImportError:
             continue
     missing = "ai-edge-litert or tflite-runtime" if wanted == "auto" else wanted

@@ -111,7 +111,7 @@ class Manifest:
         """Read a manifest. Raises BadData, naming ``where`` and the field, when it is none or is of another schema."""
         try:
             document = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadData(f"{where}: not valid JSON ({error})", "Copy the bundle again.") from None
         if not isinstance(document, dict) or "schema" not in document:
             raise BadData(

@@ -92,7 +92,7 @@ def test_labels_that_do_not_fit_the_output_are_refused(copied: Path) -> None:
     file = copied / "manifest.json"
     file.write_text(file.read_text().replace('"red ring"', '"red ring", "a fourth"'))
 
-    with pytest.raises(BadData, match=r"4 labels for an output of shape \(1, 3\)"):
+    with pytest.raises(BadData, match=r"an output of shape \(1, 3\) for 4 labels"):
         Classifier.open(copied)
 
 
