@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from tlpipe_edge import __version__, terminal
-from tlpipe_edge.errors import BadData, TlpipeError
+from tlpipe_edge.errors import BadData, TlpipeError, Unavailable
 
 app = terminal.application(
     "tlpipe-edge",
@@ -89,6 +89,25 @@ def info(model: Model) -> None:
 
     for line in describe.model(model).split("\n"):
         print(terminal.printable(line))
+
+
+@app.command(epilog="Example: tlpipe-edge doctor")
+def doctor() -> None:
+    """Look at this machine, and say for each problem what to do.
+
+    The exit code is 69 when something keeps tlpipe-edge from working.
+    """
+    from tlpipe_edge import device
+    from tlpipe_edge.doctor import Level, examine
+
+    hopeless = False
+    for each in examine(device.read()):
+        print(f"{each.level:8} {each.topic}: {terminal.printable(each.found)}")
+        if each.advice:
+            print(f"{'':8} -> {each.advice}")
+        hopeless |= each.level is Level.PROBLEM
+    if hopeless:
+        raise typer.Exit(Unavailable.exit_code)
 
 
 def _walk(images: list[Path]) -> Iterator[Path]:

@@ -32,7 +32,7 @@ def test_the_classifier_has_what_the_readme_shows() -> None:
 
 
 def test_the_commands_of_the_device() -> None:
-    assert commands(edge_cli.app) >= {"classify", "info"}
+    assert commands(edge_cli.app) >= {"classify", "info", "doctor"}
 
 
 def test_the_commands_of_the_workstation() -> None:

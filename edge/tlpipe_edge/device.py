@@ -1,0 +1,97 @@
+"""What machine this is: board, CPU, userland, and the governor, frequency, temperature and throttling of now."""
+
+import os
+import platform
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+THROTTLING = {
+    0: "under-voltage now",
+    1: "frequency capped now",
+    2: "throttled now",
+    3: "soft temperature limit now",
+    16: "under-voltage since boot",
+    17: "frequency capped since boot",
+    18: "throttled since boot",
+    19: "soft temperature limit since boot",
+}
+"""The bits of get_throttled, as the Raspberry Pi documentation of ``vcgencmd`` numbers them."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A machine at one moment. What it does not tell is None; ``throttling`` is empty where nothing was throttled.
+
+    ``machine`` is the kernel's architecture and ``bits`` the userland's, 32 or 64: they need not agree. Frequency is in
+    MHz, temperature in degrees Celsius.
+    """
+
+    board: str
+    cpu: str
+    cores: int
+    machine: str
+    bits: int
+    os: str
+    kernel: str
+    governor: str | None
+    frequency_mhz: float | None
+    temperature_c: float | None
+    throttling: tuple[str, ...] | None
+
+
+def read(root: Path = Path("/")) -> Device:
+    """Look at this machine; ``root`` is where /proc, /sys and /etc are looked for."""
+    cpu = _cpu(root)
+    frequency = _number(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
+    temperature = _number(root / "sys/class/thermal/thermal_zone0/temp")
+    return Device(
+        board=_text(root / "proc/device-tree/model") or _text(root / "sys/class/dmi/id/product_name") or cpu,
+        cpu=cpu,
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        machine=platform.machine(),
+        bits=8 * struct.calcsize("P"),
+        os=_os(root),
+        kernel=platform.release(),
+        governor=_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        frequency_mhz=None if frequency is None else frequency / 1e3,
+        temperature_c=None if temperature is None else temperature / 1e3,
+        throttling=_throttling(root),
+    )
+
+
+def _cpu(root: Path) -> str:
+    lines = (_text(root / "proc/cpuinfo") or "").splitlines()
+    named = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    return named.get("model name") or named.get("Model") or platform.processor() or platform.machine()
+
+
+def _os(root: Path) -> str:
+    lines = (_text(root / "etc/os-release") or "").splitlines()
+    named = dict(line.split("=", 1) for line in lines if "=" in line)
+    return named.get("PRETTY_NAME", platform.system()).strip('"')
+
+
+def _throttling(root: Path) -> tuple[str, ...] | None:
+    """The Raspberry Pi's firmware says it in a file, as a hexadecimal number."""
+    text = _text(root / "sys/devices/platform/soc/soc:firmware/get_throttled")
+    try:
+        flags = int(text or "", 16)
+    except ValueError:
+        return None
+    return tuple(words for bit, words in THROTTLING.items() if flags >> bit & 1)
+
+
+def _text(file: Path) -> str | None:
+    """The text of a file, without the NUL that the device tree ends strings with; None where it cannot be read."""
+    try:
+        return file.read_text(errors="replace").strip("\0 \n")
+    except OSError:
+        return None
+
+
+def _number(file: Path) -> float | None:
+    try:
+        return float(_text(file) or "")
+    except ValueError:
+        return None
