@@ -1,5 +1,6 @@
 """What the benchmark scripts share: timed processes, the conditions a number travels with, and where results go."""
 
+import contextlib
 import json
 import os
 import platform
@@ -8,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from tlpipe_edge import device
 
 RESULTS = Path(__file__).parent / "results"
 TLPIPE = (sys.executable, "-m", "tlpipe")
@@ -59,19 +62,26 @@ def run(
 
 def conditions() -> dict[str, Any]:
     """The machine and the versions."""
-    cpu = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
+    names = (
+        "tlpipe",
+        "tensorflow",
+        "keras",
+        "ai-edge-litert",
+        "numpy",
+        "opencv-python-headless",
+        "pillow",
+        "mediapipe",
     )
-    names = ("tlpipe", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless")
+    versions = {}
+    for name in names:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[name] = version(name)
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpu": cpu,
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
+        "device": asdict(device.read()),
         "python": platform.python_version(),
         "load_average": os.getloadavg(),
-        "versions": {name: version(name) for name in names},
+        "versions": versions,
     }
 
 

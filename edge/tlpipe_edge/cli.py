@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from tlpipe_edge import __version__, terminal
-from tlpipe_edge.errors import BadData, TlpipeError, Unavailable
+from tlpipe_edge.errors import TlpipeError, Unavailable
 
 app = terminal.application(
     "tlpipe-edge",
@@ -21,7 +21,7 @@ app = terminal.application(
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle, or a .tflite file with TFLite Metadata.")]
 Recipe = Annotated[str | None, typer.Option(help="float32, float16, dynamic or int8.", show_default="the fastest")]
 Runtime = Annotated[str, typer.Option(help="auto, ai-edge-litert or tflite-runtime.")]
-Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime for one image.")]
 
 
 def main() -> None:
@@ -39,20 +39,26 @@ def classify(
     top_k: Annotated[int, typer.Option(min=1, help="How many labels to give.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
-    """Name what each photograph shows.
+    """Name what each photograph shows; many of them on all cores.
 
     An image that cannot be read is reported with its reason, the others are classified, and the exit code is that of
     the first failure.
     """
+    from tlpipe_edge import batch
     from tlpipe_edge.classifier import Classifier
-    from tlpipe_edge.image import SUFFIXES
 
-    classifier = Classifier.open(model, recipe=recipe, threads=threads, runtime=runtime)
+    def open_classifier() -> Classifier:
+        return Classifier.open(model, recipe=recipe, threads=threads, runtime=runtime)
+
+    classifier = open_classifier()
     if model.is_file():
         print("note: a file without its bundle does not say how to crop: the centre is taken", file=sys.stderr)
     failure: TlpipeError | None = None
     rows: list[dict[str, Any]] = []
-    for file in _walk(images):
+    files = list(_walk(images))
+    workers = batch.workers(len(files), threads=threads)
+    answers = batch.classify(open_classifier if workers > 1 else lambda: classifier, files, workers=workers)
+    for file, answer in zip(files, answers, strict=True):
         row: dict[str, Any] = {
             "file": str(file),
             "label": None,
@@ -61,16 +67,12 @@ def classify(
             "timings_ms": None,
             "error": None,
         }
-        try:
-            if file.is_dir():
-                raise BadData(f"{file}: no images in this folder", f"It may hold {', '.join(sorted(SUFFIXES))} files.")
-            prediction = classifier(file)
-        except TlpipeError as error:
-            failure = failure or error
-            row["error"] = error.what
+        if isinstance(answer, TlpipeError):
+            failure = failure or answer
+            row["error"] = f"{file}: no images in this folder" if file.is_dir() else answer.what
         else:
-            top = [{"label": each.label, "score": each.score} for each in prediction.top_k(top_k)]
-            row |= top[0] | {"top_k": top, "timings_ms": prediction.timings_ms}
+            top = [{"label": each.label, "score": each.score} for each in answer.top_k(top_k)]
+            row |= top[0] | {"top_k": top, "timings_ms": answer.timings_ms}
         if as_json:
             rows.append(row)
         else:
