@@ -106,7 +106,7 @@ def draw_learning_curve(histories: Sequence[History]) -> Figure:
     legend = [
         Line2D([], [], color=TRAIN, lw=2, label="train"),
         Line2D([], [], color=VALIDATION, lw=2, label="validation"),
-        Line2D([], [], label="best epoch, whose weights are kept", **BEST),
+        Line2D([], [], label="best validation accuracy: the epoch that is kept", **BEST),
     ]
     figure.legend(handles=legend, loc="outside lower center", ncols=3)
     return figure
