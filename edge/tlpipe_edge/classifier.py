@@ -104,7 +104,7 @@ class Classifier:
             recipe=artifact.recipe,
             labels=manifest.labels,
             spec=manifest.image,
-            to_tensor=tensor_maker(session.input, mean=(0.0,), std=(1.0,)),
+            to_tensor=tensor_maker(session.input),
         )
 
     @classmethod
@@ -165,7 +165,7 @@ def _proven(model: bytes, where: str, *, classes: int, threads: int, runtime: st
 ToTensor = Callable[[np.ndarray], np.ndarray]
 
 
-def tensor_maker(tensor: Tensor, *, mean: tuple[float, ...], std: tuple[float, ...]) -> ToTensor:
+def tensor_maker(tensor: Tensor, *, mean: tuple[float, ...] = (0.0,), std: tuple[float, ...] = (1.0,)) -> ToTensor:
     """The function from (size, size, 3) uint8 pixels to the model's input tensor, batch axis included.
 
     The real value of a pixel is ``(pixel - mean) / std`` per channel, and an integer input stores it as

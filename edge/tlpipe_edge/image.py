@@ -27,6 +27,9 @@ from tlpipe_edge.manifest import Crop, ImageSpec
 Pixels = NDArray[np.uint8]
 """An upright photograph: RGB, shape (H, W, 3), C-contiguous."""
 
+VERSION = 1
+"""Counts up when the pixels change that a file comes to, so that what was computed from older ones is not used."""
+
 MAX_PIXELS = 100_000_000
 """Larger images are refused by their header: decoding one would take hundreds of megabytes."""
 

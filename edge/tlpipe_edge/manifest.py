@@ -6,12 +6,10 @@ workstation wrote; an unknown schema number is refused.
 
 import dataclasses
 import json
-import types
-import typing
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
+from tlpipe_edge import typed
 from tlpipe_edge.errors import BadData
 
 SCHEMA = 1
@@ -119,39 +117,9 @@ class Manifest:
             )
         if document["schema"] != SCHEMA:
             raise BadData(f"{where}: schema {document['schema']}, this program reads {SCHEMA}", "Upgrade tlpipe-edge.")
-        manifest: Manifest = _read(cls, document, where)
+        manifest: Manifest = typed.read(cls, document, where)
         if len(manifest.labels) < 2 or not manifest.artifacts or not 1 <= manifest.image.size <= 4096:
             raise BadData(
                 f"{where}: labels, artifacts or the image size are missing or absurd", "Copy the bundle again."
             )
         return manifest
-
-
-def _read(kind: Any, value: Any, where: str) -> Any:
-    """``value``, as JSON gave it, as the annotated type ``kind``; raises BadData with the path of the first misfit."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
-        known = typing.get_type_hints(kind)
-        given = {name: _read(known[name], item, f"{where}: {name}") for name, item in value.items() if name in known}
-        try:
-            return typing.cast(Any, kind)(**given)
-        except TypeError:
-            missing = ", ".join(
-                f.name for f in dataclasses.fields(kind) if f.name not in given and f.default is dataclasses.MISSING
-            )
-            raise BadData(f"{where}: no {missing}", "Copy the bundle again, or export it again.") from None
-    if origin is types.UnionType:
-        return None if value is None else _read(arguments[0], value, where)
-    if origin is tuple and isinstance(value, list):
-        return tuple(_read(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value))
-    if origin is dict and isinstance(value, dict):
-        return {str(key): _read(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
-    if isinstance(kind, type) and issubclass(kind, StrEnum) and value in list(kind):
-        return kind(value)
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if kind in (int, str, float) and type(value) is kind:
-        return value
-    raise BadData(
-        f"{where}: {str(value)[:40]!r} is not what belongs here", "Copy the bundle again, or export it again."
-    )

@@ -17,6 +17,7 @@ _OF_THE_DISK = {
     errno.EDQUOT,
     errno.EROFS,
     errno.EACCES,
+    errno.ENOENT,
     errno.EFBIG,
     errno.EIO,
     errno.EEXIST,

@@ -32,39 +32,54 @@ def write_text(file: Path, content: str) -> None:
     write_bytes(file, content.encode())
 
 
-def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Raise WrongUsage where ``path`` exists already and the user did not say that it may go, or cannot come to be."""
+def refuse_existing(path: Path, *, overwrite: bool, marker: str) -> None:
+    """Raise WrongUsage where ``path`` exists already and the user did not say that it may go, or cannot come to be.
+
+    What has no file ``marker`` is not ours to replace, unless it is empty.
+    """
     if path.exists() and not overwrite:
         raise WrongUsage(f"{path}: exists already", "Name another place, or pass --overwrite to replace it.")
+    if path.exists() and not (path / marker).is_file() and not (path.is_dir() and not any(path.iterdir())):
+        raise WrongUsage(f"{path}: not replaced, for it holds something else (no {marker})", "Name another place.")
     for parent in path.absolute().parents:
         if parent.exists() and not parent.is_dir():
             raise WrongUsage(f"{parent}: a file, so that nothing can be made below it", "Name another place.")
 
 
 @contextmanager
-def directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def directory(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[Path]:
     """A folder to fill, which becomes ``path`` at the end of the block; an exception leaves everything as it was.
 
-    Holds the lock of ``path`` meanwhile. Raises WrongUsage where ``path`` exists and is not to be overwritten, Busy
-    where another process fills it.
+    Holds the lock of ``path`` meanwhile. Raises WrongUsage as ``refuse_existing`` does, Busy where another process
+    fills it.
     """
     path = path.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path):
-        refuse_existing(path, overwrite=overwrite)
+        refuse_existing(path, overwrite=overwrite, marker=marker)
         partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         partial.chmod(0o755)
         try:
             yield partial
             if path.exists():
-                old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-                path.replace(old / path.name)
-                partial.replace(path)
-                shutil.rmtree(old)
+                _exchange(path, partial)
             else:
                 partial.replace(path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def _exchange(path: Path, new: Path) -> None:
+    """Put ``new`` in the place of ``path``, and delete what was there; if that fails, it is back where it was."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+    old = path.replace(aside / path.name)
+    try:
+        new.replace(path)
+    except BaseException:
+        old.replace(path)
+        aside.rmdir()
+        raise
+    shutil.rmtree(aside)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import platformdirs
 from tlpipe import atomic
 
 LIMIT = 8_000_000_000
-"""The most bytes that the cache may hold."""
+"""The bytes beyond which the oldest files go, but for those of the present run."""
 
 
 def folder() -> Path:

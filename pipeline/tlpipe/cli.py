@@ -11,7 +11,7 @@ import typer
 
 from tlpipe import __version__
 from tlpipe_edge import terminal
-from tlpipe_edge.errors import GateNotMet
+from tlpipe_edge.errors import GateNotMet, WrongUsage
 from tlpipe_edge.manifest import RECIPES
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ app = terminal.application(
     example="tlpipe run photos --image-size 224",
     version=__version__,
 )
+
+TOP_LAYERS, FINETUNE_EPOCHS, FINETUNE_RATE = 50, 12, 3e-4
 
 RUNS = Path("runs")
 EXPORTED = Path("exported")
@@ -63,7 +65,7 @@ BatchSize = Annotated[int, typer.Option(min=1)]
 LearningRate = Annotated[float, typer.Option(min=0.0)]
 ValidationFraction = Annotated[float, typer.Option(help="Share of train that becomes validation, where there is none.")]
 TestFraction = Annotated[float, typer.Option(help="Share of train that becomes test, where there is none; 0 for none.")]
-Seed = Annotated[int, typer.Option(min=0, help="For splits, views, weights and batches.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="For splits, views, weights and batches.")]
 Deterministic = Annotated[
     bool,
     typer.Option(
@@ -110,8 +112,11 @@ def _training(
     from tlpipe_edge.manifest import Crop as Policy
 
     where = data.resolve()
-    out = out or runs.unused(RUNS / (where.stem if where.is_file() else where.name))
-    atomic.refuse_existing(out, overwrite=overwrite)
+    usual = RUNS / (where.stem if where.is_file() else where.name)
+    out = out or (usual if overwrite else runs.unused(usual))
+    if where.is_dir() and out.resolve().is_relative_to(where):
+        raise WrongUsage(f"{out}: inside the photographs, where it would be taken for a class", "Name another --out.")
+    atomic.refuse_existing(out, overwrite=overwrite, marker=runs.RUN_FILE)
     config = runs.Config(
         weights=weights if weights in ("imagenet", "none") else str(Path(weights).absolute()),
         image_size=image_size,
@@ -152,9 +157,9 @@ def train(**options: Any) -> None:
 @app.command(epilog="Example: tlpipe finetune runs/clothing --top-layers 50")
 def finetune(
     run: RunFolder = None,
-    top_layers: TopLayers = 50,
-    epochs: Epochs = 12,
-    learning_rate: LearningRate = 3e-4,
+    top_layers: TopLayers = TOP_LAYERS,
+    epochs: Epochs = FINETUNE_EPOCHS,
+    learning_rate: LearningRate = FINETUNE_RATE,
     overwrite: Overwrite = False,
 ) -> None:
     """Go on with the top layers of the backbone unfrozen; what is worse on validation is not kept."""
@@ -209,7 +214,8 @@ def run_all(**options: Any) -> None:
     """The command `run`."""
     from tlpipe import train as stages
 
-    run = stages.finetune(_training(**options), top_layers=50, epochs=12, learning_rate=3e-4)
+    run = _training(**options)
+    run = stages.finetune(run, top_layers=TOP_LAYERS, epochs=FINETUNE_EPOCHS, learning_rate=FINETUNE_RATE)
     _finish(run, overwrite=options["overwrite"])
 
 
@@ -222,7 +228,7 @@ def demo() -> None:
 
     images = digits.write_images(RUNS / "demo-images")
     run = stages.train(images, runs.unused(RUNS / "demo"), digits.CONFIG, test_fraction=digits.TEST_FRACTION)
-    run = stages.finetune(run, top_layers=50, epochs=digits.EPOCHS, learning_rate=digits.LEARNING_RATE)
+    run = stages.finetune(run, top_layers=TOP_LAYERS, epochs=digits.EPOCHS, learning_rate=digits.LEARNING_RATE)
     _finish(run, overwrite=False)
 
 

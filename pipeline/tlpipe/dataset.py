@@ -97,7 +97,7 @@ class Dataset:
                 tuple(document["cut_from_train"]),
                 unreadable=tuple(Unreadable(Path(row["file"]), row["reason"]) for row in document["unreadable"]),
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadData(f"{file}: not the splits of a run ({error})", "Train the run again.") from None
 
 
@@ -113,12 +113,15 @@ def load(data: Path, *, validation_fraction: float = 0.1, test_fraction: float =
             raise WrongUsage(f"a {name} fraction of {fraction:g}", "Give a number from 0 to 0.9.")
     data = data.absolute()
     found = listing.read(data)
+    missing = {"test": test_fraction, "validation": validation_fraction}
+    if sum(fraction for split, fraction in missing.items() if split not in found) >= 0.9:
+        raise WrongUsage("validation and test fractions leave too little to train on", "Their sum stays below 0.9.")
     labels = _labels(found, data)
     unreadable: list[Unreadable] = []
     splits = {split: _examples(files, labels, split, unreadable) for split, files in found.items()}
     cut: list[str] = []
-    for split, fraction in (("test", test_fraction), ("validation", validation_fraction)):
-        if not splits.get(split) and fraction > 0:
+    for split, fraction in missing.items():
+        if split not in splits and fraction > 0:
             # The share is of all the photographs that came without a split, so it does not depend on the order of cuts.
             already = sum(len(splits[name]) for name in cut)
             share = fraction * (len(splits["train"]) + already) / len(splits["train"])
@@ -128,7 +131,8 @@ def load(data: Path, *, validation_fraction: float = 0.1, test_fraction: float =
         raise WrongUsage(
             "no validation images: nothing to select the best weights by", "Give --validation-fraction 0.1."
         )
-    photographs = Dataset(data, labels, splits, tuple(sorted(cut)), tuple(_duplicates(splits, labels)))
+    warnings = (*listing.unused(data), *_duplicates(splits, labels))
+    photographs = Dataset(data, labels, splits, tuple(sorted(cut)), warnings)
     return photographs.marked(unreadable)
 
 

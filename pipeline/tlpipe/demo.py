@@ -30,7 +30,7 @@ def write_images(folder: Path) -> Path:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    with atomic.directory(folder) as partial:
+    with atomic.directory(folder, marker="0") as partial:
         for label in digits.target_names:
             (partial / str(label)).mkdir()
         for number, (digit, label) in enumerate(zip(digits.images, digits.target, strict=True)):

@@ -52,7 +52,7 @@ def evaluate(
         raise BadData(f"none of the {len(failed)} images can be read; the first: {first}", "Name other photographs.")
     document = _document(bundle, images, scores, failed, max_drop)
     with atomic.locked(bundle.path / EVALUATION):
-        atomic.write_text(bundle.path / EVALUATION, json.dumps(document, indent=2) + "\n")
+        atomic.write_text(bundle.path / EVALUATION, json.dumps(document, indent=2, allow_nan=False) + "\n")
         atomic.write_text(bundle.path / "MODEL_CARD.md", model_card.render(bundle, document))
     return document
 

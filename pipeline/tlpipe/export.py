@@ -54,7 +54,7 @@ def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = 
     Raises WrongUsage where ``out`` exists and is not to be overwritten, BadData where a photograph changed since
     training, and the errors of ``model.load``.
     """
-    atomic.refuse_existing(out, overwrite=overwrite)
+    atomic.refuse_existing(out, overwrite=overwrite, marker=MANIFEST)
     folder = run.best_stage
     config = Config.read(folder / stage.CONFIG)
     photographs = Dataset.read(folder / stage.SPLITS)
@@ -62,7 +62,7 @@ def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = 
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.seed)
     whole = model.load(folder / stage.MODEL)
-    with atomic.directory(out, overwrite=overwrite) as bundle:
+    with atomic.directory(out, overwrite=overwrite, marker=MANIFEST) as bundle:
         representative = None
         if any(recipe.needs_calibration for recipe in recipes):
             representative = calibration.choose(photographs, config.spec, seed=config.seed)
@@ -152,7 +152,7 @@ def keras_probabilities(whole: Any, pixels: np.ndarray) -> np.ndarray:
 def _scores(content: bytes, pixels: np.ndarray) -> np.ndarray:
     """What a .tflite says of (N, size, size, 3) uint8: (N, classes) float32."""
     session = Session(content)
-    to_tensor = tensor_maker(session.input, mean=(0.0,), std=(1.0,))
+    to_tensor = tensor_maker(session.input)
     return np.stack([session.run(to_tensor(picture)) for picture in pixels])
 
 

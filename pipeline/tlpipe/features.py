@@ -25,6 +25,7 @@ import PIL
 from tlpipe import cache, model, progress, recipes, views
 from tlpipe.dataset import Example, Unreadable
 from tlpipe.views import View
+from tlpipe_edge import image
 from tlpipe_edge.classifier import tensor_maker
 from tlpipe_edge.errors import BadData, Busy, MissingInput
 from tlpipe_edge.interpreter import Session
@@ -135,6 +136,7 @@ class Extractor:
             "cut": self.cut,
             "spec": asdict(self.spec),
             "view": asdict(view) if view.number else 0,
+            "pixels": image.VERSION,
             "views": views.VERSION,
             "dtype": self.dtype,
             "opencv": cv2.__version__,
@@ -151,32 +153,29 @@ class Extractor:
         def row(example: Example) -> np.ndarray | str:
             if not hasattr(own, "session"):
                 own.session = Session(tflite)
-                own.to_tensor = tensor_maker(own.session.input, mean=(0.0,), std=(1.0,))
+                own.to_tensor = tensor_maker(own.session.input)
             try:
                 picture = pixels(example, view, self.spec)
             except BadData as error:
                 return error.what.removeprefix(f"{example.file}: ")
             return np.asarray(own.session.run(own.to_tensor(picture)), self.dtype)
 
-        def rows() -> Iterator[tuple[str, np.ndarray]]:
-            with ThreadPoolExecutor(WORKERS) as pool:
-                results = zip(examples, pool.map(row, examples), strict=True)
-                for example, result in progress.track(results, description=what, total=len(examples)):
-                    if isinstance(result, str):
-                        reasons[example.sha256] = result
-                    else:
-                        yield example.sha256, result
+        def rows(pool: ThreadPoolExecutor) -> Iterator[tuple[str, np.ndarray]]:
+            results = zip(examples, pool.map(row, examples), strict=True)
+            for example, result in progress.track(results, description=what, total=len(examples)):
+                if isinstance(result, str):
+                    reasons[example.sha256] = result
+                else:
+                    yield example.sha256, result
 
-        stream = rows()
-        for first in stream:
-            batch = [first, *itertools.islice(stream, max(0, SHARD_BYTES // first[1].nbytes - 1))]
-            shard = np.empty(len(batch), [("sha256", "S64"), ("row", first[1].dtype, first[1].shape)])
-            for place, (sha256, values) in enumerate(batch):
-                shard[place] = sha256.encode(), values
-            buffer = io.BytesIO()
-            np.save(buffer, shard)
-            name = hashlib.sha256(shard["sha256"].tobytes()).hexdigest()[:24]
-            cache.put(f"{shelf}/{name}.npy", buffer.getvalue())
+        pool = ThreadPoolExecutor(WORKERS)
+        try:
+            stream = rows(pool)
+            for first in stream:
+                batch = [first, *itertools.islice(stream, max(0, SHARD_BYTES // first[1].nbytes - 1))]
+                _store(shelf, batch)
+        finally:
+            pool.shutdown(cancel_futures=True)  # where there is no room left, not one more is computed
         return reasons
 
     def _unreadable_pictures(self, examples: Sequence[Example], what: str) -> tuple[Unreadable, ...]:
@@ -192,6 +191,18 @@ class Extractor:
             return tuple(each for each in found if each)
 
 
+def _store(shelf: str, batch: Sequence[tuple[str, np.ndarray]]) -> None:
+    """Put a shard on the shelf: (sha256, row) of some images."""
+    row = batch[0][1]
+    shard = np.empty(len(batch), [("sha256", "S64"), ("row", row.dtype, row.shape)])
+    for place, (sha256, values) in enumerate(batch):
+        shard[place] = sha256.encode(), values
+    buffer = io.BytesIO()
+    np.save(buffer, shard)
+    name = hashlib.sha256(shard["sha256"].tobytes()).hexdigest()[:24]
+    cache.put(f"{shelf}/{name}.npy", buffer.getvalue())
+
+
 Places = dict[str, tuple[int, int]]
 
 
@@ -205,7 +216,9 @@ def _index(shelf: str) -> tuple[tuple[np.ndarray, ...], Places]:
             continue
         try:
             shard = np.load(file, mmap_mode="r")
-        except (OSError, ValueError, EOFError):  # gone meanwhile, or damaged: to be computed again
+        except FileNotFoundError:  # another run needed the room
+            continue
+        except (ValueError, EOFError):  # damaged: to be computed again
             file.unlink(missing_ok=True)
             continue
         places |= {sha256.decode(): (len(shards), row) for row, sha256 in enumerate(shard["sha256"].tolist())}

@@ -5,6 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from tlpipe_edge.errors import BadData, MissingInput
+from tlpipe_edge.image import SUFFIXES
 
 _SPLITS = {
     "train": "train",
@@ -31,6 +32,12 @@ def read(data: Path) -> Listing:
     return _from_folders(data) if data.is_dir() else _from_csv(data)
 
 
+def unused(data: Path) -> list[str]:
+    """A warning where photographs lie beside the class folders, and so belong to no class."""
+    loose = [file for file in data.iterdir() if file.suffix.lower() in SUFFIXES] if data.is_dir() else []
+    return [f"{data}: {len(loose)} images beside the class folders are not used"] if loose else []
+
+
 def _from_folders(data: Path) -> Listing:
     folders = {child: _SPLITS.get(child.name.lower()) for child in _children(data)}
     if "train" not in folders.values() and not (folders and all(folders.values())):
@@ -46,10 +53,10 @@ def _from_folders(data: Path) -> Listing:
 
 
 def _classes(folder: Path) -> list[tuple[Path, str]]:
-    """Every file below each class folder that is not hidden; an empty class is an error."""
+    """Every file below each class folder that is not hidden, broken links too; an empty class is an error."""
     found = []
     for child in _children(folder):
-        files = sorted(f for f in child.rglob("*") if f.is_file() and not _hidden(f.relative_to(folder)))
+        files = sorted(f for f in child.rglob("*") if _is_file(f) and not _hidden(f.relative_to(folder)))
         if not files:
             raise BadData(f"{child}: the class has no images", "Add images, or remove the folder.")
         found += [(file, child.name) for file in files]
@@ -64,8 +71,19 @@ def _children(folder: Path) -> list[Path]:
     return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
 
 
+def _is_file(path: Path) -> bool:
+    return path.is_file() or (path.is_symlink() and not path.exists())
+
+
 def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _from_csv(data: Path) -> Listing:
@@ -81,7 +99,7 @@ def _from_csv(data: Path) -> Listing:
                 if split is None:
                     raise BadData(f"{data}, line {number}: no split {row['split']!r}", "Use train, validation or test.")
                 file = data.parent / row["path"]
-                if not file.is_file():
+                if not _exists(file):
                     raise MissingInput(
                         f"{data}, line {number}: no file {file}", "Paths count from the folder of the CSV."
                     )

@@ -77,16 +77,19 @@ def _download(entry: Backbone, alpha: float) -> Any:
     """The bare backbone with the ImageNet weights that Keras publishes, at a size that Keras knows; they fit any."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+    failed = ""
     try:
         with silenced():
-            return entry.build(input_shape=(224, 224, 3), include_top=False, weights="imagenet", alpha=alpha)
-    except Exception as error:  # keras.utils.get_file raises a bare Exception
-        raise Unavailable(
-            f"the ImageNet weights cannot be downloaded ({_reason(error)})",
-            "Name a file with --weights FILE, or connect this machine and try again.",
-        ) from None
+            try:
+                return entry.build(input_shape=(224, 224, 3), include_top=False, weights="imagenet", alpha=alpha)
+            except Exception as error:  # keras.utils.get_file raises a bare Exception
+                failed = str(error).rpartition(" -- ")[2]  # "URL fetch failure on <a long address>: None -- the reason"
     finally:
         socket.setdefaulttimeout(before)
+    raise Unavailable(
+        f"the ImageNet weights cannot be downloaded ({failed})",
+        "Name a file with --weights FILE, or connect this machine and try again.",
+    )
 
 
 def _load_weights(base: Any, file: Path, alpha: float) -> None:

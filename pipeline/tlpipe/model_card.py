@@ -2,11 +2,14 @@
 
 import json
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from tlpipe_edge.bundle import Bundle
+from tlpipe_edge.errors import BadData
 from tlpipe_edge.manifest import Crop
 from tlpipe_edge.terminal import printable
 
@@ -21,15 +24,19 @@ _SQUARE = {
 def render(bundle: Bundle, evaluation: dict[str, Any]) -> str:
     """The card as Markdown. ``evaluation`` is the document of ``evaluate``."""
     environment = jinja2.Environment(
-        autoescape=False, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        # Markdown, not HTML: what jinja2 would escape is not all that Markdown acts on.
+        autoescape=False,
+        finalize=lambda value: inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
-    environment.filters["inert"] = inert
     template = environment.from_string((files("tlpipe") / "assets" / "model_card.md.j2").read_text("utf-8"))
     spec = bundle.manifest.image
     return template.render(
         manifest=bundle.manifest,
         evaluation=evaluation,
-        square=_SQUARE[spec.crop].format(size=spec.size),
+        square=Markup(_SQUARE[spec.crop].format(size=spec.size)),
         stages=_stages(bundle),
     )
 
@@ -44,4 +51,11 @@ def _stages(bundle: Bundle) -> list[dict[str, Any]]:
     """Name and metrics of the training stages whose results the bundle carries."""
     suffix = "-metrics.json"
     found = sorted((bundle.path / "training").glob(f"*{suffix}"))
-    return [{"name": file.name.removesuffix(suffix), "metrics": json.loads(file.read_text())} for file in found]
+    return [{"name": file.name.removesuffix(suffix), "metrics": _read(file)} for file in found]
+
+
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text())
+    except ValueError as error:
+        raise BadData(f"{file}: damaged ({error})", "Export the run again.") from None

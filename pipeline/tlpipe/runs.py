@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tlpipe import atomic
-from tlpipe_edge.errors import BadConfiguration, MissingInput
+from tlpipe_edge import typed
+from tlpipe_edge.errors import BadConfiguration, BadData, MissingInput
 from tlpipe_edge.manifest import Crop, ImageSpec
 
 FROZEN = "1-frozen"
@@ -51,10 +52,13 @@ class Config:
         """Read what ``to_json`` wrote. Raises BadConfiguration."""
         document = _read(file)
         try:
-            values = {field.name: document[field.name] for field in dataclasses.fields(cls)}
-            return cls(**(values | {"crop": Crop(document["crop"])}))
-        except (KeyError, ValueError) as error:
-            raise BadConfiguration(f"{file}: not a stage's configuration ({error})", "Train the run again.") from None
+            for field in dataclasses.fields(cls):
+                if field.name not in document:  # what this version has and an older one had not is no default
+                    raise BadData(f"{file}: no {field.name}")
+            config: Config = typed.read(cls, document, str(file))
+        except BadData as error:
+            raise BadConfiguration(error.what, "Train the run again.") from None
+        return config
 
 
 @dataclass(frozen=True)

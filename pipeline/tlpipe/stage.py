@@ -76,7 +76,7 @@ def write(
     (folder / CONFIG).write_text(config.to_json(versions()))
     (folder / SPLITS).write_text(photographs.to_json())
     (folder / HISTORY).write_text(outcome.history.to_jsonl())
-    (folder / METRICS).write_text(json.dumps(_metrics(photographs, outcome), indent=2) + "\n")
+    (folder / METRICS).write_text(json.dumps(_metrics(photographs, outcome), indent=2, allow_nan=False) + "\n")
     pictures.learning_curve([*earlier, outcome.history], folder / "learning-curve.png")
     trained = [layer.name for layer in whole.layers if layer.trainable and layer.weights]
     architecture.diagram(whole, folder / "architecture.png", first_trained=trained[0])
@@ -119,6 +119,6 @@ def _metrics(photographs: Dataset, outcome: Outcome) -> dict[str, Any]:
             "cut_from_train": split in photographs.cut,
             "top1": result.top1,
             "top1_interval": result.top1_interval,
-            "per_class": {each.label: each.top1 for each in result.per_class},
+            "per_class": {each.label: each.top1 if each.images else None for each in result.per_class},
         }
     return document | {"seconds": outcome.seconds}

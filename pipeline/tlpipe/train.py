@@ -40,7 +40,7 @@ def train(
     photograph that cannot be read ends the training, else it is left out and named. Raises the errors of
     ``dataset.load``, ``model.build`` and ``atomic.directory``.
     """
-    atomic.refuse_existing(out, overwrite=overwrite)
+    atomic.refuse_existing(out, overwrite=overwrite, marker=runs.RUN_FILE)
     photographs = dataset.load(
         data, validation_fraction=validation_fraction, test_fraction=test_fraction, seed=config.seed
     )
@@ -48,7 +48,7 @@ def train(
         progress.warn(warning)
     _describe(photographs)
     _prepare(config)
-    with atomic.directory(out, overwrite=overwrite) as folder:
+    with atomic.directory(out, overwrite=overwrite, marker=runs.RUN_FILE) as folder:
         whole = model.build(
             config.backbone,
             alpha=config.alpha,
@@ -90,14 +90,15 @@ def finetune(run: Run, *, top_layers: int, epochs: int, learning_rate: float, ov
     )
     photographs = Dataset.read(frozen / stage.SPLITS)
     _prepare(config)
-    with atomic.directory(run.path / FINETUNED, overwrite=overwrite) as folder:
-        whole = model.load(frozen / stage.MODEL)
-        trained = model.trained_layers(whole, top_layers)
-        photographs, outcome = _stage(whole, trained, photographs, config, FINETUNED, folder, strict=True)
-        stage.write(folder, whole, photographs, config, outcome, earlier=[History.read(frozen / stage.HISTORY)])
-    earlier, later = (stage.validation_top1(run.path / name) for name in (FROZEN, FINETUNED))
-    best = FINETUNED if later >= earlier else FROZEN
-    runs.write(run.path, best=best)
+    with atomic.locked(run.path):  # also `train --overwrite` waits for it
+        with atomic.directory(run.path / FINETUNED, overwrite=overwrite, marker=stage.CONFIG) as folder:
+            whole = model.load(frozen / stage.MODEL)
+            trained = model.trained_layers(whole, top_layers)
+            photographs, outcome = _stage(whole, trained, photographs, config, FINETUNED, folder, strict=True)
+            stage.write(folder, whole, photographs, config, outcome, earlier=[History.read(frozen / stage.HISTORY)])
+        earlier, later = (stage.validation_top1(run.path / name) for name in (FROZEN, FINETUNED))
+        best = FINETUNED if later >= earlier else FROZEN
+        runs.write(run.path, best=best)
     progress.say(f"kept {best}: validation top-1 {earlier:.3f} frozen, {later:.3f} fine-tuned")
     return Run.open(run.path)
 
@@ -139,7 +140,8 @@ def _stage(
     sample = stage.sample(photographs, config.spec)
     if cut != "image":
         progress.say(
-            f"features: {cache.size() / 1e6:,.0f} MB in the cache {cache.folder()}, at most {cache.LIMIT / 1e9:g} GB"
+            f"features: {cache.size() / 1e6:,.0f} MB in the cache {cache.folder()}; what is not of this run goes "
+            f"beyond {cache.LIMIT / 1e9:g} GB"
         )
     part = model.suffix(whole, cut)
     classes = len(photographs.labels)

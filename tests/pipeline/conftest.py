@@ -41,6 +41,13 @@ def brief(config: Config) -> Config:
 
 
 @pytest.fixture(scope="session")
+def options(config: Config) -> list[str]:
+    """The options of `train` that get through fastest."""
+    named = {"--weights": config.weights, "--alpha": config.alpha, "--image-size": 64, "--views": 1, "--epochs": 1}
+    return [str(part) for pair in named.items() for part in pair]
+
+
+@pytest.fixture(scope="session")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder per class, 20 pictures each. To look at only."""
     return drawing.photographs(tmp_path_factory.mktemp("data") / "photographs", LABELS, count=20)

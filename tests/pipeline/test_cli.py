@@ -4,22 +4,18 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tlpipe import atomic
-from tlpipe.runs import Config, Run
+from tlpipe.runs import Run
 from tlpipe_edge.bundle import Bundle
 
 Command = Callable[..., Any]
 PROGRAM = "from tlpipe.cli import main; main()"
 COMMANDS = ("train", "finetune", "export", "evaluate", "run", "demo")
-
-
-def options(config: Config) -> list[str]:
-    named = {"--weights": config.weights, "--alpha": config.alpha, "--image-size": 64, "--views": 1, "--epochs": 1}
-    return [str(part) for pair in named.items() for part in pair]
 
 
 def test_help_does_not_wait_for_tensorflow(in_a_process: Command) -> None:
@@ -44,10 +40,10 @@ def test_the_help_itself_shows_an_example(tlpipe: Command) -> None:
 
 
 def test_a_program_of_its_own_prints_the_run_and_nothing_else(
-    in_a_process: Command, few: Path, config: Config, tmp_path: Path
+    in_a_process: Command, few: Path, options: list[str], tmp_path: Path
 ) -> None:
     out = tmp_path / "runs/few"
-    done = in_a_process(PROGRAM, "train", few, *options(config), "--out", out)
+    done = in_a_process(PROGRAM, "train", few, *options, "--out", out)
 
     assert (done.returncode, done.stdout) == (0, f"{out}\n")
     assert "1-frozen: epoch 1 of 1" in done.stderr and "Traceback" not in done.stderr
@@ -97,9 +93,15 @@ def test_a_gate_that_is_not_met_ends_with_1(
     [
         (["train"], 2, "DATA"),
         (["train", "FEW", "--views", "0"], 2, "--views"),
+        (["train", "FEW", "--seed", "5000000000"], 2, "--seed"),
+        (["train", "FEW", "--out", "few/run"], 2, "inside the photographs"),
+        (["train", "FEW", "--out", "FEW", "--overwrite"], 2, "inside the photographs"),
+        (["train", "FEW", "--out", ".", "--overwrite"], 2, "it holds something else"),
+        (["export", "RUN", "--out", "FEW", "--overwrite"], 2, "it holds something else"),
         (["train", "FEW", "--crop", "squeeze"], 2, "--crop"),
         (["train", "FEW", "--alpha", "0.4"], 2, "width 0.4"),
         (["train", "FEW", "--test-fraction", "1"], 2, "a test fraction of 1"),
+        (["train", "FEW", "--test-fraction", "0.5", "--validation-fraction", "0.5"], 2, "leave too little to train on"),
         (["train", "FEW", "--weights", "gone.h5"], 66, "no such weights file"),
         (["train", "gone"], 66, "no such folder or CSV file"),
         (["train", "EMPTY"], 65, "no images in class folders"),
@@ -133,47 +135,68 @@ def test_a_users_error_is_said_in_two_lines(
     ("named", "run"), [("photos.v2", "photos.v2"), ("photos.v2/.", "photos.v2"), ("photos.v2/kryss/..", "photos.v2")]
 )
 def test_a_run_is_named_after_its_data(
-    tlpipe: Command, few: Path, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str, run: str
+    tlpipe: Command,
+    few: Path,
+    options: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    named: str,
+    run: str,
 ) -> None:
     from tlpipe import train
 
     monkeypatch.setattr(train, "train", lambda _, out, *__, **___: Run(out, "1-frozen"))
     few.rename(tmp_path / "photos.v2")
 
-    assert tlpipe("train", named, *options(config)).stdout == f"runs/{run}\n"
+    assert tlpipe("train", named, *options).stdout == f"runs/{run}\n"
 
 
-def test_overwrite_reaches_the_bundle_of_a_run(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``run --overwrite`` replaces the bundle of that name; without it another name is taken."""
-    from tlpipe import cli, export
+@pytest.mark.parametrize(("flags", "name"), [(["--overwrite"], "few"), ([], "few-2")])
+def test_overwrite_reaches_the_run_and_its_bundle(
+    tlpipe: Command, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], name: str
+) -> None:
+    """``run --overwrite`` replaces both of that name; without it another name is taken."""
+    from tlpipe import cli, export, train
 
-    monkeypatch.setattr(export, "export", lambda _run, _recipes, out, **_: out)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "exported/drawn").mkdir(parents=True)
-    assert cli._export(run, ["int8"], None, overwrite=True) == Path("exported/drawn")
-    assert cli._export(run, ["int8"], None, overwrite=False) == Path("exported/drawn-2")
+    places: list[Path] = []
+
+    def finish(run: Run, *, overwrite: bool) -> None:
+        places.extend([run.path, cli._export(run, ["int8"], None, overwrite=overwrite).path])
+
+    monkeypatch.setattr(train, "train", lambda _, out, *__, **___: Run(out, "1-frozen"))
+    monkeypatch.setattr(train, "finetune", lambda run, **_: run)
+    monkeypatch.setattr(export, "export", lambda _, __, out, **___: SimpleNamespace(path=out))
+    monkeypatch.setattr(cli, "_finish", finish)
+    for folder, marker in (("runs", "run.json"), ("exported", "manifest.json")):
+        (tmp_path / folder / "few").mkdir(parents=True)
+        (tmp_path / folder / "few" / marker).write_text("{}")
+
+    assert tlpipe("run", few, *flags).code == 0
+    assert places == [Path("runs") / name, Path("exported") / name]
 
 
 def test_an_out_below_a_file_is_refused_before_the_work(
-    tlpipe: Command, few: Path, config: Config, tmp_path: Path
+    tlpipe: Command, few: Path, options: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
-    done = tlpipe("train", few, *options(config), "--out", "file/run")
+    done = tlpipe("train", few, *options, "--out", "file/run")
 
     assert done.code == 2 and f"{tmp_path}/file: a file, so that nothing can be made below it" in done.stderr
     assert "loading TensorFlow" not in done.stderr
 
 
-def test_a_folder_that_another_run_fills_is_busy(tlpipe: Command, few: Path, config: Config, tmp_path: Path) -> None:
+def test_a_folder_that_another_run_fills_is_busy(
+    tlpipe: Command, few: Path, options: list[str], tmp_path: Path
+) -> None:
     with atomic.locked(tmp_path / "run"):
-        done = tlpipe("train", few, *options(config), "--out", "run")
+        done = tlpipe("train", few, *options, "--out", "run")
 
     assert done.code == 75 and "another run is working on it" in done.stderr
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_that_exists_needs_overwrite(tlpipe: Command, few: Path, config: Config, tmp_path: Path) -> None:
+def test_a_run_that_exists_needs_overwrite(tlpipe: Command, few: Path, options: list[str], tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
 
-    done = tlpipe("train", few, *options(config), "--out", "run")
+    done = tlpipe("train", few, *options, "--out", "run")
     assert done.code == 2 and "exists already\nName another place, or pass --overwrite" in done.stderr

@@ -257,7 +257,7 @@ def test_splits_survive_json(data: Path, tmp_path: Path) -> None:
     assert Dataset.read(tmp_path / "splits.json") == found
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"labels": 3}'])
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"labels": 3}', '{"source": "x", "labels": [], "splits": []}'])
 def test_damaged_splits_are_bad_data(tmp_path: Path, text: str) -> None:
     (tmp_path / "splits.json").write_text(text)
 
@@ -291,6 +291,26 @@ def test_images_to_score_are_those_of_the_test_split(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "data/test")
     name, examples = dataset.labelled(tmp_path / "data", ("cat",))
     assert (name, len(examples)) == ("data", 2)
+
+
+def test_a_broken_link_is_unreadable_and_not_passed_over(data: Path) -> None:
+    (data / "cat/broken.jpg").symlink_to("gone.jpg")
+
+    found = dataset.load(data)
+    assert [(each.file.name, each.reason) for each in found.unreadable] == [
+        ("broken.jpg", "cannot be read (No such file or directory)")
+    ]
+
+
+def test_photographs_beside_the_class_folders_are_warned_of(data: Path) -> None:
+    (data / "loose.JPG").write_text("a photograph")
+    (data / "LICENSE").write_text("a text")
+
+    assert dataset.load(data).warnings == (f"{data}: 1 images beside the class folders are not used",)
+
+
+def test_a_name_in_a_csv_that_is_too_long_is_missing(data: Path) -> None:
+    assert "line 2: no file" in refusal(MissingInput, csv(data, f"path,label\n{'x' * 300}.jpg,cat\n"))
 
 
 def test_images_to_score_may_be_a_csv_of_test_rows(data: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tlpipe.runs import Config, Run
+from tlpipe.runs import Run
 
 Command = Callable[..., Any]
 
@@ -33,11 +33,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def options(config: Config) -> list[str]:
-    named = {"--weights": config.weights, "--alpha": config.alpha, "--image-size": 64, "--views": 1, "--epochs": 1}
-    return [str(part) for pair in named.items() for part in pair]
-
-
 def said(done: Any) -> None:
     assert done.code == 69, done.stderr
     lines = done.stderr.splitlines()
@@ -47,28 +42,28 @@ def said(done: Any) -> None:
 
 
 @pytest.mark.parametrize("kilobytes", [20, 500], ids=["features", "model"])
-def test_training_without_room(tlpipe: Command, few: Path, config: Config, tmp_path: Path, kilobytes: int) -> None:
+def test_training_without_room(tlpipe: Command, few: Path, options: list[str], tmp_path: Path, kilobytes: int) -> None:
     """With the features in the cache already, the model is what has no room."""
     if kilobytes == 500:
-        assert tlpipe("train", few, *options(config), "--out", "runs/first").code == 0
+        assert tlpipe("train", few, *options, "--out", "runs/first").code == 0
         shutil.rmtree(tmp_path / "runs")
     else:
         for file in few.rglob("*.jpg"):
             file.write_bytes(file.read_bytes() + b"\0")  # other photographs, of which nothing is cached
     with room_for(1000 * kilobytes):
-        done = tlpipe("train", few, *options(config), "--out", "runs/run")
+        done = tlpipe("train", few, *options, "--out", "runs/run")
 
     said(done)
     assert contents(tmp_path / "runs") == {}
 
 
 def test_what_was_there_survives_training_without_room(
-    tlpipe: Command, few: Path, config: Config, tmp_path: Path
+    tlpipe: Command, few: Path, options: list[str], tmp_path: Path
 ) -> None:
-    assert tlpipe("train", few, *options(config), "--out", "runs/run").code == 0
+    assert tlpipe("train", few, *options, "--out", "runs/run").code == 0
     before = contents(tmp_path / "runs")
     with room_for(500_000):
-        said(tlpipe("train", few, *options(config), "--out", "runs/run", "--overwrite"))
+        said(tlpipe("train", few, *options, "--out", "runs/run", "--overwrite"))
 
     assert contents(tmp_path / "runs") == before
 

@@ -1,5 +1,6 @@
 """Activations through LiteRT: the numbers of Keras, each computed once."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,6 +110,25 @@ def test_weights_spec_view_and_dtype_have_shelves_of_their_own(pooled: bytes, ex
     assert Counted.runs == 2 * len(variants)  # the plain view has no seed
 
 
+def test_versions_and_cuts_have_shelves_of_their_own(
+    whole: Any, pooled: bytes, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another OpenCV, LiteRT or decoder of ours made, or another cut, is not taken for this one's."""
+    take(extractor(pooled), examples[:2])
+    runs = 2
+    for place, name in ((features.cv2, "__version__"), (features.PIL, "__version__"), (features.image, "VERSION")):
+        monkeypatch.setattr(place, name, "another")
+        take(extractor(pooled), examples[:2])
+        runs += 2
+        assert Counted.runs == runs, name
+    monkeypatch.setattr(features, "version", lambda _: "another")
+    take(extractor(pooled), examples[:2])
+    assert Counted.runs == runs + 2
+    deeper = features.extractor(whole, "block_10_project_BN", SPEC, dtype="float32")
+    take(Extractor(deeper.tflite, deeper.cut, SPEC, "float32", "w"), examples[:2])
+    assert Counted.runs == runs + 4
+
+
 def test_half_floats_take_half_the_room_and_three_digits(pooled: bytes, examples: tuple[Example, ...]) -> None:
     exact = take(extractor(pooled), examples)
     size = cache.size()
@@ -203,6 +223,34 @@ def test_a_damaged_shard_is_computed_again(pooled: bytes, examples: tuple[Exampl
         Counted.runs = 0
         np.testing.assert_array_equal(take(extractor(pooled), examples), first)
         assert Counted.runs == len(examples)
+
+
+def test_after_a_full_disk_not_one_more_image_is_computed(
+    pooled: bytes, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cache, "put", full)
+    monkeypatch.setattr(features, "SHARD_BYTES", 1280 * 4)
+    monkeypatch.setattr(features, "WORKERS", 1)
+    with pytest.raises(OSError, match="No space left"):
+        take(extractor(pooled), examples)
+    assert Counted.runs < len(examples)
+
+
+def test_a_shard_that_cannot_be_opened_now_is_not_deleted(
+    pooled: bytes, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(extractor(pooled), examples)
+
+    def too_many(*_: Any, **__: Any) -> np.ndarray:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(features.np, "load", too_many)
+    with pytest.raises(OSError, match="Too many open files"):
+        take(extractor(pooled), examples)
+    assert list(cache.folder().rglob("*.npy"))
 
 
 def test_rows_that_another_run_deleted_are_no_traceback(

@@ -1,5 +1,6 @@
 """The Keras model: what trains, where it is cut, and which weights it takes."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -165,16 +166,22 @@ def test_weights_of_another_width_are_refused(backbone_weights: Path) -> None:
         build(backbone_weights, alpha=0.5)
 
 
-def test_a_download_that_fails_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(**_: Any) -> Any:
-        raise Exception("URL fetch failure on https://example.invalid: None -- [Errno -2] Name or service not known")
+def test_a_download_that_fails_names_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def unreachable() -> Any:
+        os.write(1, b"Downloading data from a far place\n")
+        address = "https://example.invalid/" + 200 * "x"
+        raise Exception(f"URL fetch failure on {address}: None -- [Errno -2] Name or service not known")
 
     monkeypatch.setitem(
         model.BACKBONES, "mobilenet_v2", model.Backbone(lambda **options: bare(unreachable, **options), (0.35,), 1, 0)
     )
     with pytest.raises(Unavailable, match="--weights FILE") as caught:
         build("imagenet")
-    assert "URL fetch failure" in caught.value.what and caught.value.exit_code == 69
+    assert caught.value.what == ("the ImageNet weights cannot be downloaded ([Errno -2] Name or service not known)")
+    assert caught.value.exit_code == 69
+    assert capfd.readouterr() == ("", "")
 
 
 def bare(download: Any, *, weights: str | None, **options: Any) -> Any:

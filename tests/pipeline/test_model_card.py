@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 from tlpipe import model_card, summary
 from tlpipe_edge.bundle import Bundle
 from tlpipe_edge.classifier import Classifier
+from tlpipe_edge.errors import BadData
 from tlpipe_edge.image import load
 from tlpipe_edge.manifest import Crop
 
@@ -27,11 +28,19 @@ def hostile(bundle: Bundle, evaluation: dict[str, Any]) -> tuple[Bundle, dict[st
         (first, *_) = rates["per_class"].values()
         return rates | {"per_class": dict.fromkeys(labels, first)}
 
-    manifest = dataclasses.replace(bundle.manifest, labels=labels, name=HOSTILE[0])
+    origin = dataclasses.replace(
+        bundle.manifest.provenance,
+        versions={"tlpipe": HOSTILE[0]},
+        **dict.fromkeys(("run", "stage", "backbone", "weights", "created"), HOSTILE[0]),  # type: ignore[arg-type]
+    )
+    artifacts = tuple(dataclasses.replace(each, recipe=HOSTILE[0]) for each in bundle.manifest.artifacts)
+    manifest = dataclasses.replace(
+        bundle.manifest, labels=labels, name=HOSTILE[0], provenance=origin, artifacts=artifacts
+    )
     document = evaluation | {
         "split": HOSTILE[0],
         "keras": renamed(evaluation["keras"]),
-        "artifacts": [renamed(artifact) for artifact in evaluation["artifacts"]],
+        "artifacts": [renamed(artifact) | {"recipe": HOSTILE[0]} for artifact in evaluation["artifacts"]],
         "failed_images": [{"file": f"{label}.jpg", "reason": label} for label in labels],
     }
     return dataclasses.replace(bundle, manifest=manifest), document
@@ -103,6 +112,14 @@ def test_names_stay_names_in_markdown(hostile: tuple[Bundle, dict[str, Any]]) ->
     assert "a|b" not in card and "a\\|b" in card
     assert "`c`" not in card and "*d*" not in card
     assert "\x1b" not in card and "\u202e" not in card
+
+
+def test_damaged_metrics_are_no_traceback(bundle: Bundle, evaluation: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training/1-frozen-metrics.json").write_text("{")
+
+    with pytest.raises(BadData, match=r"1-frozen-metrics\.json: damaged"):
+        model_card.render(dataclasses.replace(bundle, path=tmp_path), evaluation)
 
 
 def test_names_stay_names_in_the_terminal(hostile: tuple[Bundle, dict[str, Any]]) -> None:

@@ -21,7 +21,9 @@ def test_a_configuration_survives_json(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "config.json").read_text())["versions"] == {"keras": "3"}
 
 
-@pytest.mark.parametrize("change", [{"schema": 2}, {"crop": "squeeze"}, {"alpha": None}])
+@pytest.mark.parametrize(
+    "change", [{"schema": 2}, {"crop": "squeeze"}, {"alpha": None}, {"alpha": "wide"}, {"deterministic": 1}]
+)
 def test_a_configuration_that_does_not_fit_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
     document = {"schema": 1} | dataclasses.asdict(Config("none")) | change
     document = {key: value for key, value in document.items() if value is not None}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlpipe import cache, dataset, model, stage, train
+from tlpipe import cache, model, stage, train
 from tlpipe.dataset import Dataset, Example
 from tlpipe.history import History
 from tlpipe.runs import Config, Run
@@ -179,9 +180,39 @@ def test_a_run_that_fails_leaves_nothing(few: Path, brief: Config, tmp_path: Pat
 def test_a_photograph_in_two_splits_is_said_on_stderr(
     few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    copy = few / "kryss/copy-in-another-class.jpg"
-    copy.write_bytes((few / "green bars/00.jpg").read_bytes())
-    warnings = dataset.load(few).warnings
-    train.train(few, tmp_path / "run", brief)
+    for split, numbers in (("train", range(6)), ("validation", range(5, 8))):
+        for label in sorted(folder.name for folder in few.iterdir()):
+            (tmp_path / "data" / split / label).mkdir(parents=True)
+            for file in sorted((few / label).iterdir())[numbers[0] : numbers[-1] + 1]:
+                shutil.copy(file, tmp_path / "data" / split / label)
+    train.train(tmp_path / "data", tmp_path / "run", brief, test_fraction=0)
 
-    assert warnings and all(f"warning: {warning}" in capfd.readouterr().err for warning in warnings[:1])
+    said = capfd.readouterr().err
+    where = tmp_path / "data/validation/kryss/05.png"
+    assert f"warning: {where}: the same photograph is in train ({tmp_path}/data/train/kryss/05.png)" in said
+
+
+def test_a_class_without_test_images_has_no_accuracy(few: Path, brief: Config, tmp_path: Path) -> None:
+    rows = ["path,label,split"]
+    for label in sorted(folder.name for folder in few.iterdir()):
+        for number, file in enumerate(sorted((few / label).iterdir())):
+            split = "test" if number > 6 and label != "kryss" else ("validation" if number > 4 else "train")
+            rows.append(f"{file.relative_to(few)},{label},{split}")
+    (few / "list.csv").write_text("\n".join(rows), "utf-8")
+    run = train.train(few / "list.csv", tmp_path / "run", brief)
+
+    text = (run.best_stage / stage.METRICS).read_text()
+    assert "NaN" not in text and json.loads(text)["test"]["per_class"]["kryss"] is None
+
+
+def test_what_trains_and_from_where_is_said(
+    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = train.train(few, tmp_path / "run", brief)
+    said = capfd.readouterr().err
+    assert "1-frozen: training 1 layers with 3,843 of 414,051 parameters, on what comes before from pooling" in said
+    assert "1-frozen: before training: loss " in said and "MB in the cache" in said
+
+    train.finetune(run, top_layers=50, epochs=1, learning_rate=1e-4)
+    said = capfd.readouterr().err
+    assert "2-finetuned: training 18 layers with " in said and "from block_10_project_BN" in said
