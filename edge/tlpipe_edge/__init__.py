@@ -19,11 +19,14 @@ from tlpipe_edge.errors import (
 )
 
 if TYPE_CHECKING:
+    from tlpipe_edge.answer import Answer
     from tlpipe_edge.bundle import Bundle
+    from tlpipe_edge.camera import Outage, watch
     from tlpipe_edge.classifier import Classifier, Prediction
 
 __version__ = "0.1.0"
 __all__ = [
+    "Answer",
     "BadConfiguration",
     "BadData",
     "Bundle",
@@ -31,13 +34,22 @@ __all__ = [
     "Classifier",
     "GateNotMet",
     "MissingInput",
+    "Outage",
     "Prediction",
     "TlpipeError",
     "Unavailable",
     "WrongUsage",
+    "watch",
 ]
 
-_HOME = {"Bundle": "bundle", "Classifier": "classifier", "Prediction": "classifier"}
+_HOME = {
+    "Answer": "answer",
+    "Bundle": "bundle",
+    "Classifier": "classifier",
+    "Outage": "camera",
+    "Prediction": "classifier",
+    "watch": "camera",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -93,6 +93,53 @@ def info(model: Model) -> None:
         print(terminal.printable(line))
 
 
+@app.command(epilog="Example: tlpipe-edge camera exported/clothing --source 0 --threshold 0.6 --preview 8080")
+def camera(
+    model: Model,
+    source: Annotated[
+        str, typer.Option(help="A camera's number, picamera2, an http or rtsp URL, a video file or a folder.")
+    ] = "0",
+    recipe: Recipe = None,
+    runtime: Runtime = "auto",
+    threads: Threads = 1,
+    threshold: Annotated[float, typer.Option(min=0.0, max=1.0, help="Below this score the label is unknown.")] = 0.5,
+    smoothing: Annotated[
+        float, typer.Option(min=0.0, max=0.99, help="Weight of the scores so far against those of a new frame.")
+    ] = 0.7,
+    loop: Annotated[bool, typer.Option("--loop", help="Begin a file or folder again at its end.")] = False,
+    preview: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Serve a live page there; a port alone is for this machine.")
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="TLPIPE_PREVIEW_TOKEN", help="What the page asks for, so that others may see it."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a line, and nothing else.")] = False,
+) -> None:
+    """Name what a camera sees, until it is told to stop.
+
+    A camera that is unplugged, busy, blocked, black or frozen is reported on stderr and opened again, after 1 s at
+    first and a minute at last. A systemd unit is in edge/systemd.
+    """
+    from tlpipe_edge import watching
+
+    watching.run(
+        watching.Options(
+            model=model,
+            source=source,
+            recipe=recipe,
+            runtime=runtime,
+            threads=threads,
+            threshold=threshold,
+            smoothing=smoothing,
+            loop=loop,
+            preview=preview,
+            token=token,
+            as_json=as_json,
+        )
+    )
+
+
 @app.command(epilog="Example: tlpipe-edge doctor")
 def doctor() -> None:
     """Look at this machine, and say for each problem what to do.

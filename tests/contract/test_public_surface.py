@@ -7,7 +7,7 @@ import tlpipe_edge
 from tlpipe_edge import cli as edge_cli
 
 SURFACE = {
-    *("Bundle", "Classifier", "Prediction"),
+    *("Answer", "Bundle", "Classifier", "Outage", "Prediction", "watch"),
     *("BadConfiguration", "BadData", "Busy", "GateNotMet", "MissingInput", "TlpipeError", "Unavailable", "WrongUsage"),
 }
 
@@ -32,7 +32,7 @@ def test_the_classifier_has_what_the_readme_shows() -> None:
 
 
 def test_the_commands_of_the_device() -> None:
-    assert commands(edge_cli.app) >= {"classify", "info", "doctor"}
+    assert commands(edge_cli.app) >= {"classify", "info", "doctor", "camera"}
 
 
 def test_the_commands_of_the_workstation() -> None:

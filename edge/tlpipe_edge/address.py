@@ -1,0 +1,65 @@
+"""Where a server listens: HOST:PORT as a person types it, resolved, and the name under which others reach it."""
+
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+
+from tlpipe_edge.errors import WrongUsage
+
+_WRITTEN = re.compile(r"(?:(?:\[(?P<ipv6>[^\]]*)\]|(?P<name>[^:\s]*)):)?(?P<port>[0-9]{1,5})")
+
+
+@dataclass(frozen=True)
+class Address:
+    """A numeric address, ``family`` AF_INET or AF_INET6, and a port; port 0 lets the system choose."""
+
+    family: socket.AddressFamily
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, written: str) -> "Address":
+        """Of HOST:PORT, [IPV6]:PORT, :PORT or PORT; no host means 127.0.0.1. Raises WrongUsage for anything else."""
+        match = _WRITTEN.fullmatch(written)
+        if match is None or int(match["port"]) > 65535:
+            raise WrongUsage(f"{written}: not an address", "Write HOST:PORT, for example 127.0.0.1:8080, or only 8080.")
+        name = match["ipv6"] or match["name"] or "localhost"
+        if name == "localhost":
+            return cls(socket.AF_INET, "127.0.0.1", int(match["port"]))
+        try:
+            family, _, _, _, address = socket.getaddrinfo(name, match["port"], type=socket.SOCK_STREAM)[0]
+        except (OSError, UnicodeError):
+            raise WrongUsage(f"{written}: no host {name} is known here", "Write its address in numbers.") from None
+        return cls(family, str(address[0]), int(match["port"]))
+
+    def __str__(self) -> str:
+        return f"{_in_url(self.host)}:{self.port}"
+
+    @property
+    def socket_address(self) -> tuple[str, int]:
+        """What the socket functions take."""
+        return self.host, self.port
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs on this machine reach it."""
+        return ipaddress.ip_address(self.host).is_loopback
+
+    @property
+    def public_name(self) -> str:
+        """The host as a person on another machine writes it in a URL."""
+        if not ipaddress.ip_address(self.host).is_unspecified:
+            return _in_url(self.host)
+        # Connecting a datagram socket sends nothing; it asks the routing table which of our addresses others see.
+        elsewhere = "192.0.2.1" if self.family == socket.AF_INET else "2001:db8::1"
+        with socket.socket(self.family, socket.SOCK_DGRAM) as asking:
+            try:
+                asking.connect((elsewhere, 9))
+                return _in_url(asking.getsockname()[0])
+            except OSError:
+                return socket.gethostname()
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,91 @@
+"""Cameras that misbehave: what the capture process runs in the place of ``frames.read``, by their names."""
+
+# ruff: noqa: ARG001  (each has the parameters of ``frames.read``)
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from tlpipe_edge.errors import Unavailable
+
+
+def picture(number: int) -> np.ndarray:
+    """A frame that no other number has, (48, 64, 3) uint8."""
+    return np.full((48, 64, 3), 40 + number % 200, np.uint8)
+
+
+def steady(source: str, *, loop: bool) -> Iterator[np.ndarray]:
+    """A hundred frames a second, for ever; ``source`` and ``loop`` do not matter."""
+    for number in range(10**9):
+        yield picture(number)
+        time.sleep(0.01)
+
+
+def three(source: str, *, loop: bool) -> Iterator[np.ndarray]:
+    """Three frames, and the end."""
+    for number in range(3):
+        yield picture(number)
+        time.sleep(0.2)
+
+
+def blocked(source: str, *, loop: bool) -> Iterator[np.ndarray]:
+    """One frame, and then a driver that does not come back."""
+    yield picture(0)
+    time.sleep(10**6)
+
+
+def stubborn(source: str, *, loop: bool) -> Iterator[np.ndarray]:
+    """The same, in a process that ignores SIGTERM."""
+    yield picture(0)
+    while True:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        time.sleep(1)
+
+
+def dying(source: str, *, loop: bool) -> Iterator[np.ndarray]:
+    """One frame, and then the process is gone."""
+    yield picture(0)
+    time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def unplugged(source: str, *, loop: bool) -> Iterator[np.ndarray]:
+    """One frame, and then what ``frames`` says of a camera that is pulled out."""
+    yield picture(0)
+    time.sleep(0.2)
+    raise Unavailable(f"camera {source}: it gives no more pictures", "Is it still plugged in?")
+
+
+def absent(source: str, *, loop: bool) -> Iterator[np.ndarray]:
+    """No camera."""
+    raise Unavailable(f"camera {source}: it does not open", "Is it plugged in?")
+
+
+def broken(source: str, *, loop: bool) -> Iterator[np.ndarray]:
+    """A driver with a fault of its own."""
+    raise RuntimeError("driver fault")
+
+
+def black(source: str, *, loop: bool) -> Iterator[np.ndarray]:
+    """A lens cap, with the noise of the sensor."""
+    random = np.random.default_rng(0)
+    while True:
+        yield random.integers(0, 4, (48, 64, 3), dtype=np.uint8)
+        time.sleep(0.02)
+
+
+def frozen(source: str, *, loop: bool) -> Iterator[np.ndarray]:
+    """The same picture again and again."""
+    while True:
+        yield picture(7)
+        time.sleep(0.02)
+
+
+def hurried(source: str, *, loop: bool) -> Iterator[np.ndarray]:
+    """Frames as fast as they can be made."""
+    for number in range(10**9):
+        yield picture(number)
+        time.sleep(0)

@@ -1,0 +1,33 @@
+"""Months in little: 20,000 frames, and neither memory nor threads nor open files grow with them."""
+
+import itertools
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from tlpipe_edge import Answer, Classifier, watch
+
+WARM, FRAMES = 2_000, 20_000
+MOST_BYTES = 50
+"""A frame: 1 MB in all. One answer kept for each frame would be several thousand."""
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_nothing_grows_with_the_frames(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    events = watch(classifier, "0", reader="cameras:hurried", smoothing=0.7, threshold=0.5)
+    assert all(isinstance(event, Answer) for event in itertools.islice(events, WARM))
+    before = resident(), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+    assert all(isinstance(event, Answer) for event in itertools.islice(events, FRAMES))
+    after = resident(), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+    events.close()
+
+    assert (after[0] - before[0]) / FRAMES < MOST_BYTES
+    assert after[1:] == before[1:]
