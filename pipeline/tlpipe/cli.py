@@ -60,7 +60,7 @@ ImageSize = Annotated[int, typer.Option(help="Side of the square that the networ
 Alpha = Annotated[float, typer.Option(help="Width of the network: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4.")]
 Crop = Annotated[CropChoice, typer.Option(help="How a photograph becomes a square; auto chooses on validation.")]
 Views = Annotated[int, typer.Option(min=1, help="Views of each training image: the plain one and augmented ones.")]
-Epochs = Annotated[int, typer.Option(min=0, help="Epochs at most.")]
+Epochs = Annotated[int, typer.Option(min=0, help="Epochs of this stage at most; of the frozen one in `run`.")]
 BatchSize = Annotated[int, typer.Option(min=1)]
 LearningRate = Annotated[float, typer.Option(min=0.0)]
 ValidationFraction = Annotated[float, typer.Option(help="Share of train that becomes validation, where there is none.")]
@@ -196,13 +196,17 @@ def evaluate(
 ) -> None:
     """Score the Keras original and every file of the bundle on the same images."""
     from tlpipe import evaluate as scoring
-    from tlpipe import summary
+    from tlpipe import progress, summary
 
     document = scoring.evaluate(_bundle(bundle), data=data, keras_file=keras, max_drop=max_drop)
     print(json.dumps(document, indent=2) if as_json else summary.accuracy_table(document))
     gate = document["gate"]
     if gate and not gate["passed"]:
         raise GateNotMet(f"the gate of {gate['max_drop']:g} was not met: {'; '.join(gate['failures'])}")
+    if gate:
+        progress.say(f"the gate of {gate['max_drop']:g} is met")
+        if 1 / document["images"] > gate["max_drop"]:
+            progress.warn(f"one of {document['images']} images weighs more than the gate: take more images")
 
 
 @app.command(
@@ -253,11 +257,13 @@ def _bundle(path: Path | None) -> "Bundle":
 
 
 def _export(run: "Run", quantize: Sequence[str], out: Path | None, *, overwrite: bool) -> "Bundle":
-    from tlpipe import recipes, runs
+    from tlpipe import progress, recipes, runs
 
     chosen = recipes.parse(quantize)
     usual = EXPORTED / run.path.name
     out = out or (usual if overwrite else runs.unused(usual))
+    if out != usual and usual.exists():
+        progress.say(f"{usual} exists: writing {out}")
     from tlpipe import export as exporting
 
     return exporting.export(run, chosen, out, overwrite=overwrite)

@@ -75,7 +75,7 @@ def _images(bundle: Bundle, keras_model: Path, data: Path | None) -> Images:
     labels = bundle.manifest.labels
     if data is not None:
         name, examples = dataset.labelled(data, labels)
-        return Images(name, examples)
+        return Images(name + _seen(keras_model, examples), examples)
     splits = keras_model.parent / stage.SPLITS
     if not splits.is_file():
         raise WrongUsage(f"{keras_model}: no splits beside this model", "Name labelled photographs with --data DIR.")
@@ -85,6 +85,17 @@ def _images(bundle: Bundle, keras_model: Path, data: Path | None) -> Images:
     split = photographs.evaluation_split
     name = split + (" (there is no test split)" if split == "validation" else "")
     return Images(name + (", cut from train" if split in photographs.cut else ""), photographs.splits[split])
+
+
+def _seen(keras_model: Path, examples: Sequence[Example]) -> str:
+    """A warning, also for the model card, where some of these images were trained on."""
+    splits = keras_model.parent / stage.SPLITS
+    train = {each.sha256 for each in Dataset.read(splits).splits["train"]} if splits.is_file() else set()
+    seen = sum(example.sha256 in train for example in examples)
+    if not seen:
+        return ""
+    progress.warn(f"{seen} of these {len(examples)} images were trained on: the figures are too good")
+    return f"; {seen} of them were trained on"
 
 
 def _score(

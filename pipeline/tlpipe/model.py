@@ -7,6 +7,8 @@ its layers with the whole, so what trains the suffix trains the model.
 import hashlib
 import math
 import socket
+import textwrap
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +98,9 @@ def _load_weights(base: Any, file: Path, alpha: float) -> None:
     if not file.is_file():
         raise MissingInput(f"{file}: no such weights file", "Name a .weights.h5 file, or say imagenet or none.")
     try:
-        base.load_weights(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras names each layer that does not fit
+            base.load_weights(file)
     except Exception as error:  # h5py and Keras raise OSError, ValueError, KeyError and more
         raise BadData(
             f"{file}: not the weights of this backbone at width {alpha:g} ({_reason(error)})",
@@ -105,7 +109,7 @@ def _load_weights(base: Any, file: Path, alpha: float) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+    return textwrap.shorten(str(error), 120, placeholder=" …") if str(error) else type(error).__name__
 
 
 def load(file: Path) -> Any:

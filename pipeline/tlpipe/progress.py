@@ -36,7 +36,12 @@ def track(items: Iterable[T], *, description: str, total: int | None = None) -> 
 
 @contextmanager
 def bar(description: str, *, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar that goes away at the end of the block; call what it gives with the number of steps done since."""
+    """A bar that goes away at the end of the block; call what it gives with the number of steps done since.
+
+    Where nobody can see a bar, in a log, it is a line.
+    """
+    if not console.is_terminal:
+        say(f"{description} ({total})" if total else description)
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -140,8 +140,8 @@ def _stage(
     sample = stage.sample(photographs, config.spec)
     if cut != "image":
         progress.say(
-            f"features: {cache.size() / 1e6:,.0f} MB in the cache {cache.folder()}; what is not of this run goes "
-            f"beyond {cache.LIMIT / 1e9:g} GB"
+            f"features: the cache {cache.folder()} holds {cache.size() / 1e6:,.0f} MB of all runs, and beyond "
+            f"{cache.LIMIT / 1e9:g} GB forgets the oldest"
         )
     part = model.suffix(whole, cut)
     classes = len(photographs.labels)

@@ -103,7 +103,7 @@ MUTATIONS: dict[str, tuple[Callable[[], bytes], str]] = {
     "far buffer": (far_buffer, "weights that lie outside"),
     "labels": (lambda: element(GRAPH_OUTPUT, Tensor.SHAPE, 1, "i", 4), "an output of shape (1, 4) for 3 labels"),
     "unknown version": (lambda: scalar(CODES[1], OPERATOR_VERSION, "i", 99), "cannot run this model"),
-    "stride of nothing": (lambda: _options(STRIDE, 0), "cannot run this model"),
+    "stride of nothing": (lambda: _options(STRIDE, 0), "refused: "),  # tflite-runtime 2.14 divides by it: SIGFPE
 }
 """Name -> the model, and a part of what is said of it."""
 

@@ -211,7 +211,7 @@ def test_what_trains_and_from_where_is_said(
     run = train.train(few, tmp_path / "run", brief)
     said = capfd.readouterr().err
     assert "1-frozen: training 1 layers with 3,843 of 414,051 parameters, on what comes before from pooling" in said
-    assert "1-frozen: before training: loss " in said and "MB in the cache" in said
+    assert "1-frozen: before training: loss " in said and "MB of all runs" in said
 
     train.finetune(run, top_layers=50, epochs=1, learning_rate=1e-4)
     said = capfd.readouterr().err
