@@ -57,7 +57,7 @@ def _trend(rows: list[tuple[float, int, int, int]]) -> dict[str, Any]:
         "megabytes_an_hour": float(np.polyfit(seconds / 3600, resident / 1e6, 1)[0]),
         "open_files": sorted(set(files.astype(int).tolist())),
         "threads": sorted(set(threads.astype(int).tolist())),
-        "samples": [(round(when, 1), round(size / 1e6, 3)) for when, size, _, _ in rows],
+        "megabytes_each_minute": [round(size / 1e6, 3) for _, size, _, _ in rows[:: 60 // STEP_SECONDS]],
     }
 
 
