@@ -1,5 +1,6 @@
 """A real bundle, made by the pipeline and kept in tests/data: the device side has no other way to come by a model."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,13 @@ def classifier() -> Classifier:
 def copied(tmp_path: Path) -> Path:
     """A copy of the bundle, to damage."""
     return Path(shutil.copytree(DRAWN, tmp_path / "drawn"))
+
+
+@pytest.fixture
+def importable_cameras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The capture process finds ``cameras``, the module of the tests."""
+    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The loop: answers, smoothing, outages and their back-off."""
 
 import itertools
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +13,7 @@ from tlpipe_edge.camera import _Smoother
 from tlpipe_edge.capture import Frame
 from tlpipe_edge.errors import BadData, MissingInput
 
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process finds the cameras of the tests."""
-    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+pytestmark = pytest.mark.usefixtures("importable_cameras")
 
 
 def outages(classifier: Classifier, camera: str, *, count: int) -> tuple[list[Outage], list[float], int]:

@@ -12,12 +12,7 @@ from tlpipe_edge import capture
 from tlpipe_edge.capture import Capture
 from tlpipe_edge.errors import BadData, Unavailable
 
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process finds the cameras of the tests."""
-    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+pytestmark = pytest.mark.usefixtures("importable_cameras")
 
 
 def alive(process: int) -> bool:

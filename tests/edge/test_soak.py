@@ -19,9 +19,8 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_nothing_grows_with_the_frames(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+@pytest.mark.usefixtures("importable_cameras")
+def test_nothing_grows_with_the_frames(classifier: Classifier) -> None:
     events = watch(classifier, "0", reader="cameras:hurried", smoothing=0.7, threshold=0.5)
     assert all(isinstance(event, Answer) for event in itertools.islice(events, WARM))
     before = resident(), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
