@@ -67,6 +67,7 @@ def test_afterwards_the_process_is_gone(camera: str) -> None:
     with Capture("0", reader=f"cameras:{camera}") as source:
         source.frame(5)
         process = source._process.pid
+        time.sleep(0.6)
         assert alive(process)
     assert not alive(process)
 
