@@ -18,6 +18,8 @@ LONGEST_WAIT = 60.0
 """Seconds between two attempts at most; the first wait is 1 s, and each is twice the one before."""
 SLICE = 5.0
 """Seconds after which an outage that lasts is told again, so that whoever watches the loop sees that it lives."""
+STEADY = 10.0
+"""Seconds of pictures after which the waits begin again at 1 s: a loose plug gives one now and then."""
 BLACK = 8
 """Of 255: where no value of a picture is above, the lens is covered or the sensor gives nothing."""
 
@@ -53,14 +55,14 @@ def watch(
         smoother = _Smoother(classifier, threshold=threshold, smoothing=smoothing)
         try:
             with Capture(source, loop=loop, reader=reader) as capture:
-                sight = _Sight(timeout)
+                sight, opened = _Sight(timeout), time.monotonic()
                 while (frame := capture.frame(timeout)) is not None:
                     if not live or sight.is_news(frame):
                         yield smoother.answer(frame)
-                        attempt = 0
+                        attempt = 0 if time.monotonic() - opened >= STEADY else attempt
             if not live:
                 return
-            reason = f"{source}: the stream ended"
+            reason = f"{frames.shown(source)}: the stream ended"
         except TlpipeError as error:
             if not live:
                 raise

@@ -4,6 +4,7 @@ import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -21,19 +22,27 @@ PHOTOGRAPH_SECONDS = 1.0
 
 def is_live(source: str) -> bool:
     """Whether a source goes on for ever, so that its end is an outage: a camera or a URL, not a file or a folder."""
-    return source == PICAMERA or source.isdecimal() or "://" in source
+    return source == PICAMERA or source.isdecimal() or "://" in source or source.startswith("/dev/")
+
+
+def shown(source: str) -> str:
+    """The source as messages name it: of a URL without user, password and query."""
+    if "://" not in source:
+        return source
+    parts = urlsplit(source)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def read(source: str, *, loop: bool = False) -> Iterator[Pixels]:
     """The frames of a source as they come, RGB uint8 (H, W, 3): files at their own speed, with ``loop`` for ever.
 
-    ``source`` is a V4L2 index ("0"), "picamera2", an http or rtsp URL, a video file or a folder of photographs. Raises
+    ``source`` is a V4L2 index or device ("0", "/dev/video0"), "picamera2", an http or rtsp URL, a video file or a folder of photographs. Raises
     Unavailable for a camera or stream that does not open or ends, MissingInput and BadData for files.
     """
     if source == PICAMERA:
         return _from_picamera()
     if is_live(source):
-        return _from_live(int(source) if source.isdecimal() else source, source)
+        return _from_live(int(source) if source.isdecimal() else source)
     path = Path(source)
     if not path.exists():
         raise MissingInput(f"{source}: no such camera, file or folder", "Name a camera's number, a file or a URL.")
@@ -41,7 +50,8 @@ def read(source: str, *, loop: bool = False) -> Iterator[Pixels]:
     return itertools.chain.from_iterable(open_once(path) for _ in (itertools.count() if loop else range(1)))
 
 
-def _from_live(device: int | str, source: str) -> Iterator[Pixels]:
+def _from_live(device: int | str) -> Iterator[Pixels]:
+    source = shown(str(device))
     capture = cv2.VideoCapture(device)
     try:
         if not capture.isOpened():

@@ -80,10 +80,17 @@ def test_the_waits_double_up_to_a_minute_and_are_told_meanwhile(
     assert max(waited) <= 5 and [outage.seconds for outage in found if outage.attempt == 5] == [16, 11, 6, 1]
 
 
-def test_after_a_picture_the_waits_begin_again(classifier: Classifier) -> None:
+@pytest.mark.parametrize(("steady", "attempts"), [(0.0, [1, 1]), (10.0, [1, 2])])
+def test_after_steady_pictures_the_waits_begin_again(
+    steady: float, attempts: list[int], classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One picture between two outages is no recovery."""
+    from tlpipe_edge import camera
+
+    monkeypatch.setattr(camera, "STEADY", steady)
     found, _, answers = outages(classifier, "unplugged", count=2)
 
-    assert [outage.attempt for outage in found] == [1, 1] and answers >= 1
+    assert [outage.attempt for outage in found] == attempts and answers >= 1
 
 
 def test_a_folder_ends_and_its_answers_are_those_of_the_classifier(

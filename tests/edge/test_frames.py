@@ -95,10 +95,18 @@ def test_a_stream_that_ends_is_unavailable(stream: str) -> None:
         list(source)
 
 
-@pytest.mark.parametrize("source", ["97", "http://127.0.0.1:9/nothing"])
+@pytest.mark.parametrize("source", ["97", "/dev/video97", "http://127.0.0.1:9/nothing"])
 def test_a_camera_that_is_not_there_is_unavailable(source: str) -> None:
     with pytest.raises(Unavailable, match="does not open"):
         next(frames.read(source))
+
+
+def test_a_password_is_in_no_message() -> None:
+    source = "http://user:secret@127.0.0.1:9/video?token=secret"
+    with pytest.raises(Unavailable) as caught:
+        next(frames.read(source))
+
+    assert "secret" not in str(caught.value) and "http://127.0.0.1:9/video: it does not open" in caught.value.what
 
 
 def test_without_picamera2_the_way_to_it_is_named() -> None:
@@ -120,7 +128,15 @@ def test_what_is_no_source(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "live"), [("0", True), ("picamera2", True), ("rtsp://c/1", True), ("a.mp4", False), ("folder", False)]
+    ("source", "live"),
+    [
+        ("0", True),
+        ("/dev/video0", True),
+        ("picamera2", True),
+        ("rtsp://c/1", True),
+        ("a.mp4", False),
+        ("folder", False),
+    ],
 )
 def test_cameras_and_streams_are_live(source: str, live: bool) -> None:
     assert frames.is_live(source) is live
