@@ -36,8 +36,9 @@ def shown(source: str) -> str:
 def read(source: str, *, loop: bool = False) -> Iterator[Pixels]:
     """The frames of a source as they come, RGB uint8 (H, W, 3): files at their own speed, with ``loop`` for ever.
 
-    ``source`` is a V4L2 index or device ("0", "/dev/video0"), "picamera2", an http or rtsp URL, a video file or a folder of photographs. Raises
-    Unavailable for a camera or stream that does not open or ends, MissingInput and BadData for files.
+    ``source`` is a V4L2 index or device ("0", "/dev/video0"), "picamera2", an http or rtsp URL, a video file or a
+    folder of photographs. Raises Unavailable for a camera or stream that does not open or ends, MissingInput and
+    BadData for files.
     """
     if source == PICAMERA:
         return _from_picamera()
