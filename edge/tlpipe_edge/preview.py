@@ -26,8 +26,8 @@ from tlpipe_edge.errors import Unavailable, WrongUsage
 from tlpipe_edge.shown import BOUNDARY, Shown, prepare
 
 FRAMES_PER_SECOND = 15
-"""At most; fewer where many watch, so that no more than ``PARTS_PER_SECOND`` leave the device."""
 PARTS_PER_SECOND = 400
+"""Both at most: where many watch, each of them gets fewer. Sending 400 takes 2 % of an x86 core."""
 MOST_CLIENTS = 128
 """Connections; a page holds two of them."""
 MOST_REQUEST = 16_384
@@ -217,7 +217,7 @@ class Preview:
         self._watchers += 1
         self._watched.set()
         try:
-            while not reader.at_eof():
+            while not reader.at_eof():  # while there is no picture nothing is sent, and no sending fails
                 changed = self._changed
                 await _send(writer, part(self._shown) if self._shown else b"")
                 with contextlib.suppress(TimeoutError):

@@ -182,6 +182,36 @@ def test_a_reader_that_never_reads_is_dropped_and_holds_up_nobody(
     assert slowest < 0.02, "seconds of processor time: to show an answer is one assignment"
 
 
+def test_who_has_gone_is_noticed_while_there_is_nothing_to_send(
+    preview: Preview, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preview_module, "HEARTBEAT", 0.1)
+    preview.outage("unplugged")
+    with following(preview, "/stream"):
+        wait_until(lambda: preview._watchers == 1)
+    wait_until(lambda: preview._watchers == 0)
+
+
+@pytest.mark.parametrize(("frames", "parts", "most"), [(10, 400, 15), (10, 8, 7)], ids=["few", "many"])
+def test_no_more_is_sent_than_allowed(
+    preview: Preview, monkeypatch: pytest.MonkeyPatch, frames: int, parts: int, most: int
+) -> None:
+    monkeypatch.setattr(preview_module, "FRAMES_PER_SECOND", frames)
+    monkeypatch.setattr(preview_module, "PARTS_PER_SECOND", parts)
+    prepared: list[object] = []
+    prepare = preview_module.prepare
+    monkeypatch.setattr(preview_module, "prepare", lambda newest: prepared.append(newest) or prepare(newest))
+    with following(preview, "/events"), following(preview, "/events"):
+        wait_until(lambda: preview._watchers == 2)
+        time.sleep(1 / frames)
+        prepared.clear()
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            preview.show(answer(NOISE))
+            time.sleep(0.01)
+    assert 1 <= len(prepared) <= most
+
+
 def test_too_many_clients_are_turned_away(preview: Preview, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preview_module, "MOST_CLIENTS", 2)
     with following(preview, "/events"), following(preview, "/events"):
