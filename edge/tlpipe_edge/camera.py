@@ -120,7 +120,7 @@ class _Smoother:
         self.dropped += frame.number - self.number - 1
         self.number = frame.number
         self.times = [*self.times[-30:], time.monotonic()]
-        best = int(self.scores.argmax())
+        best = int(np.argmax(self.scores))
         score = float(self.scores[best])
         span = self.times[-1] - self.times[0]
         return Answer(
