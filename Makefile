@@ -4,10 +4,10 @@ VENV ?= .venv
 EDGE_VENV ?= .venv-edge
 PINNED = --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint test-edge bench clean
+.PHONY: help demo test lint test-edge test-arm64 bench clean
 
 help: ## List the commands.
-	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 18
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 18
 
 demo: $(VENV)/installed ## Train, fine-tune, export and evaluate on embedded data, offline: a few minutes.
 	$(VENV)/bin/tlpipe demo
@@ -25,11 +25,16 @@ test-edge: $(EDGE_VENV)/installed ## Run the tests of the device side where ther
 	! $(EDGE_VENV)/bin/python -c "import tensorflow" 2>/dev/null
 	$(EDGE_VENV)/bin/python -m pytest tests/edge
 
+test-arm64: ## Run the tests of the device side on emulated 64-bit ARM: minutes, as root, with Debian's packages.
+	scripts/test_arm64.sh $(PYTHON)
+
 bench: ## Say how to run the benchmarks.
 	@echo "Each benchmark is a script: $(VENV)/bin/python benchmarks/NAME.py. What there is: benchmarks/README.md"
 
 clean: ## Remove environments, caches and build products, not runs/ and exported/.
-	rm -rf $(VENV) $(EDGE_VENV) .pytest_cache .mypy_cache .ruff_cache edge/.ruff_cache
+	@# A bind mount lies on the same file system: rm --one-file-system would delete what it shows.
+	@! grep -F " $(CURDIR)/.arm64/" /proc/self/mountinfo 2>/dev/null || { echo "Unmount this first." >&2; exit 1; }
+	rm -rf .arm64 $(VENV) $(EDGE_VENV) .pytest_cache .mypy_cache .ruff_cache edge/.ruff_cache
 	rm -rf build dist edge/build edge/dist pipeline/tlpipe.egg-info edge/tlpipe_edge.egg-info
 	find benchmarks edge pipeline scripts tests -name __pycache__ -prune -exec rm -rf {} +
 

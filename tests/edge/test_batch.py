@@ -11,6 +11,7 @@ from tlpipe_edge import Bundle, Classifier, batch
 from tlpipe_edge.errors import BadData
 
 
+@pytest.mark.arm64
 def test_the_answers_come_in_the_order_of_the_files(drawn: Bundle, classifier: Classifier) -> None:
     files = list(drawn.golden().files) * 5
     opened: list[int] = []

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tlpipe_edge import Bundle, Classifier, image
+from tlpipe_edge import Bundle, Classifier
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, WrongUsage
+
+pytestmark = pytest.mark.arm64
 
 
 def change(bundle: Path, old: str, new: str) -> None:
@@ -105,16 +107,6 @@ def test_the_reference_covers_images_by_hash(drawn: Bundle) -> None:
     np.testing.assert_allclose(reference.probabilities.sum(axis=1), 1, atol=1e-5)  # float32 softmax
     for file in golden.files:
         assert hashlib.sha256(file.read_bytes()).hexdigest() in reference.images
-
-
-def test_the_bundle_can_test_itself(drawn: Bundle, classifier: Classifier) -> None:
-    golden = drawn.golden()
-
-    for file, pixels, scores in zip(golden.files, golden.pixels, golden.scores["int8"], strict=True):
-        # Other builds of the JPEG decoder round otherwise: one step of 255. The scores of equal pixels are steps of
-        # 1/256, which another kernel may round up or down.
-        assert np.abs(image.load(file, drawn.manifest.image).astype(int) - pixels).max() <= 1
-        assert np.abs(classifier.scores(pixels) - scores).max() <= 1 / 256
 
 
 def test_every_refusal_says_what_to_do(copied: Path) -> None:

@@ -13,6 +13,8 @@ from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 from tlpipe_edge.image import load
 from tlpipe_edge.manifest import Tensor
 
+pytestmark = pytest.mark.arm64
+
 PIXELS = np.arange(4 * 4 * 3, dtype=np.uint8).reshape(4, 4, 3) * 5
 SHAPE = (1, 4, 4, 3)
 

@@ -114,6 +114,7 @@ def test_a_package_that_cannot_be_loaded(tmp_path: Path, monkeypatch: pytest.Mon
     assert finding.level is Level.PROBLEM and finding.advice == "pip install opencv-python-headless"
 
 
+@pytest.mark.arm64
 def test_the_command_says_a_line_for_each_and_a_code() -> None:
     from typer.testing import CliRunner
 

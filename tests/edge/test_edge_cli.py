@@ -28,6 +28,7 @@ def photographs(drawn: Bundle, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.arm64
 def test_a_line_for_each_picture(tlpipe_edge: Command, drawn: Bundle) -> None:
     files = drawn.golden().files
     done = tlpipe_edge("classify", drawn.path, *files, "--top-k", 2)
@@ -40,6 +41,7 @@ def test_a_line_for_each_picture(tlpipe_edge: Command, drawn: Bundle) -> None:
         assert sum(label in line for label in drawn.manifest.labels) == 2
 
 
+@pytest.mark.arm64
 def test_json_is_one_document_with_the_stated_keys(tlpipe_edge: Command, drawn: Bundle) -> None:
     file = drawn.golden().files[0]
     done = tlpipe_edge("classify", drawn.path, file, "--json", "--recipe", "int8", "--threads", 2)
@@ -55,6 +57,7 @@ def test_json_is_one_document_with_the_stated_keys(tlpipe_edge: Command, drawn: 
     assert len(row["top_k"]) == 3 and row["error"] is None
 
 
+@pytest.mark.arm64
 def test_a_bad_picture_does_not_stop_the_others(tlpipe_edge: Command, drawn: Bundle, photographs: Path) -> None:
     text = tlpipe_edge("classify", drawn.path, photographs)
     assert text.returncode == 65
@@ -103,6 +106,7 @@ def test_a_reader_that_goes_away_is_no_error(drawn: Bundle) -> None:
         assert process.wait(60) == 0
 
 
+@pytest.mark.arm64
 def test_a_single_file_is_classified_with_a_note_on_its_crop(tlpipe_edge: Command, drawn: Bundle) -> None:
     done = tlpipe_edge("classify", drawn.path / "drawn-int8.tflite", drawn.golden().files[0], "--json")
 
@@ -133,6 +137,7 @@ def test_a_users_error_is_said_in_two_lines(
     assert done.stdout == ""
 
 
+@pytest.mark.arm64
 def test_info_tells_what_a_bundle_holds(tlpipe_edge: Command, drawn: Bundle) -> None:
     done = tlpipe_edge("info", drawn.path)
 

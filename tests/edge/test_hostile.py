@@ -34,10 +34,12 @@ def opened(file: Path, content: bytes) -> str:
     return said
 
 
+@pytest.mark.arm64
 def test_the_sound_model_is_sound() -> None:
     verify.check(hostile.SOUND, where="drawn", classes=hostile.CLASSES)
 
 
+@pytest.mark.arm64
 @pytest.mark.parametrize("name", hostile.MUTATIONS)
 def test_a_mutation_is_refused(name: str, tmp_path: Path) -> None:
     make, said = hostile.MUTATIONS[name]
@@ -115,6 +117,7 @@ def test_an_endless_file_is_not_read_to_its_end(copied: Path) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 600_000
 
 
+@pytest.mark.arm64
 @pytest.mark.parametrize("change", ["truncated", "replaced"])
 def test_a_file_that_changes_while_in_use_changes_nothing(change: str, drawn: Bundle, copied: Path) -> None:
     file = copied / "drawn-int8.tflite"

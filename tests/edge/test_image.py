@@ -19,6 +19,8 @@ from tlpipe_edge import image
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError
 from tlpipe_edge.manifest import Crop, ImageSpec
 
+pytestmark = pytest.mark.arm64
+
 ORIENTATION = 0x0112
 STORED = {  # how the upright picture lies in the file (Exif 2.3, 4.6.4), in Pillow's counter-clockwise words
     1: None,

@@ -10,6 +10,8 @@ from tlpipe_edge.errors import BadData, Unavailable, WrongUsage
 from tlpipe_edge.interpreter import RUNTIMES, Session
 from tlpipe_edge.manifest import Tensor
 
+pytestmark = pytest.mark.arm64
+
 
 @pytest.fixture(scope="module")
 def model(drawn: Bundle) -> bytes:

@@ -9,6 +9,8 @@ from tlpipe_edge import Bundle
 from tlpipe_edge.errors import BadData
 from tlpipe_edge.manifest import Manifest
 
+pytestmark = pytest.mark.arm64
+
 
 @pytest.fixture
 def document(drawn: Bundle) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from tlpipe_edge.flatbuffer import Buffer, Entry, Model, SubGraph, Table
 from tlpipe_edge.interpreter import Session
 from tlpipe_edge.metadata import Metadata
 
+pytestmark = pytest.mark.arm64
+
 LABELS = ("jeans", "long sleeve", "Größe 猫 🐈")
 DESCRIBED = Metadata("clothing", "What people wear", LABELS)
 WEIGHTS = np.array([0.5, -1.25, 3.0], np.float32)

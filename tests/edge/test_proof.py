@@ -32,6 +32,7 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return started
 
 
+@pytest.mark.arm64
 def test_a_crash_of_the_runtime_is_an_error_here() -> None:
     """``verify`` refuses this one; were it not for that, the child would be what dies."""
     with pytest.raises(BadData, match=r"^m\.tflite: refused: ") as caught:
@@ -39,6 +40,7 @@ def test_a_crash_of_the_runtime_is_an_error_here() -> None:
     assert "crashes on it (SIG" in caught.value.what or "cannot run this model" in caught.value.what
 
 
+@pytest.mark.arm64
 def test_a_proven_model_is_not_tried_again(children: list[list[str]]) -> None:
     proof.prove(hostile.SOUND, where="m.tflite")
     proof.prove(hostile.SOUND, where="m.tflite")
@@ -72,6 +74,7 @@ def test_without_a_place_to_write_the_proof_is_taken_each_time(own_cache: Path, 
     assert len(children) == 2
 
 
+@pytest.mark.arm64
 def test_a_model_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proof, "LEAST_SECONDS", 0.0)
     monkeypatch.setattr(proof, "TIMES_START", 0.0)
@@ -106,6 +109,7 @@ def test_what_eats_memory_is_stopped(child: Callable[[str, bytes], "subprocess.C
     assert done.stdout == b"ready\nit needs more than 100 MB of memory\n"
 
 
+@pytest.mark.arm64
 def test_scores_that_are_no_numbers_are_refused(
     child: Callable[[str, bytes], "subprocess.CompletedProcess[bytes]"],
 ) -> None:

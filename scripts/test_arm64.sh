@@ -1,0 +1,188 @@
+#!/usr/bin/env bash
+# The device side on 64-bit ARM: a Debian root with the real aarch64 wheels, emulated by qemu, in which the tests that
+# are marked arm64 run on both runtimes. make test-arm64, or scripts/test_arm64.sh [PYTHON]; PYTHON is a 3.11, as in the root.
+#
+# What takes long is made once, in .arm64/: qemu, the root, the wheels and an environment for each runtime.
+# Where root's rights or Debian's packages are not to be had, it says "skipped: why" and exits with 77.
+set -euo pipefail
+script=$(readlink -f "$0")
+cd "$(dirname "$script")/.."
+
+python=${1:-python3}
+store=$PWD/.arm64
+root=$store/root
+release=bookworm # of the root: Python 3.11, as on Raspberry Pi OS Bookworm and as tflite-runtime needs it
+
+# LiteRT 2.2 and later crash under Bookworm's qemu 7.2 as soon as there is an Interpreter, and under its `-cpu max` LiteRT
+# 2.1 gives wrong scores. Trixie's qemu 10 runs them all; the program is static, and does not mind the Debian around it.
+qemu_release=trixie
+qemu=$store/qemu-aarch64
+
+skip() {
+    echo "skipped: $*"
+    exit 77
+}
+
+# Everything happens in a mount namespace of its own: the mounts are seen by nothing else and go with the last process,
+# however it ends. Nothing can be deleted through them from outside, and nothing is left to be unmounted.
+if [ "${TLPIPE_ARM64:-}" != unshared ]; then
+    [ "$(uname -s)" = Linux ] || skip "the emulation is Linux's"
+    case $(uname -m) in aarch64 | arm64) skip "this machine is 64-bit ARM: make test-edge tests on it what is emulated elsewhere" ;; esac
+    [ "$(id -u)" = 0 ] || skip "mounts and chroot are for root"
+    command -v apt-get >/dev/null || skip "the root is made of Debian's packages, and there is no apt-get"
+    unshare --mount true 2>/dev/null || skip "mount namespaces are not allowed here"
+    TLPIPE_ARM64=unshared exec unshare --mount "$script" "$@"
+fi
+
+[ "$("$python" -c 'import ensurepip, sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = 3.11 ] || {
+    echo "$python: a Python 3.11 with venv is needed to find the wheels for the root's 3.11." >&2
+    echo "Name one: make test-arm64 PYTHON=python3.11" >&2
+    exit 1
+}
+
+# One run at a time; what is temporary goes with it, and so does what tells the kernel who runs aarch64 programs.
+binfmt=/proc/sys/fs/binfmt_misc
+handler=tlpipe-arm64-$$
+mkdir -p "$store"
+exec 9>"$store/lock"
+flock 9
+work=$(mktemp -d "$store/work.XXXXXX")
+finish() {
+    [ ! -e "$binfmt/$handler" ] || echo -1 >"$binfmt/$handler"
+    rm -rf --one-file-system "$work"
+}
+trap finish EXIT
+
+# The mirror and the key are those that this machine's own apt uses.
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+find_mirror() {
+    [ -f "$keyring" ] || skip "there is no $keyring to check Debian's packages with"
+    apt-get update -qq || skip "apt-get update fails"
+    # shellcheck disable=SC2016 # apt fills in the fields
+    mirror=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages' |
+        awk -F '|' '$1 == "Debian" && $2 == "Debian" && !seen++ { print $3 }')
+    [ -n "$mirror" ] || skip "this machine's apt knows no mirror of Debian"
+}
+
+# Out of the package, with an apt that sees that release alone: the machine's own packages stay as they are.
+get_qemu() {
+    local apt=$work/apt
+    mkdir -p "$apt"/{lists,archives}/partial
+    touch "$apt/status"
+    echo "deb [signed-by=$keyring] $mirror $qemu_release main" >"$apt/sources.list"
+    local options=(-qq -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
+        -o Dir::State::Lists="$apt/lists" -o Dir::State::Status="$apt/status" -o Dir::Cache::Archives="$apt/archives"
+        -o Dir::Cache::SrcPkgCache= -o Dir::Cache::PkgCache= -o Acquire::Languages=none -o APT::Sandbox::User=root)
+    (cd "$apt" && apt-get "${options[@]}" update && apt-get "${options[@]}" download qemu-user) ||
+        skip "qemu-user of $qemu_release is not to be had here"
+    dpkg-deb --fsys-tarfile "$apt"/qemu-user_*.deb | tar -xO ./usr/bin/qemu-aarch64 >"$work/qemu"
+    chmod +x "$work/qemu"
+    mv "$work/qemu" "$qemu"
+}
+
+# Unpacked and not configured: the packages' own scripts would take minutes under emulation, and Python needs none of them.
+get_root() {
+    command -v debootstrap >/dev/null || DEBIAN_FRONTEND=noninteractive \
+        apt-get install -qq --no-install-recommends debootstrap >/dev/null || skip "debootstrap cannot be installed"
+    debootstrap --foreign --arch=arm64 --variant=minbase --include=python3-venv,python3-numpy --keyring="$keyring" \
+        "$release" "$work/root" "$mirror" >"$work/log" || { cat "$work/log"; skip "debootstrap of $release fails"; }
+    local package
+    for package in "$work"/root/var/cache/apt/archives/*.deb; do
+        dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink --skip-old-files -C "$work/root"
+        rm "$package"
+    done
+    local library
+    for library in blas lapack; do # the packages' scripts would have chosen which
+        ln -s "$library/lib$library.so.3" "$work/root/usr/lib/aarch64-linux-gnu/lib$library.so.3"
+    done
+    [ ! -L "$work/root/proc" ] || rm "$work/root/proc" # to this machine's, where debootstrap takes it for a container
+    mkdir -p "$work/root"/{proc,source,wheels}
+    mv "$work/root" "$root"
+}
+
+start=$SECONDS
+{ [ -x "$qemu" ] && [ -d "$root" ]; } || { echo "Building the root and its environments: some minutes, once."; find_mirror; }
+[ -x "$qemu" ] || get_qemu
+[ -d "$root" ] || get_root
+
+# The wheels for the root come from outside, chosen by the platform's names: glibc 2.17 to 2.36, which is Bookworm's.
+platforms=(--platform manylinux2014_aarch64)
+for minor in {17..36}; do
+    platforms+=(--platform "manylinux_2_${minor}_aarch64")
+done
+made_of=$(cat constraints.txt edge/pyproject.toml "$script" | sha256sum)
+[ "$(cat "$store/made-of" 2>/dev/null)" = "$made_of" ] || rm -rf "$store"/{host,wheels,made-of} "$root"/opt/*
+
+[ -x "$store/host/bin/pip" ] || "$python" -m venv --clear "$store/host"
+pip() {
+    "$store/host/bin/pip" --quiet --disable-pip-version-check "$@"
+}
+cp -r edge "$work/edge" # setuptools builds beside the sources
+rm -rf "$work/edge/build"
+pip wheel --no-deps --wheel-dir "$work" "$work/edge"
+if [ ! -e "$store/made-of" ]; then
+    rm -rf "$store/wheels"
+    pip download --dest "$store/wheels" --only-binary :all: --python-version 3.11 "${platforms[@]}" -c constraints.txt \
+        "$(echo "$work"/tlpipe_edge-*.whl)[litert,tflite-runtime]" pytest
+fi
+cp "$work"/tlpipe_edge-*.whl "$store/wheels"
+
+# From here on the kernel runs aarch64 programs, also those that others start. Of several handlers the last one counts;
+# F opens qemu now, for inside the root it has no path. The numbers are an ELF header: 64 bits, EM_AARCH64 (183).
+[ -e "$binfmt/register" ] || mount -t binfmt_misc binfmt_misc "$binfmt" || skip "binfmt_misc cannot be mounted"
+magic='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00'
+mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
+printf '%s' ":$handler:M::$magic:$mask:$qemu:F" >"$binfmt/register" || skip "binfmt_misc takes no handler here"
+
+mount -t proc proc "$root/proc"
+mount --rbind /sys "$root/sys"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs tmpfs "$root/tmp"
+mount --bind "$store/wheels" "$root/wheels"
+mount --bind "$PWD" "$root/source"
+mount -o remount,bind,ro "$root/source"
+
+# inside CPU COMMAND...: in the root, on a Cortex-A72 as in a Raspberry Pi 4, or on the A76 of a 5, with dot products.
+inside() {
+    local cpu=$1
+    shift
+    chroot "$root" /usr/bin/env -i -C /source PATH=/usr/bin:/bin HOME=/root USER=root LANG=C.UTF-8 \
+        PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels QEMU_CPU="$cpu" "$@"
+}
+[ "$(inside cortex-a72 uname -m)" = aarch64 ]
+
+# One environment for each runtime; emulated, pip is installed once and serves both. LiteRT's is as the README makes it on
+# Raspberry Pi OS: it sees Debian's own packages, and Debian's NumPy 1.24 has to stay.
+install() {
+    inside cortex-a72 /opt/ai-edge-litert/bin/pip --quiet --python "/opt/$1" install --root-user-action ignore "${@:2}"
+}
+if [ ! -e "$store/made-of" ]; then
+    inside cortex-a72 python3 -m venv --system-site-packages /opt/ai-edge-litert
+    inside cortex-a72 python3 -m venv --without-pip /opt/tflite-runtime
+    install ai-edge-litert tlpipe-edge pytest
+    install tflite-runtime "tlpipe-edge[tflite-runtime]" pytest
+    inside cortex-a72 /opt/ai-edge-litert/bin/pip --quiet --python /opt/tflite-runtime uninstall --yes ai-edge-litert
+    echo "$made_of" >"$store/made-of"
+    echo "built in $((SECONDS - start)) s"
+else
+    for runtime in ai-edge-litert tflite-runtime; do
+        install "$runtime" --no-deps --force-reinstall tlpipe-edge
+    done
+fi
+
+for runtime in ai-edge-litert tflite-runtime; do
+    inside cortex-a72 "/opt/$runtime/bin/python" - "$runtime" <<'END'
+import platform, sys
+import numpy
+from tlpipe_edge import interpreter
+name, version = interpreter.find("auto")
+assert name == sys.argv[1], f"{name} in the environment of {sys.argv[1]}"
+apt = numpy.__file__.startswith("/usr/lib/python3/dist-packages/")
+assert apt == (name == "ai-edge-litert"), f"NumPy {numpy.__version__} from {numpy.__file__}"
+print(f"\n{name} {version}, NumPy {numpy.__version__}, Python {platform.python_version()}, {platform.machine()}", flush=True)
+END
+    inside cortex-a76 "/opt/$runtime/bin/python" -m pytest -p no:cacheprovider -m arm64 tests/edge/test_golden.py
+    inside cortex-a72 "/opt/$runtime/bin/python" -m pytest -p no:cacheprovider -m arm64 tests/edge
+done
+"$qemu" --version | head -n 1
+echo "test-arm64: $((SECONDS - start)) s"
