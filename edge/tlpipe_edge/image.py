@@ -27,7 +27,7 @@ from tlpipe_edge.manifest import Crop, ImageSpec
 Pixels = NDArray[np.uint8]
 """An upright photograph: RGB, shape (H, W, 3), C-contiguous."""
 
-VERSION = 1
+VERSION = 2
 """Counts up when the pixels change that a file comes to, so that what was computed from older ones is not used."""
 
 MAX_PIXELS = 100_000_000
@@ -49,6 +49,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"})
 """What files of ``FORMATS`` are called, in lower case: for finding photographs in a folder."""
 
 _REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
+_AS_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 _LETTERBOX_GREY = 128
 
 
@@ -132,15 +133,19 @@ def resize(image: Pixels, spec: ImageSpec) -> Pixels:
 
 
 def _scale(image: Pixels, height: int, width: int) -> Pixels:
-    """Shrink by area, which averages all pixels and so does not alias; then enlarge linearly, which does not overshoot.
+    """Average blocks of whole pixels while a side is at least twice too long, then interpolate linearly.
 
-    Two steps, because OpenCV's area interpolation of an image that shrinks along one axis only is not one. Without a
-    change of size either step is a copy.
+    Of less than twice the pixels a linear interpolation leaves hardly one out, so that nothing aliases; it is several
+    times as fast as an average over the exact areas, and OpenCV's exact kind has the same bits on every processor. What
+    no block covers is cut off evenly at both ends: together less than one pixel of the result.
     """
-    height_before, width_before = image.shape[:2]
-    fewer = (min(width, width_before), min(height, height_before))
-    small = cv2.resize(image, fewer, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    rows, columns = max(1, image.shape[0] // height), max(1, image.shape[1] // width)
+    if rows > 1 or columns > 1:
+        blocks = (image.shape[1] // columns, image.shape[0] // rows)
+        top, left = image.shape[0] % rows // 2, image.shape[1] % columns // 2
+        covered = image[top : top + blocks[1] * rows, left : left + blocks[0] * columns]
+        image = np.asarray(cv2.resize(covered, blocks, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)
 
 
 def _read(path: Path) -> bytes:
@@ -160,10 +165,10 @@ def _read(path: Path) -> bytes:
 def _decode_jpeg(data: bytes, *, reduce_by: int) -> Pixels:
     """RGB, both sides divided by at most ``reduce_by`` and rounded up; raises ValueError where OpenCV gives up."""
     flag = next((flag for factor, flag in _REDUCED.items() if factor <= reduce_by), cv2.IMREAD_COLOR)
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
-    if bgr is None:
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag | _AS_RGB)
+    if pixels is None:
         raise ValueError("OpenCV found no pixels")
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(pixels, np.uint8)
 
 
 def _convert(picture: ImageFile) -> Pixels:

@@ -18,7 +18,7 @@ _SQUARE = {
     Crop.STRETCH: "upright.resize(({size}, {size}), Image.Resampling.BOX)",
     Crop.LETTERBOX: "ImageOps.pad(upright, ({size}, {size}), Image.Resampling.BOX, color=(128, 128, 128))",
 }
-"""What a client without our code does in Pillow's words; BOX is area interpolation."""
+"""What a client without our code does in Pillow's words; its BOX comes closest to ours."""
 
 
 def render(bundle: Bundle, evaluation: dict[str, Any]) -> str:
