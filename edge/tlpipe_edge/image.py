@@ -33,6 +33,9 @@ VERSION = 2
 MAX_PIXELS = 100_000_000
 """Larger images are refused by their header: decoding one would take hundreds of megabytes."""
 
+MAX_BYTES = 4 * MAX_PIXELS + 1_000_000
+"""Larger files are not read: so many hold ``MAX_PIXELS`` with four bytes each, and what surrounds them."""
+
 # Not Image.open: that has a size limit of its own, which only a global variable lifts.
 _READERS: dict[bytes, type[ImageFile]] = {
     rb"\xff\xd8\xff": JpegImageFile,
@@ -62,7 +65,7 @@ def decode(source: Path | str | bytes, *, at_least: int | tuple[int, int] | None
     colour; CMYK is converted without a profile; transparency is laid on white.
 
     Raises MissingInput when there is no such file, BadData when it is not a regular file, cannot be read, is no image
-    of ``FORMATS``, has more than ``MAX_PIXELS`` pixels, or is truncated or damaged beyond decoding.
+    of ``FORMATS``, has more than ``MAX_PIXELS`` pixels or ``MAX_BYTES``, or is truncated or damaged beyond decoding.
     """
     name, data = ("image data", source) if isinstance(source, bytes) else (str(source), _read(Path(source)))
     advice = "Replace it or leave it out."
@@ -151,14 +154,16 @@ def _scale(image: Pixels, height: int, width: int) -> Pixels:
 def _read(path: Path) -> bytes:
     """The bytes of a regular file: reading a FIFO would block, and a device may never end."""
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISREG(mode):
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES:
             return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise MissingInput(f"{path}: no such file", "Check the path.") from None
     except (OSError, ValueError) as error:
         raise BadData(f"{path}: cannot be read ({getattr(error, 'strerror', error)})", "Check the file.") from None
-    kind = "a folder" if stat.S_ISDIR(mode) else "a device, pipe or socket"
+    if stat.S_ISREG(status.st_mode):
+        raise BadData(f"{path}: {status.st_size // 10**6} MB, too large for an image", "Name an image file.")
+    kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device, pipe or socket"
     raise BadData(f"{path}: {kind}, not an image file", "Name an image file.")
 
 

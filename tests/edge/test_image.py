@@ -244,6 +244,13 @@ def test_paths_that_cannot_be_read_say_why(tmp_path: Path, monkeypatch: pytest.M
     assert reason(file) == f"{file}: cannot be read (Permission denied)"
 
 
+def test_a_file_too_large_for_an_image_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "film.jpg"
+    with file.open("wb") as sparse:
+        sparse.truncate(10**12)
+    assert reason(file) == f"{file}: 1000000 MB, too large for an image"
+
+
 def test_a_pipe_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
     said: list[str] = []
