@@ -1,9 +1,11 @@
 """What a benchmark is about: a bundle or a single .tflite file, what is measured of it, and the photographs for it."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tlpipe_edge import photographs
+from tlpipe_edge import bundle, photographs
 from tlpipe_edge.bundle import Bundle, Reference
 from tlpipe_edge.classifier import Classifier
 from tlpipe_edge.errors import MissingInput, WrongUsage
@@ -24,11 +26,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Subject:
-    """A model with what is known of it: ``recipes`` maps the name of each recipe that is measured to what opens it
-    (None for a single file)."""
+    """A bundle or a single file, what is known of it, and which of its ``recipes`` are measured."""
 
     path: Path
-    recipes: dict[str, str | None]
+    recipes: tuple[str, ...]
     name: str
     labels: tuple[str, ...]
     spec: ImageSpec
@@ -37,7 +38,20 @@ class Subject:
 
     def open(self, recipe: str, *, threads: int, runtime: str) -> Classifier:
         """A classifier of one of ``recipes``."""
-        return Classifier.open(self.path, recipe=self.recipes[recipe], threads=threads, runtime=runtime)
+        return Classifier.open(self.path, recipe=self.named(recipe), threads=threads, runtime=runtime)
+
+    def named(self, recipe: str) -> str | None:
+        """What a recipe is opened by: its name, and None for the one of a single file."""
+        return None if self.path.is_file() else recipe
+
+    def file(self, recipe: str) -> dict[str, Any]:
+        """What of a recipe stands in a report: its name, file, sha256 and bytes."""
+        if self.path.is_file():
+            content = bundle.read(self.path)
+            sha256 = hashlib.sha256(content).hexdigest()
+            return {"recipe": recipe, "file": self.path.name, "sha256": sha256, "bytes": len(content)}
+        artifact = Bundle.open(self.path).artifact(recipe)
+        return {"recipe": recipe, "file": artifact.file, "sha256": artifact.sha256, "bytes": artifact.bytes}
 
 
 def read(model: Path, options: Options) -> Subject:
@@ -46,17 +60,17 @@ def read(model: Path, options: Options) -> Subject:
         if options.recipes and model.exists():
             raise WrongUsage(f"{model}: a single file has no recipe to choose from", "Leave --recipe out.")
         single = Classifier.open(model, runtime=options.runtime)
-        return Subject(model, {single.recipe: None}, single.name, single.labels, single.image, None, None)
-    bundle = Bundle.open(model)
-    manifest = bundle.manifest
+        return Subject(model, (single.recipe,), single.name, single.labels, single.image, None, None)
+    exported = Bundle.open(model)
+    manifest = exported.manifest
     chosen = options.recipes or tuple(artifact.recipe for artifact in manifest.artifacts)
     try:
-        reference = bundle.reference()
+        reference = exported.reference()
     except MissingInput:
         reference = None
     return Subject(
         model,
-        {bundle.artifact(recipe).recipe: recipe for recipe in chosen},
+        tuple(exported.artifact(recipe).recipe for recipe in dict.fromkeys(chosen)),
         manifest.name,
         manifest.labels,
         manifest.image,
