@@ -11,7 +11,6 @@ from typing import Any
 
 from tlpipe_edge.errors import Unavailable
 
-PROCESSES = 5
 LIMIT_SECONDS = 300.0
 
 
@@ -26,9 +25,7 @@ class Alone:
     peak_memory_mb: float | None
 
 
-def measure(
-    model: Path, *, recipe: str | None, threads: int, runtime: str, photograph: Path, processes: int = PROCESSES
-) -> Alone:
+def measure(model: Path, *, recipe: str | None, threads: int, runtime: str, photograph: Path, processes: int) -> Alone:
     """Start ``processes`` processes, one after the other. Raises Unavailable where one does not come through."""
     command = [sys.executable, "-P", "-m", "tlpipe_edge.cold"]  # -P: never modules of the current folder
     command += [str(model), recipe or "", str(threads), runtime, str(photograph)]

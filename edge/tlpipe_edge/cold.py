@@ -47,4 +47,9 @@ def _peak_memory_mb() -> float | None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    from tlpipe_edge.errors import TlpipeError
+
+    try:
+        main(*sys.argv[1:])
+    except TlpipeError as error:
+        sys.exit(error.what)

@@ -62,8 +62,11 @@ def disturbances(before: Moment, after: Moment) -> Iterator[str]:
 
 
 def other_load(before: Moment, after: Moment) -> float | None:
-    """How many cores' worth of time others took between two moments; None where it is not told."""
-    if before.busy is None or after.busy is None or after.seconds <= before.seconds:
+    """How many cores' worth of time others took between two moments; None where it is not told.
+
+    Linux counts in ticks of 10 ms: in less than a second they would say too little.
+    """
+    if before.busy is None or after.busy is None or after.seconds < before.seconds + 1:
         return None
     others = (after.busy - before.busy) - (after.own - before.own)
     return max(0.0, others / (after.seconds - before.seconds))

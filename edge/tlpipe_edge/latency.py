@@ -20,7 +20,8 @@ class Rules:
 
     A warm-up goes in windows of ``window_runs`` and ``window_seconds``, whichever ends later, until the medians of two
     successive ones differ by no more than ``agreement`` (a share); so it has at least 10 runs and 0.5 s. After
-    ``most_windows`` it is given up. What is timed then has at least ``runs`` runs and ``seconds``.
+    ``most_windows`` it is given up. What is timed then has at least ``runs`` runs and ``seconds``. A cold start is
+    taken in ``processes`` processes, and full load lasts ``full_seconds``.
     """
 
     window_runs: int = 5
@@ -29,6 +30,8 @@ class Rules:
     most_windows: int = 40
     runs: int = 200
     seconds: float = 5.0
+    processes: int = 5
+    full_seconds: float = 2.0
 
 
 RULES = Rules()

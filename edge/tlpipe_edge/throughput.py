@@ -8,15 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from tlpipe_edge.classifier import Classifier
 from tlpipe_edge.latency import Clock
 
-SECONDS = 2.0
-
 
 def measure(
     open_classifier: Callable[[], Classifier],
     sources: Sequence[bytes],
     *,
     workers: int,
-    seconds: float = SECONDS,
+    seconds: float,
     clock: Clock = time.perf_counter_ns,
 ) -> float:
     """Photographs a second, from bytes to answers, by ``workers`` classifiers side by side for ``seconds``."""

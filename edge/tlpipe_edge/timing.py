@@ -61,11 +61,19 @@ def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers
 
     workers = max(1, before.device.cores // threads)
     per_second = throughput.measure(
-        lambda: of.open(recipe, threads=threads, runtime=options.runtime), sources, workers=workers
+        lambda: of.open(recipe, threads=threads, runtime=options.runtime),
+        sources,
+        workers=workers,
+        seconds=options.rules.full_seconds,
     )
     largest = max(zip(map(len, sources), chosen, strict=True), key=lambda pair: pair[0])[1]
     apart = alone.measure(
-        of.path, recipe=of.named(recipe), threads=threads, runtime=options.runtime, photograph=largest.file
+        of.path,
+        recipe=of.named(recipe),
+        threads=threads,
+        runtime=options.runtime,
+        photograph=largest.file,
+        processes=options.rules.processes,
     )
     samples = {"invoke": network, "end_to_end": whole}
     samples |= {("invoke_in_stages" if name == "invoke" else name): each for name, each in by_stage.items()}
