@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import importlib.metadata
 import json
 import platform
@@ -123,12 +124,19 @@ def _document(
         "images": {
             "name": looked_at.name,
             "count": len(looked_at.items),
+            "sha256": _of_all(looked_at),
             "labelled": sum(each.truth is not None for each in looked_at.items),
             "failed": [{"file": str(looked_at.items[at].file), "reason": reason} for at, reason in failed.items()],
         },
         "results": results,
         "keras": None,
     }
+
+
+def _of_all(looked_at: Photographs) -> str:
+    """One sum for all photographs and their labels, in whatever order: two reports are of the same ones or not."""
+    lines = sorted(f"{each.sha256} {each.truth}" for each in looked_at.items)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _conditions(begin: Moment, end: Moment, *, command: str, imitated: bool) -> dict[str, Any]:

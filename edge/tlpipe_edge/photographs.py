@@ -32,7 +32,7 @@ class Photographs:
 def golden(bundle: Bundle, reference: Reference | None) -> Photographs:
     """The bundle's own few photographs. Raises MissingInput or BadData where they are missing or damaged."""
     known = _truth(reference)
-    hashed = [(file, _sha256(file)) for file in bundle.golden().files]
+    hashed = [(file, sha256_of(file)) for file in bundle.golden().files]
     return Photographs(GOLDEN, tuple(Photograph(file, sha256, known.get(sha256)) for file, sha256 in hashed))
 
 
@@ -49,7 +49,7 @@ def below(folder: Path, *, labels: Sequence[str], reference: Reference | None) -
     items = []
     for file in sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file()):
         way = file.relative_to(folder).parts[:-1]
-        sha256 = _sha256(file)
+        sha256 = sha256_of(file)
         named = next((index[part] for part in way if part in index), None)
         items.append(Photograph(file, sha256, named if named is not None else known.get(sha256)))
     if not items:
@@ -61,7 +61,8 @@ def _truth(reference: Reference | None) -> dict[str, int]:
     return {} if reference is None else dict(zip(reference.images, map(int, reference.truth), strict=True))
 
 
-def _sha256(file: Path) -> str:
+def sha256_of(file: Path) -> str:
+    """Of the file's content; "" where the system will not read it."""
     try:
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
