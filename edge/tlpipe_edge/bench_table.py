@@ -1,25 +1,29 @@
 """The document of ``bench`` as lines for a person."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from tlpipe_edge.terminal import printable, table
 
-HEADER = ("", "threads", "size", "p50", "p90", "p99", "whole p50", "images/s", "cold start", "memory", "top-1", "agree")
-TO_KERAS = ("faster", "smaller", "top-1 lost")
-"""Columns where the Keras original was measured, too; faster than its compiled form."""
+TIMES = ("", "threads", "p50", "p90", "p99", "whole p50", "images/s", "cold start", "memory")
+QUALITY = ("", "size", "top-1", "95 % interval", "agree")
 
 
 def render(document: dict[str, Any]) -> str:
-    """A table of the results, its conditions, and what is not to be trusted."""
+    """Two tables, what is quick and what is good, with conditions and what is not to be trusted."""
     device, conditions, images = document["device"], document["conditions"], document["images"]
-    header = HEADER + (TO_KERAS if document["keras"] else ())
-    where = "".join(f"{printable(part)}, " for part in (device["address"], device["board"]) if part)
+    where = ", ".join(dict.fromkeys(device[key] for key in ("address", "board", "cpu") if device[key]))
+    compared = bool(document["keras"])
     lines = [
-        f"{printable(document['model']['name'])} on {where}{printable(device['cpu'])}, {device['cores']} cores; "
-        f"{images['count']} images ({printable(images['name'])})",
-        table(header, (row + ("",) * (len(header) - len(row)) for row in _rows(document))),
+        f"{printable(document['model']['name'])} on {printable(where)}, {device['cores']} cores",
+        table(TIMES + ("faster",) * compared, _times(document)),
         "p50, p90, p99: the network alone; whole: from a file's bytes to its label; images/s: on all cores;",
-        "cold start: a new process up to its first answer; agree: the same answer as the Keras original",
+        "cold start: a new process up to its first answer" + "; faster: than Keras, compiled" * compared,
+        "",
+        f"{images['count']} images ({printable(images['name'])})",
+        table(QUALITY + ("smaller", "top-1 lost") * compared, _quality(document)),
+        "agree: the same answer as the Keras original" + "; smaller, lost: against it" * compared,
+        "",
         _said(conditions),
     ]
     if conditions["emulated"]:
@@ -29,39 +33,47 @@ def render(document: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
-    rows = []
+def _times(document: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     if keras := document["keras"]:
         for name, words in (("predict", "Keras predict"), ("compiled", "Keras compiled")):
-            size, top1 = f"{keras['bytes'] / 1e6:.2f} MB", _percent(keras["top1"])
-            mark = "" if keras["valid"] else " (invalid)"
-            rows.append((words + mark, "all", size, *_percentiles(keras[f"{name}_ms"]), "", "", "", "", top1))
-    return rows + [_row(result) for result in document["results"]]
+            yield _marked(words, keras), "all", *_percentiles(keras[f"{name}_ms"]), "", "", "", "", ""
+    for result in document["results"]:
+        whole, cold = (result[name] or {} for name in ("end_to_end_ms", "cold_start_ms"))
+        row = (
+            _marked(result["recipe"], result),
+            str(result["threads"]),
+            *_percentiles(result["invoke_ms"] or {}),
+            _with(whole.get("p50"), "{:.2f} ms"),
+            _with(result["throughput_per_s"], "{:.0f}"),
+            _with(cold.get("total"), "{:.0f} ms"),
+            _with(result["peak_memory_mb"], "{:.0f} MB"),
+        )
+        yield (*row, _with(result["speedup"]["compiled"], "{:.1f}x")) if keras else row
 
 
-def _row(result: dict[str, Any]) -> tuple[str, ...]:
-    whole, cold = (result[name] or {} for name in ("end_to_end_ms", "cold_start_ms"))
-    row = (
-        result["recipe"] + ("" if result["valid"] else " (invalid)"),
-        str(result["threads"]),
-        f"{result['bytes'] / 1e6:.2f} MB",
-        *_percentiles(result["invoke_ms"] or {}),
-        _with(whole.get("p50"), "{:.2f} ms"),
-        _with(result["throughput_per_s"], "{:.0f}"),
-        _with(cold.get("total"), "{:.0f} ms"),
-        _with(result["peak_memory_mb"], "{:.0f} MB"),
-        _percent(result["top1"]),
-        _percent(result["agreement"]),
-    )
-    if "speedup" not in result:
-        return row
-    lost = result["top1_difference"]
-    return (
-        *row,
-        _with(result["speedup"]["compiled"], "{:.1f}x"),
-        _with(result["size_ratio"], "{:.1f}x"),
-        _with(None if lost is None else 0.0 - 100 * lost, "{:.1f} %"),
-    )
+def _quality(document: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """A row for a recipe: accuracy does not depend on the threads."""
+    if keras := document["keras"]:
+        yield "Keras", _megabytes(keras), *_rate(keras), "", "", ""
+    for result in {each["recipe"]: each for each in document["results"]}.values():
+        row: tuple[str, ...] = result["recipe"], _megabytes(result), *_rate(result), _percent(result["agreement"])
+        if keras:
+            lost = result["top1_difference"]
+            row += _with(result["size_ratio"], "{:.1f}x"), _percent(None if lost is None else 0.0 - lost)
+        yield row
+
+
+def _marked(name: str, result: dict[str, Any]) -> str:
+    return name + ("" if result["valid"] else " (invalid)")
+
+
+def _megabytes(result: dict[str, Any]) -> str:
+    return f"{result['bytes'] / 1e6:.2f} MB"
+
+
+def _rate(result: dict[str, Any]) -> tuple[str, str]:
+    interval = result["top1_interval"]
+    return _percent(result["top1"]), "-" if interval is None else "{:.1f}-{:.1f}".format(*(100 * x for x in interval))
 
 
 def _percentiles(figures: dict[str, Any]) -> tuple[str, ...]:

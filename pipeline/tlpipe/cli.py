@@ -261,7 +261,7 @@ def bench(
 
 @app.command(
     name="run",
-    help="Train, fine-tune, export in every number format, and evaluate.",
+    help="Train, fine-tune, export in every number format, evaluate and measure.",
     epilog="Example: tlpipe run photos --image-size 224",
 )
 @functools.wraps(_training)
@@ -320,10 +320,16 @@ def _export(run: "Run", quantize: Sequence[str], out: Path | None, *, overwrite:
 
 
 def _finish(run: "Run", *, overwrite: bool) -> None:
-    """Export a trained run in every number format, evaluate it, and say what there is to look at."""
+    """Export a trained run in every number format, evaluate and measure it, and say what there is to look at."""
+    from tlpipe import atomic, summary
+    from tlpipe import bench as benchmark
     from tlpipe import evaluate as scoring
-    from tlpipe import summary
+    from tlpipe_edge.bench import to_json
+    from tlpipe_edge.subject import Options
 
     bundle = _export(run, RECIPES, None, overwrite=overwrite)
-    print(summary.render(bundle, scoring.evaluate(bundle)))
+    evaluation = scoring.evaluate(bundle)
+    document = benchmark.bench(bundle, Options(), command=shlex.join(["tlpipe", *sys.argv[1:]]))
+    atomic.write_text(run.path / "bench.json", to_json(document) + "\n")
+    print(summary.render(evaluation, document))
     print(summary.next_steps(run, bundle))
