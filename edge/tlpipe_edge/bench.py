@@ -36,7 +36,8 @@ def bench(of: Subject, looked_at: Photographs, options: Options, *, command: str
     begin = conditions.now()
     results: list[dict[str, Any]] = []
     failed: dict[int, str] = {}
-    for recipe in of.recipes:
+    recipes, skipped = _runnable(of, options)
+    for recipe in recipes:
         scored = _scored(of, recipe, looked_at, options)
         failed = scored.failed
         accuracy = _accuracy(of, looked_at, scored)
@@ -53,7 +54,7 @@ def bench(of: Subject, looked_at: Photographs, options: Options, *, command: str
         "device": dataclasses.asdict(begin.device) | {"address": None},
         "conditions": _conditions(begin, conditions.now(), command=command, imitated=imitated),
     }
-    return _document(of, looked_at, machine, failed, results)
+    return _document(of, looked_at, machine, failed, results) | {"skipped": skipped}
 
 
 def to_json(document: dict[str, Any]) -> str:
@@ -65,6 +66,27 @@ def to_json(document: dict[str, Any]) -> str:
 
 def _named(recipe: str, threads: int) -> str:
     return f"{recipe}, {threads} thread{'s' * (threads > 1)}"
+
+
+def _runnable(of: Subject, options: Options) -> tuple[list[str], list[dict[str, str]]]:
+    """The recipes that the runtime takes, and the others with its reasons: tflite-runtime has no operator for dynamic.
+
+    Raises BadData for one that was asked for by name, or is damaged, and where none is left.
+    """
+    recipes: list[str] = []
+    skipped: list[dict[str, str]] = []
+    for recipe in of.recipes:
+        try:
+            of.open(recipe, threads=1, runtime=options.runtime)
+        except BadData as error:
+            of.file(recipe)
+            if options.recipes or len(skipped) == len(of.recipes) - 1:
+                raise
+            progress.warn(f"{recipe} is left out: {error.what}")
+            skipped.append({"recipe": recipe, "reason": error.what})
+        else:
+            recipes.append(recipe)
+    return recipes, skipped
 
 
 def _scored(of: Subject, recipe: str, looked_at: Photographs, options: Options) -> scoring.Scored:

@@ -28,6 +28,7 @@ def render(document: dict[str, Any]) -> str:
     ]
     if conditions["emulated"]:
         lines.append("emulated: latency, memory and throughput are not reported")
+    lines += [f"left out: {each['recipe']}: {printable(each['reason'])}" for each in document["skipped"]]
     lines += [f"counted as wrong: {printable(each['file'])}: {printable(each['reason'])}" for each in images["failed"]]
     lines += [f"INVALID: {printable(reason)}" for reason in document["invalid_reasons"]]
     return "\n".join(lines)

@@ -45,12 +45,14 @@ class Subject:
         return None if self.path.is_file() else recipe
 
     def file(self, recipe: str) -> dict[str, Any]:
-        """What of a recipe stands in a report: its name, file, sha256 and bytes."""
+        """What of a recipe stands in a report: its name, file, sha256 and bytes. Raises as ``Bundle.read`` does."""
         if self.path.is_file():
             content = bundle.read(self.path)
             sha256 = hashlib.sha256(content).hexdigest()
             return {"recipe": recipe, "file": self.path.name, "sha256": sha256, "bytes": len(content)}
-        artifact = Bundle.open(self.path).artifact(recipe)
+        exported = Bundle.open(self.path)
+        artifact = exported.artifact(recipe)
+        exported.read(artifact)
         return {"recipe": recipe, "file": artifact.file, "sha256": artifact.sha256, "bytes": artifact.bytes}
 
 

@@ -14,11 +14,13 @@ import pytest
 from tlpipe import bench, dataset
 from tlpipe.dataset import Dataset
 from tlpipe.runs import Run
-from tlpipe_edge import bench_table
+from tlpipe_edge import bench as device_bench
+from tlpipe_edge import bench_table, subject
 from tlpipe_edge.bundle import Bundle
+from tlpipe_edge.classifier import Classifier
 from tlpipe_edge.errors import BadData
 from tlpipe_edge.manifest import RECIPES
-from tlpipe_edge.subject import Options
+from tlpipe_edge.subject import Options, Subject
 
 Document = dict[str, Any]
 
@@ -70,9 +72,6 @@ def test_the_document_of_an_emulated_device_follows_the_schema(
     bundle: Bundle, benchmark: Document, schema: jsonschema.Draft202012Validator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tlpipe_edge.bench.emulated", lambda: True)
-    from tlpipe_edge import bench as device_bench
-    from tlpipe_edge import subject
-
     of = subject.read(bundle.path, Options(recipes=("int8",)))
     document = device_bench.bench(of, subject.find(of, None), Options(), command="tlpipe-edge bench")
     document = bench.beside(document, benchmark["keras"])
@@ -91,6 +90,30 @@ def test_it_looks_at_what_evaluate_looks_at_and_counts_the_same(benchmark: Docum
             assert result[key] == scored[key], key
     for key in ("top1", "top1_interval", "top5", "per_class"):
         assert benchmark["keras"][key] == evaluation["keras"][key], key
+
+
+def test_a_recipe_that_the_runtime_cannot_run_is_left_out_and_named(
+    bundle: Bundle, schema: jsonschema.Draft202012Validator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_all_but_dynamic(self: Subject, recipe: str, *, threads: int, runtime: str) -> Classifier:
+        if recipe == "dynamic":
+            raise BadData("tflite-runtime 2.14.0 cannot run this model: Didn't find op", "Take another recipe.")
+        return usual(self, recipe, threads=threads, runtime=runtime)
+
+    usual = Subject.open
+    monkeypatch.setattr(Subject, "open", open_all_but_dynamic)
+    monkeypatch.setattr("tlpipe_edge.bench.emulated", lambda: True)
+
+    def bench_all(*recipes: str) -> Document:
+        of = subject.read(bundle.path, Options(recipes=recipes))
+        return device_bench.bench(of, subject.find(of, None), Options(recipes=recipes), command="tlpipe-edge bench")
+
+    document = bench_all()
+    schema.validate(document)
+    assert [each["recipe"] for each in document["results"]] == ["float32", "float16", "int8"]
+    assert document["skipped"][0]["recipe"] == "dynamic" and "left out: dynamic: " in bench_table.render(document)
+    with pytest.raises(BadData, match="cannot run this model"):
+        bench_all("dynamic", "int8")
 
 
 def test_keras_is_timed_both_ways_with_raw_samples(benchmark: Document, bundle: Bundle) -> None:

@@ -220,12 +220,16 @@ def test_only_some_photographs_are_held_in_memory_and_those_from_everywhere(tmp_
     assert timing._chosen(many[:1]) == many[:1]
 
 
-def test_nothing_to_measure_is_said(drawn: Bundle, tmp_path: Path) -> None:
-    (tmp_path / "broken.jpg").write_text("no picture")
+def test_nothing_to_measure_is_said(drawn: Bundle, copied: Path, tmp_path: Path) -> None:
+    (tmp_path / "photographs").mkdir()
+    (tmp_path / "photographs" / "broken.jpg").write_text("no picture")
     with pytest.raises(BadData, match="none of 1 photographs can be read"):
-        benched(drawn.path, tmp_path)
+        benched(drawn.path, tmp_path / "photographs")
     with pytest.raises(MissingInput):
         benched(tmp_path / "gone")
+    (copied / "drawn-int8.tflite").write_bytes(b"damaged")
+    with pytest.raises(BadData, match="and the manifest says"):
+        benched(copied)
     with pytest.raises(WrongUsage, match="It holds int8"):
         subject.read(drawn.path, Options(recipes=("float16",)))
 
