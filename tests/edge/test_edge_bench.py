@@ -123,7 +123,9 @@ def test_a_result_says_what_was_measured_with_what(drawn: Bundle, document: Docu
     assert (result["sha256"], result["bytes"]) == (artifact.sha256, artifact.bytes)
     assert result["runtime"] in ("ai-edge-litert", "tflite-runtime")
     assert result["runtime_version"] == document["conditions"]["versions"][result["runtime"]]
-    assert (result["delegate"], result["threads"]) == ("XNNPACK", 1)
+    # tflite-runtime gives XNNPACK the float operators alone.
+    assert result["delegate"] == ("XNNPACK" if result["runtime"] == "ai-edge-litert" else None)
+    assert result["threads"] == 1
 
 
 @pytest.mark.arm64
