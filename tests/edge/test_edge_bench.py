@@ -156,6 +156,8 @@ def test_what_was_too_short_is_invalid_wherever_it_is_shown(drawn: Bundle) -> No
     (result,) = document["results"]
 
     assert not result["valid"] and result["invalid_reasons"][0].startswith("too short: 30 runs")
+    runs = [result["invoke_ms"]["runs"], *(result["stages_ms"][stage]["runs"] for stage in STAGES)]
+    assert runs == [30] * 6, "the warm-up does not count"
     assert not document["valid"] and document["invalid_reasons"][0].startswith("int8, 1 thread: too short")
     shown = bench_table.render(document)
     assert "int8 (invalid)" in shown and "INVALID: int8, 1 thread: too short: 30 runs" in shown
