@@ -78,6 +78,14 @@ def agreement(scores: np.ndarray, other: np.ndarray) -> float:
     return float((ours == theirs)[readable].mean()) if readable.any() else math.nan
 
 
+def confusion(answers: np.ndarray, truth: np.ndarray, *, classes: int) -> np.ndarray:
+    """(classes, classes) int64 counts, rows the truth, columns the answers; failed ones (-1) are left out."""
+    counts = np.zeros((classes, classes), np.int64)
+    answered = answers >= 0
+    np.add.at(counts, (truth[answered], answers[answered]), 1)
+    return counts
+
+
 def wilson(correct: int, images: int) -> tuple[float, float]:
     """The 95 % interval of a proportion. Wilson (1927), JASA 22:209-212; z = 1.959964."""
     z = 1.959964

@@ -152,7 +152,13 @@ class Classifier:
 
     def scores(self, pixels: np.ndarray) -> np.ndarray:
         """Probabilities (classes,) float32 of one image that has the model's size already: (size, size, 3) uint8."""
-        return self.session.run(self._to_tensor(pixels))
+        self.set_input(pixels)
+        self.session.invoke()
+        return self.session.read_output()
+
+    def set_input(self, pixels: np.ndarray) -> None:
+        """Put an image of the model's size, (size, size, 3) uint8, where the next ``session.invoke`` reads it."""
+        self.session.set_input(self._to_tensor(pixels))
 
 
 def _proven(model: bytes, where: str, *, classes: int, threads: int, runtime: str) -> Session:

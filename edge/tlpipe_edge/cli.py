@@ -1,6 +1,7 @@
 """``tlpipe-edge``: thin: it parses, calls and prints."""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,6 +139,35 @@ def camera(
             as_json=as_json,
         )
     )
+
+
+@app.command(epilog="Example: tlpipe-edge bench exported/clothing --data photos/test --recipe int8 --threads 1,4")
+def bench(
+    model: Model,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Photographs, best a folder per class.", show_default="the bundle's golden"),
+    ] = None,
+    recipe: Annotated[
+        list[str] | None, typer.Option(help="float32, float16, dynamic or int8; repeatable.", show_default="all")
+    ] = None,
+    threads: Annotated[str, typer.Option(metavar="N,N", help="Numbers of threads, each in turn.")] = "1",
+    runtime: Runtime = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+) -> None:
+    """Measure a model here: latency by stage, cold start, memory, throughput, accuracy.
+
+    Some 20 seconds for each recipe and number of threads. What was throttled, disturbed or too short is said to be
+    invalid; where the processor is emulated there is no latency.
+    """
+    from tlpipe_edge import bench as benchmark
+    from tlpipe_edge import bench_table, subject
+
+    options = subject.Options(tuple(recipe or ()), terminal.numbers(threads), runtime)
+    of = subject.read(model, options)
+    command = shlex.join(["tlpipe-edge", *sys.argv[1:]])
+    document = benchmark.bench(of, subject.find(of, data), options, command=command)
+    print(benchmark.to_json(document) if as_json else bench_table.render(document))
 
 
 @app.command(epilog="Example: tlpipe-edge doctor")

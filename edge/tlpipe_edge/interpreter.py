@@ -53,6 +53,15 @@ class Session:
         self.input, self._input_index = _tensor(input_details), input_details["index"]
         self.output, self._output_index = _tensor(output_details), output_details["index"]
 
+    @property
+    def delegate(self) -> str | None:
+        """XNNPACK where the runtime has given operators to it; None where it has not, or does not tell.
+
+        The runtimes have no public way to ask; a delegate stands as operators of its own beside the model's.
+        """
+        operators: list[dict[str, Any]] = getattr(self._interpreter, "_get_ops_details", list)()
+        return "XNNPACK" if any(operator["op_name"] == "DELEGATE" for operator in operators) else None
+
     def set_input(self, tensor: np.ndarray) -> None:
         """Copy a tensor of ``input``'s dtype and shape into the model."""
         self._interpreter.set_tensor(self._input_index, tensor)

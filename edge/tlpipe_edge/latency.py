@@ -1,17 +1,51 @@
-"""Latency as raw samples: warm-up, loop, percentiles. The clock is injected, so that a test needs no waiting."""
+"""Latency as raw samples: warm-up until stable, loop, percentiles. The clock is injected: a test needs no waiting."""
 
+import contextlib
+import gc
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+Clock = Callable[[], int]
+"""Nanoseconds since some moment."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What makes a measurement long enough.
+
+    A warm-up goes in windows of ``window_runs`` and ``window_seconds``, whichever ends later, until the medians of two
+    successive ones differ by no more than ``agreement`` (a share); so it has at least 10 runs and 0.5 s. After
+    ``most_windows`` it is given up. What is timed then has at least ``runs`` runs and ``seconds``. A cold start is
+    taken in ``processes`` processes, and full load lasts ``full_seconds``.
+    """
+
+    window_runs: int = 5
+    window_seconds: float = 0.25
+    agreement: float = 0.05
+    most_windows: int = 40
+    runs: int = 200
+    seconds: float = 5.0
+    processes: int = 5
+    full_seconds: float = 2.0
+
+
+RULES = Rules()
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Durations of single runs in milliseconds, in the order in which they were taken, warm-up left out."""
+    """Durations of single runs in milliseconds, in the order in which they were taken, warm-up left out.
+
+    ``stable`` tells whether the warm-up ended with windows that agree.
+    """
 
     samples_ms: tuple[float, ...]
+    stable: bool = True
 
     def percentile(self, percent: float) -> float:
         """The ``percent``-th percentile (0..100) in milliseconds, interpolated linearly."""
@@ -22,25 +56,92 @@ class Latency:
         """The median in milliseconds."""
         return self.percentile(50)
 
+    @property
+    def seconds(self) -> float:
+        """The sum of all samples."""
+        return sum(self.samples_ms) / 1e3
 
-def measure(
-    step: Callable[[], object],
-    *,
-    warmup: int = 10,
-    warmup_seconds: float = 0.5,
-    runs: int = 200,
-    seconds: float = 0.0,
-    clock: Callable[[], int] = time.perf_counter_ns,
+    def figures(self) -> dict[str, float | int]:
+        """The figures of a report, in milliseconds, and the number of runs. ``std`` is the population's."""
+        return {
+            **{f"p{percent}": self.percentile(percent) for percent in (50, 90, 95, 99)},
+            "mean": float(np.mean(self.samples_ms)),
+            "std": float(np.std(self.samples_ms)),
+            "min": min(self.samples_ms),
+            "max": max(self.samples_ms),
+            "runs": len(self.samples_ms),
+        }
+
+
+def measure(step: Callable[[], object], *, rules: Rules = RULES, clock: Clock = time.perf_counter_ns) -> Latency:
+    """Call ``step`` until it is warm, then time it."""
+    stable = warm_up(step, rules=rules, clock=clock)
+    return timed(step, rules=rules, clock=clock, stable=stable)
+
+
+def warm_up(step: Callable[[], object], *, rules: Rules = RULES, clock: Clock = time.perf_counter_ns) -> bool:
+    """Call ``step`` until its duration is stable; False where it never was."""
+    medians = (
+        float(np.median(_repeat(step, rules.window_runs, rules.window_seconds, clock)))
+        for _ in range(rules.most_windows)
+    )
+    return any(abs(after - before) <= rules.agreement * before for before, after in itertools.pairwise(medians))
+
+
+def timed(
+    step: Callable[[], object], *, rules: Rules = RULES, clock: Clock = time.perf_counter_ns, stable: bool = True
 ) -> Latency:
-    """Call ``step`` until it is warm, then time it: at least ``runs`` times and for at least ``seconds``.
+    """Time a ``step`` that is warm already."""
+    with _no_garbage_collection():
+        return Latency(_milliseconds(_repeat(step, rules.runs, rules.seconds, clock)), stable)
 
-    Warm is after ``warmup`` calls and ``warmup_seconds``, whichever ends later. ``clock`` counts nanoseconds.
+
+class Stages:
+    """A chain of named stages over one source after the other, timed stage by stage.
+
+    Each of ``stages`` takes what the one before gave, the first one a source. ``run`` goes through once; with what it
+    recorded, ``latencies`` and ``total`` are of the runs since the last ``forget``, and ``answers`` are pairs of a
+    source's number and what the last stage gave.
     """
-    _repeat(step, warmup, warmup_seconds, clock)
-    return Latency(tuple(nanoseconds / 1e6 for nanoseconds in _repeat(step, runs, seconds, clock)))
+
+    def __init__(
+        self,
+        stages: Mapping[str, Callable[[Any], Any]],
+        sources: Sequence[Any],
+        *,
+        clock: Clock = time.perf_counter_ns,
+    ) -> None:
+        self._names, self._functions = tuple(stages), tuple(stages.values())
+        self._turn, self._clock = itertools.cycle(enumerate(sources)), clock
+        self._marks: list[list[int]] = []
+        self.answers: list[tuple[int, Any]] = []
+
+    def run(self) -> None:
+        """Take the next source through all stages."""
+        number, value = next(self._turn)
+        marks = [self._clock()]
+        for function in self._functions:
+            value = function(value)
+            marks.append(self._clock())
+        self._marks.append(marks)
+        self.answers.append((number, value))
+
+    def forget(self) -> None:
+        """Drop what was recorded, such as the warm-up."""
+        self._marks.clear()
+        self.answers.clear()
+
+    def latencies(self) -> dict[str, Latency]:
+        """Of each stage."""
+        durations = np.diff(np.array(self._marks), axis=1)
+        return {name: Latency(_milliseconds(durations[:, at])) for at, name in enumerate(self._names)}
+
+    def total(self, *, stable: bool = True) -> Latency:
+        """From before the first stage to after the last."""
+        return Latency(_milliseconds([marks[-1] - marks[0] for marks in self._marks]), stable)
 
 
-def _repeat(step: Callable[[], object], count: int, seconds: float, clock: Callable[[], int]) -> list[int]:
+def _repeat(step: Callable[[], object], count: int, seconds: float, clock: Clock) -> list[int]:
     durations: list[int] = []
     start = before = clock()
     while len(durations) < count or before - start < seconds * 1e9:
@@ -49,3 +150,20 @@ def _repeat(step: Callable[[], object], count: int, seconds: float, clock: Calla
         durations.append(after - before)
         before = after
     return durations
+
+
+def _milliseconds(nanoseconds: Sequence[int] | np.ndarray) -> tuple[float, ...]:
+    """To a ten-thousandth: what figures are computed from is then what a report holds."""
+    return tuple(round(float(duration) / 1e6, 4) for duration in nanoseconds)
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """As ``timeit`` does: the samples themselves would make the collector run."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tlpipe_edge.errors import TlpipeError, Unavailable
+from tlpipe_edge.errors import TlpipeError, Unavailable, WrongUsage
 
 _OF_THE_DISK = {
     errno.ENOSPC,
@@ -49,6 +49,14 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
         for row in cells
     )
     return "\n".join(line.rstrip() for line in lines)
+
+
+def numbers(written: str) -> tuple[int, ...]:
+    """``1,2`` as its numbers, each once. Raises WrongUsage for anything else."""
+    parts = [part.strip() for part in written.split(",")]
+    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 1024 for part in parts):
+        raise WrongUsage(f"{written}: not numbers of threads", "Write them as 1 or 1,2,4.")
+    return tuple(dict.fromkeys(map(int, parts)))
 
 
 def application(name: str, *, about: str, example: str, version: str) -> typer.Typer:

@@ -2,6 +2,8 @@
 
 import functools
 import json
+import shlex
+import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -209,9 +211,57 @@ def evaluate(
             progress.warn(f"one of {document['images']} images weighs more than the gate: take more images")
 
 
+@app.command(epilog="Example: tlpipe bench exported/clothing --threads 1,2 --baseline before.json --max-slowdown 1.10")
+def bench(
+    bundle: BundleFolder = None,
+    data: Annotated[Path | None, typer.Option(help="Labelled photographs; the run's test split if left out.")] = None,
+    keras: Annotated[
+        Path | None, typer.Option(help="The Keras original, where the manifest's path is no more.")
+    ] = None,
+    recipe: Annotated[
+        list[str] | None, typer.Option(help="float32, float16, dynamic or int8; repeatable.", show_default="all")
+    ] = None,
+    threads: Annotated[str, typer.Option(metavar="N,N", help="Numbers of threads, each in turn.")] = "1",
+    runtime: Annotated[str, typer.Option(help="auto, ai-edge-litert or tflite-runtime.")] = "auto",
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Exit with 1 when worse than this report of the same device.")
+    ] = None,
+    max_slowdown: Annotated[
+        float, typer.Option(min=1.0, help="How many times as slow as the baseline is still well.")
+    ] = 1.10,
+    max_drop: Annotated[
+        float, typer.Option(min=0.0, help="How much less top-1 than the baseline is still well.")
+    ] = 0.01,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the JSON document there.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the bundle here, with the Keras original beside it on the same images."""
+    from tlpipe_edge import bench_table, subject
+    from tlpipe_edge.bench import to_json
+
+    options = subject.Options(tuple(recipe or ()), terminal.numbers(threads), runtime)
+    limits = None
+    if baseline is not None:
+        from tlpipe import baseline as gate
+
+        limits = gate.Limits(max_slowdown, max_drop)
+        gate.read(baseline)  # before minutes are spent
+    from tlpipe import atomic
+    from tlpipe import bench as benchmark
+
+    command = shlex.join(["tlpipe", *sys.argv[1:]])
+    documents = [benchmark.bench(_bundle(bundle), options, command=command, data=data, keras_file=keras)]
+    document = to_json(benchmark.together(documents)) + "\n"
+    if out is not None:
+        atomic.write_text(out, document)
+    print(document if as_json else "\n\n".join(map(bench_table.render, documents)), end="" if as_json else "\n")
+    if baseline is not None and limits is not None:
+        gate.check(documents, baseline, limits)
+
+
 @app.command(
     name="run",
-    help="Train, fine-tune, export in every number format, and evaluate.",
+    help="Train, fine-tune, export in every number format, evaluate and measure.",
     epilog="Example: tlpipe run photos --image-size 224",
 )
 @functools.wraps(_training)
@@ -270,10 +320,16 @@ def _export(run: "Run", quantize: Sequence[str], out: Path | None, *, overwrite:
 
 
 def _finish(run: "Run", *, overwrite: bool) -> None:
-    """Export a trained run in every number format, evaluate it, and say what there is to look at."""
+    """Export a trained run in every number format, evaluate and measure it, and say what there is to look at."""
+    from tlpipe import atomic, summary
+    from tlpipe import bench as benchmark
     from tlpipe import evaluate as scoring
-    from tlpipe import summary
+    from tlpipe_edge.bench import to_json
+    from tlpipe_edge.subject import Options
 
     bundle = _export(run, RECIPES, None, overwrite=overwrite)
-    print(summary.render(bundle, scoring.evaluate(bundle)))
+    evaluation = scoring.evaluate(bundle)
+    document = benchmark.bench(bundle, Options(), command=shlex.join(["tlpipe", *sys.argv[1:]]))
+    atomic.write_text(run.path / "bench.json", to_json(document) + "\n")
+    print(summary.render(evaluation, document))
     print(summary.next_steps(run, bundle))

@@ -45,7 +45,7 @@ def evaluate(
     """
     keras_model = original(bundle, keras_file)
     whole = model.load(keras_model)
-    images = _images(bundle, keras_model, data)
+    images = images_of(bundle, keras_model, data)
     scores, failed = _score(bundle, whole, images.examples)
     if len(failed) == len(images.examples):
         first = failed[0]["reason"]
@@ -71,7 +71,11 @@ def original(bundle: Bundle, file: Path | None = None) -> Path:
     return file
 
 
-def _images(bundle: Bundle, keras_model: Path, data: Path | None) -> Images:
+def images_of(bundle: Bundle, keras_model: Path, data: Path | None = None) -> Images:
+    """The labelled folder ``data``, or the test split (validation, where there is no test) of the run of the original.
+
+    Raises WrongUsage where the splits are not beside the original, BadData where they are of other classes.
+    """
     labels = bundle.manifest.labels
     if data is not None:
         name, examples = dataset.labelled(data, labels)
@@ -106,7 +110,7 @@ def _score(
     classifiers = {a.recipe: Classifier.open(bundle.path, recipe=a.recipe) for a in bundle.manifest.artifacts}
     scores = {name: np.full((len(examples), len(labels)), np.nan, np.float32) for name in ("keras", *classifiers)}
     failed = []
-    for index, pictures, bad in _chunks(examples, bundle):
+    for index, pictures, bad in chunks(examples, bundle):
         failed += bad
         if not len(pictures):
             continue
@@ -116,9 +120,7 @@ def _score(
     return scores, failed
 
 
-def _chunks(
-    examples: Sequence[Example], bundle: Bundle
-) -> Iterator[tuple[list[int], np.ndarray, list[dict[str, str]]]]:
+def chunks(examples: Sequence[Example], bundle: Bundle) -> Iterator[tuple[list[int], np.ndarray, list[dict[str, str]]]]:
     """Indices and pixels of the images that can be read, and the others with reasons, a chunk at a time."""
 
     def read(example: Example) -> np.ndarray | str:

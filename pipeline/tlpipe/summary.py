@@ -6,28 +6,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tlpipe import model
-from tlpipe.evaluate import original
 from tlpipe.runs import Run
-from tlpipe.silence import tf
 from tlpipe_edge.bundle import Bundle
-from tlpipe_edge.classifier import Classifier
-from tlpipe_edge.latency import measure
 from tlpipe_edge.terminal import printable, table
 
 
-def render(bundle: Bundle, evaluation: dict[str, Any]) -> str:
-    """The table as text, with the conditions of its latencies."""
-    file = original(bundle)
-    keras_ms = _keras_p50(file, bundle)
-    rows = [_row("Keras", file.stat().st_size, evaluation["keras"]["top1"], None, keras_ms)]
+def render(evaluation: dict[str, Any], bench: dict[str, Any]) -> str:
+    """The documents of ``evaluate`` and ``bench`` in one table, with the conditions of its latencies."""
+    network = {each["recipe"]: each for each in bench["results"]}
+    keras = bench["keras"]
+    rows = [_row("Keras", keras["bytes"], evaluation["keras"]["top1"], None, keras["compiled_ms"], keras)]
     for each in evaluation["artifacts"]:
-        rows.append(_row(each["recipe"], each["bytes"], each["top1"], each["agreement"], _p50(bundle, each["recipe"])))
+        timed = network[each["recipe"]]
+        rows.append(_row(each["recipe"], each["bytes"], each["top1"], each["agreement"], timed["invoke_ms"], timed))
     header = ("", "size", "top-1", "agreement with Keras", "p50 latency")
-    conditions = "p50: the network alone, one image at a time, on this machine: one thread; Keras compiled, all cores"
-    return f"{evaluation['images']} images ({evaluation['split']})\n{table(header, rows)}\n{conditions}"
+    lines = [
+        f"{evaluation['images']} images ({printable(evaluation['split'])})",
+        table(header, rows),
+        "p50: the network alone, one image at a time, on this machine: one thread; Keras compiled, all cores",
+    ]
+    return "\n".join(lines + [f"INVALID: {printable(reason)}" for reason in bench["invalid_reasons"]])
 
 
 def accuracy_table(evaluation: dict[str, Any]) -> str:
@@ -64,6 +62,7 @@ def next_steps(run: Run, bundle: Bundle) -> str:
             "",
             f"pictures     {os.path.relpath(run.best_stage)}/learning-curve.png, predictions.png, confusion-matrix.png",
             f"model card   {here}/MODEL_CARD.md",
+            f"latencies    {os.path.relpath(run.path)}/bench.json",
             f"classify     {command} classify {here} {golden}",
             f"on a device  pip install ./edge, and copy {here} there",
         ]
@@ -75,20 +74,10 @@ def _rates(result: dict[str, Any]) -> tuple[str, str, str]:
     return f"{100 * result['top1']:.1f} %", f"{100 * low:.1f}-{100 * high:.1f}", f"{100 * result['top5']:.1f} %"
 
 
-def _row(name: str, size: int, top1: float, agreement: float | None, milliseconds: float) -> tuple[str, ...]:
+def _row(
+    name: str, size: int, top1: float, agreement: float | None, times: dict[str, Any] | None, timed: dict[str, Any]
+) -> tuple[str, ...]:
     agreed = "" if agreement is None else f"{100 * agreement:.1f} %"
-    return name, f"{size / 1e6:.2f} MB", f"{100 * top1:.1f} %", agreed, f"{milliseconds:.2f} ms"
-
-
-def _p50(bundle: Bundle, recipe: str) -> float:
-    classifier = Classifier.open(bundle.path, recipe=recipe)
-    picture = bundle.golden().pixels[0]
-    return measure(lambda: classifier.scores(picture)).p50
-
-
-def _keras_p50(file: Path, bundle: Bundle) -> float:
-    """Of the Keras model compiled as a tf.function, which is several times as fast as its ``predict``."""
-    whole = model.load(file)
-    compiled = tf.function(lambda image: whole(image, training=False))
-    picture = tf.constant(bundle.golden().pixels[:1].astype(np.float32))
-    return measure(lambda: compiled(picture).numpy()).p50
+    latency = f"{times['p50']:.2f} ms" if times else "-"
+    latency += "" if timed["valid"] else " (invalid)"
+    return name, f"{size / 1e6:.2f} MB", f"{100 * top1:.1f} %", agreed, latency

@@ -32,10 +32,10 @@ def test_the_classifier_has_what_the_readme_shows() -> None:
 
 
 def test_the_commands_of_the_device() -> None:
-    assert commands(edge_cli.app) >= {"classify", "info", "doctor", "camera"}
+    assert commands(edge_cli.app) >= {"classify", "info", "doctor", "camera", "bench"}
 
 
 def test_the_commands_of_the_workstation() -> None:
     cli = pytest.importorskip("tlpipe.cli", reason="the device has no tlpipe")
 
-    assert commands(cli.app) >= {"train", "finetune", "export", "evaluate", "run", "demo"}
+    assert commands(cli.app) >= {"train", "finetune", "export", "evaluate", "bench", "run", "demo"}

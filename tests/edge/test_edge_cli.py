@@ -159,7 +159,7 @@ def test_info_finds_damage(tlpipe_edge: Command, copied: Path) -> None:
     assert tlpipe_edge("info", copied).returncode == 65
 
 
-@pytest.mark.parametrize("command", ["classify", "info", "doctor"])
+@pytest.mark.parametrize("command", ["classify", "info", "doctor", "bench"])
 def test_every_help_shows_an_example(tlpipe_edge: Command, command: str) -> None:
     done = tlpipe_edge(command, "--help")
 

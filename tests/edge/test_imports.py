@@ -16,7 +16,12 @@ HEAVY = {"tensorflow", "keras", "tlpipe", "tf_keras", "sklearn", "scipy", "matpl
 
 def imported(source: Path) -> Iterator[str]:
     """The top names of all imports, also of those inside functions and of ``import_module`` with a literal."""
-    for node in ast.walk(ast.parse(source.read_text())):
+    tree = ast.parse(source.read_text())
+    keys = {id(node.slice) for node in ast.walk(tree) if isinstance(node, ast.Subscript)}
+    keys |= {id(key) for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys}
+    for node in ast.walk(tree):
+        if id(node) in keys:
+            continue  # of a JSON document, which may well speak of Keras
         if isinstance(node, ast.Import):
             yield from (name.name.partition(".")[0] for name in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -84,6 +84,17 @@ def evaluation(bundle: Bundle) -> dict[str, Any]:
     return evaluate.evaluate(bundle)
 
 
+@pytest.fixture(scope="session")
+def benchmark(bundle: Bundle) -> dict[str, Any]:
+    """The bundle's benchmark with Keras beside it, by rules so short that the document says it is invalid."""
+    from tlpipe import bench
+    from tlpipe_edge.latency import Rules
+    from tlpipe_edge.subject import Options
+
+    short = Rules(window_runs=2, window_seconds=0, runs=20, seconds=0, processes=1, full_seconds=0.1)
+    return bench.bench(bundle, Options(rules=short), command="tlpipe bench")
+
+
 @dataclass(frozen=True)
 class Done:
     """How a command ended."""

@@ -132,13 +132,20 @@ def test_names_stay_names_in_the_terminal(hostile: tuple[Bundle, dict[str, Any]]
 
 
 def test_the_summary_names_the_latency_beside_the_accuracy(
-    bundle: Bundle, evaluation: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    evaluation: dict[str, Any], benchmark: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(summary, "_p50", lambda *_: 1.5)
-    monkeypatch.setattr(summary, "_keras_p50", lambda *_: 20.0)
-    text = summary.render(bundle, evaluation)
+    rows = summary.render(evaluation, benchmark).splitlines()[2:7]
 
-    *rows, conditions = text.splitlines()[2:]
     assert [row.split()[0] for row in rows] == ["Keras", "float32", "float16", "dynamic", "int8"]
+    times = [benchmark["keras"]["compiled_ms"], *(each["invoke_ms"] for each in benchmark["results"])]
+    for row, figures in zip(rows, times, strict=True):
+        assert f"{figures['p50']:.2f} ms (invalid)" in row
+
+
+def test_the_summary_says_under_what_conditions_and_what_is_invalid(
+    evaluation: dict[str, Any], benchmark: dict[str, Any]
+) -> None:
+    conditions, *invalid = summary.render(evaluation, benchmark).splitlines()[7:]
+
     assert "one thread" in conditions
-    assert text.count("1.50 ms") == 4 and "20.00 ms" in text
+    assert invalid == [f"INVALID: {reason}" for reason in benchmark["invalid_reasons"]] != []

@@ -1,0 +1,175 @@
+"""A benchmark against a stored one of the same device and model: what got worse."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tlpipe import progress
+from tlpipe_edge import typed
+from tlpipe_edge.bench import SCHEMA
+from tlpipe_edge.errors import BadData, GateNotMet, MissingInput, Unavailable
+
+_ADVICE = "Store one with tlpipe bench --out FILE."
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many times as slow, and by how much less accurate (a share) a result may be than the stored one."""
+
+    max_slowdown: float = 1.10
+    max_drop: float = 0.01
+
+
+@dataclass(frozen=True)
+class Device:
+    """What makes two devices the same kind."""
+
+    board: str
+    cpu: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """What makes two models the same work."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Images:
+    """One sum of all images and labels."""
+
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of a latency in milliseconds, what is compared."""
+
+    p50: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """Of a result, what is compared; the other keys of the document are not looked at."""
+
+    recipe: str
+    runtime: str
+    threads: int
+    valid: bool
+    invalid_reasons: tuple[str, ...]
+    invoke_ms: Figures | None
+    end_to_end_ms: Figures | None
+    top1: float | None
+
+    @property
+    def same(self) -> tuple[str, str, int]:
+        """What two results have in common that can be compared."""
+        return self.recipe, self.runtime, self.threads
+
+    def __str__(self) -> str:
+        return f"{self.recipe}, {self.threads} thread{'s' * (self.threads > 1)}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """Of the document of one device, what is compared."""
+
+    device: Device
+    model: Model
+    images: Images
+    results: tuple[Result, ...]
+
+    def __str__(self) -> str:
+        return f"{self.model.name} on {self.device.board} ({self.device.cpu})"
+
+
+def read(file: Path) -> tuple[Report, ...]:
+    """The benchmarks in a file: one, or those of several devices. Raises MissingInput or BadData."""
+    if not file.is_file():
+        raise MissingInput(f"{file}: no such baseline", _ADVICE)
+    try:
+        document = json.loads(file.read_bytes())
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or "schema" not in document:
+        raise BadData(f"{file}: not a report of tlpipe bench", _ADVICE)
+    if document["schema"] != SCHEMA:
+        raise BadData(f"{file}: schema {document['schema']}, this program reads {SCHEMA}", _ADVICE)
+    return _reports(document.get("benches", [document]), str(file))
+
+
+def check(documents: Sequence[dict[str, Any]], file: Path, limits: Limits) -> None:
+    """Compare each of ``documents``, one for a device, with the one of its device and model in ``file``.
+
+    Raises GateNotMet with what got worse; BadData where there is nothing to compare with, or where it was not valid;
+    Unavailable where a new measurement is not valid, and so proves nothing.
+    """
+    stored = read(file)
+    worse: list[str] = []
+    unsure: list[str] = []
+    compared = 0
+    for report in _reports(list(documents), "this report"):
+        before = next((each for each in stored if (each.device, each.model) == (report.device, report.model)), None)
+        if before is None:
+            raise BadData(
+                f"{file}: no report of {report} (it has {'; '.join(map(str, stored))})",
+                "Compare with a report of the same device and model name.",
+            )
+        same_images = before.images == report.images
+        if not same_images:
+            progress.warn(f"{file} is of other photographs: the network's time is compared, and nothing else")
+        for old, new in _pairs(before, report, file):
+            compared += 1
+            worse += _worse(old, new, limits, same_images=same_images)
+            unsure += [f"{new}: {why}" for why in new.invalid_reasons]
+            unsure += [f"{new}: no latency under emulation"] * (new.invoke_ms is None)
+    if worse:
+        raise GateNotMet(f"worse than {file}: {'; '.join(worse)}")
+    if unsure:
+        raise Unavailable(
+            f"not comparable with {file}: this measurement is invalid ({'; '.join(unsure)})",
+            "Run it again when the machine is calm.",
+        )
+    progress.say(f"no worse than {file}, in {compared} measurements")
+
+
+def _reports(documents: Any, where: str) -> tuple[Report, ...]:
+    try:
+        reports: tuple[Report, ...] = typed.read(tuple[Report, ...], documents, where)
+    except BadData as error:
+        raise BadData(f"{error.what}: not a report of tlpipe bench", _ADVICE) from None
+    return reports
+
+
+def _pairs(before: Report, after: Report, file: Path) -> list[tuple[Result, Result]]:
+    """The stored and the new result of the same recipe, runtime and threads. Raises BadData where there are none."""
+    stored = {result.same: result for result in before.results}
+    found = [(stored[result.same], result) for result in after.results if result.same in stored]
+    if not found:
+        raise BadData(f"{file}: none of the same recipe, runtime and threads", "Measure what the baseline has.")
+    for old, _ in found:
+        if not old.valid or old.invoke_ms is None:
+            why = "; ".join(old.invalid_reasons) or "it has no latency"
+            raise BadData(f"{file}: {old} is no baseline: {why}", _ADVICE)
+    if left := len(after.results) - len(found):
+        progress.warn(f"{left} of {len(after.results)} results have none to be compared with in {file}")
+    return found
+
+
+def _worse(old: Result, new: Result, limits: Limits, *, same_images: bool) -> Iterator[str]:
+    if new.valid:
+        yield from _slower("the network alone", old.invoke_ms, new.invoke_ms, new, limits)
+        if same_images:
+            yield from _slower("from file to label", old.end_to_end_ms, new.end_to_end_ms, new, limits)
+    if same_images and old.top1 is not None and new.top1 is not None:
+        drop = old.top1 - new.top1
+        if drop > limits.max_drop + 1e-12:  # the rates are quotients of whole numbers: only rounding
+            yield f"{new}: top-1 {new.top1:.4f}, was {old.top1:.4f}"
+
+
+def _slower(words: str, old: Figures | None, new: Figures | None, result: Result, limits: Limits) -> Iterator[str]:
+    if old is not None and new is not None and new.p50 > limits.max_slowdown * old.p50:
+        yield f"{result}: {words} {new.p50:.2f} ms, was {old.p50:.2f} ms ({new.p50 / old.p50:.2f} times)"

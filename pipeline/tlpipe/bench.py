@@ -1,0 +1,72 @@
+"""A bundle measured on this workstation by the device's own benchmark, with the Keras original beside it."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tlpipe import evaluate, keras_bench
+from tlpipe.dataset import Example
+from tlpipe.evaluate import Images
+from tlpipe_edge import bench as device_bench
+from tlpipe_edge import subject
+from tlpipe_edge.bundle import Bundle
+from tlpipe_edge.errors import BadData
+from tlpipe_edge.photographs import Photograph, Photographs, sha256_of
+from tlpipe_edge.subject import Options
+
+
+def bench(
+    bundle: Bundle, options: Options, *, command: str, data: Path | None = None, keras_file: Path | None = None
+) -> dict[str, Any]:
+    """The document of a benchmark here. ``data``, ``keras_file`` and the errors are those of ``evaluate``."""
+    file = evaluate.original(bundle, keras_file)
+    images = evaluate.images_of(bundle, file, data)
+    looked_at = photographs(images)
+    original = keras_bench.answer(bundle, file, images.examples)
+    of = dataclasses.replace(subject.read(bundle.path, options), reference=original.reference)
+    document = device_bench.bench(of, looked_at, options, command=command)
+    return beside(document, keras_bench.measure(original, looked_at, bundle, rules=options.rules))
+
+
+def photographs(images: Images) -> Photographs:
+    """The images of ``evaluate`` as a benchmark takes them. Raises BadData where one is not what it was."""
+    return Photographs(images.name, tuple(map(_photograph, images.examples)))
+
+
+def _photograph(example: Example) -> Photograph:
+    if sha256_of(example.file) not in (example.sha256, ""):
+        raise BadData(f"{example.file}: changed since the splits were made", "Train the run again, or name --data DIR.")
+    return Photograph(example.file, example.sha256, example.label)
+
+
+def beside(document: dict[str, Any], keras: dict[str, Any]) -> dict[str, Any]:
+    """A device's document with what was measured of the Keras original, and each result compared with it.
+
+    The results get ``speedup`` over ``predict`` and ``compiled`` (how many times as fast the network alone is),
+    ``size_ratio`` (how many times smaller) and ``top1_difference``; None where one side is not known.
+    """
+    reasons = [*document["invalid_reasons"], *(f"Keras: {reason}" for reason in keras["invalid_reasons"])]
+    return document | {
+        "valid": not reasons,
+        "invalid_reasons": reasons,
+        "results": [result | _compared(result, keras) for result in document["results"]],
+        "keras": keras,
+    }
+
+
+def _compared(result: dict[str, Any], keras: dict[str, Any]) -> dict[str, Any]:
+    network = result["invoke_ms"]
+    known = result["top1"] is not None and keras["top1"] is not None
+    return {
+        "speedup": {
+            name: keras[f"{name}_ms"]["p50"] / network["p50"] if network else None for name in ("predict", "compiled")
+        },
+        "size_ratio": keras["bytes"] / result["bytes"],
+        "top1_difference": result["top1"] - keras["top1"] if known else None,
+    }
+
+
+def together(documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One document, or the list of those of several devices."""
+    return documents[0] if len(documents) == 1 else {"schema": device_bench.SCHEMA, "benches": list(documents)}

@@ -1,0 +1,82 @@
+"""The Keras original on the workstation: its accuracy on the same photographs, and what one image takes it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlpipe import evaluate, model, progress
+from tlpipe.dataset import Example
+from tlpipe.export import keras_probabilities
+from tlpipe.silence import tf
+from tlpipe_edge import conditions, latency, scoring
+from tlpipe_edge.bench import versions
+from tlpipe_edge.bundle import Bundle, Reference
+from tlpipe_edge.latency import Latency, Rules
+from tlpipe_edge.photographs import Photographs
+
+TIMED = 64
+"""How many photographs take turns while Keras is timed."""
+
+
+@dataclass(frozen=True)
+class Original:
+    """The Keras model with its answers to the photographs, and ``pixels`` of some, (N, size, size, 3) float32."""
+
+    whole: Any
+    sha256: str
+    bytes: int
+    reference: Reference
+    pixels: np.ndarray
+
+
+def answer(bundle: Bundle, file: Path, examples: Sequence[Example]) -> Original:
+    """Load the original and let it answer. The photographs that it cannot read have NaN in the reference."""
+    whole = model.load(file)
+    probabilities = np.full((len(examples), len(bundle.manifest.labels)), np.nan, np.float32)
+    some: list[np.ndarray] = []
+    every = max(1, len(examples) // TIMED)
+    for index, pictures, _ in evaluate.chunks(examples, bundle):
+        if len(pictures):
+            probabilities[index] = keras_probabilities(whole, pictures)
+            some += [picture for number, picture in zip(index, pictures, strict=True) if number % every == 0]
+    reference = Reference(
+        tuple(example.sha256 for example in examples),
+        np.array([example.label for example in examples], np.int64),
+        probabilities,
+    )
+    pixels = np.stack(some[:TIMED]).astype(np.float32)
+    return Original(whole, bundle.manifest.provenance.keras_sha256, file.stat().st_size, reference, pixels)
+
+
+def measure(
+    original: Original, looked_at: Photographs, bundle: Bundle, *, rules: Rules = latency.RULES
+) -> dict[str, Any]:
+    """The part ``keras`` of a benchmark: accuracy, ``predict`` and a compiled ``tf.function``, one image at a time."""
+    progress.say("Keras: timing predict and a compiled tf.function")
+    compiled = tf.function(lambda image: original.whole(image, training=False))
+    before = conditions.now()
+    timed = {
+        "predict": _timed(lambda image: original.whole.predict(image, verbose=0), original.pixels, rules),
+        "compiled": _timed(lambda image: compiled(tf.constant(image)).numpy(), original.pixels, rules),
+    }
+    doubts = [*conditions.disturbances(before, conditions.now())]
+    doubts += [f"{name}: {doubt}" for name, each in timed.items() for doubt in conditions.doubts(each)]
+    return {
+        "sha256": original.sha256,
+        "bytes": original.bytes,
+        "valid": not doubts,
+        "invalid_reasons": doubts,
+        **scoring.document(original.reference.probabilities, looked_at.items, labels=bundle.manifest.labels),
+        **{f"{name}_ms": each.figures() for name, each in timed.items()},
+        "samples_ms": {name: list(each.samples_ms) for name, each in timed.items()},
+        "versions": versions(("tensorflow", "keras")),
+    }
+
+
+def _timed(call: Callable[[np.ndarray], object], pixels: np.ndarray, rules: Rules) -> Latency:
+    turn = cycle(picture[None] for picture in pixels)
+    return latency.measure(lambda: call(next(turn)), rules=rules)

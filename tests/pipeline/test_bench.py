@@ -1,0 +1,207 @@
+"""A bundle measured on the workstation: the device's document with the Keras original beside it."""
+
+import copy
+import json
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+
+from tlpipe import bench, dataset
+from tlpipe.dataset import Dataset
+from tlpipe.runs import Run
+from tlpipe_edge import bench as device_bench
+from tlpipe_edge import bench_table, subject
+from tlpipe_edge.bundle import Bundle
+from tlpipe_edge.classifier import Classifier
+from tlpipe_edge.errors import BadData
+from tlpipe_edge.manifest import RECIPES
+from tlpipe_edge.subject import Options, Subject
+
+Document = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def schema() -> jsonschema.Draft202012Validator:
+    """The schema that is in the package."""
+    text = (files("tlpipe") / "schemas" / "bench.schema.json").read_text("utf-8")
+    jsonschema.Draft202012Validator.check_schema(json.loads(text))
+    return jsonschema.Draft202012Validator(json.loads(text))
+
+
+def test_a_real_document_follows_the_schema(benchmark: Document, schema: jsonschema.Draft202012Validator) -> None:
+    schema.validate(benchmark)
+    schema.validate(bench.together([benchmark, benchmark]))
+    assert bench.together([benchmark]) is benchmark
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("schema",), 2),
+        (("valid",), True),  # with reasons
+        (("conditions", "emulated"), True),  # with latencies
+        (("results", 0, "invoke_ms"), None),  # without emulation
+        (("results", 0, "invoke_ms", "p50"), None),
+        (("results", 0, "samples_ms", "decode"), []),
+        (("results", 0, "top1"), 1.5),
+        (("results", 0, "invalid_reasons"), []),
+        (("results", 0, "sha256"), "no hash"),
+        (("keras", "predict_ms"), None),
+        (("images", "failed"), [{"file": "a.jpg"}]),
+        (("device", "board"), None),
+    ],
+)
+def test_the_schema_refuses_what_would_mislead(
+    benchmark: Document, schema: jsonschema.Draft202012Validator, where: tuple[str | int, ...], value: object
+) -> None:
+    document = copy.deepcopy(benchmark)
+    part: Any = document
+    for key in where[:-1]:
+        part = part[key]
+    part[where[-1]] = value
+
+    assert not schema.is_valid(document)
+
+
+def test_the_document_of_an_emulated_device_follows_the_schema(
+    bundle: Bundle, benchmark: Document, schema: jsonschema.Draft202012Validator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tlpipe_edge.bench.emulated", lambda: True)
+    of = subject.read(bundle.path, Options(recipes=("int8",)))
+    document = device_bench.bench(of, subject.find(of, None), Options(), command="tlpipe-edge bench")
+    document = bench.beside(document, benchmark["keras"])
+    schema.validate(document)
+
+    assert document["results"][0]["speedup"] == {"predict": None, "compiled": None}
+    assert document["results"][0]["size_ratio"] > 1
+    assert "emulated" in bench_table.render(document)
+
+
+def test_it_looks_at_what_evaluate_looks_at_and_counts_the_same(benchmark: Document, evaluation: Document) -> None:
+    assert (benchmark["images"]["name"], benchmark["images"]["count"]) == (evaluation["split"], evaluation["images"])
+    assert [each["recipe"] for each in benchmark["results"]] == list(RECIPES)
+    for result, scored in zip(benchmark["results"], evaluation["artifacts"], strict=True):
+        for key in ("recipe", "file", "sha256", "bytes", "top1", "top1_interval", "top5", "agreement", "per_class"):
+            assert result[key] == scored[key], key
+    for key in ("top1", "top1_interval", "top5", "per_class"):
+        assert benchmark["keras"][key] == evaluation["keras"][key], key
+
+
+def test_a_recipe_that_the_runtime_cannot_run_is_left_out_and_named(
+    bundle: Bundle, schema: jsonschema.Draft202012Validator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_all_but_dynamic(self: Subject, recipe: str, *, threads: int, runtime: str) -> Classifier:
+        if recipe == "dynamic":
+            raise BadData("tflite-runtime 2.14.0 cannot run this model: Didn't find op", "Take another recipe.")
+        return usual(self, recipe, threads=threads, runtime=runtime)
+
+    usual = Subject.open
+    monkeypatch.setattr(Subject, "open", open_all_but_dynamic)
+    monkeypatch.setattr("tlpipe_edge.bench.emulated", lambda: True)
+
+    def bench_all(*recipes: str) -> Document:
+        of = subject.read(bundle.path, Options(recipes=recipes))
+        return device_bench.bench(of, subject.find(of, None), Options(recipes=recipes), command="tlpipe-edge bench")
+
+    document = bench_all()
+    schema.validate(document)
+    assert [each["recipe"] for each in document["results"]] == ["float32", "float16", "int8"]
+    assert document["skipped"][0]["recipe"] == "dynamic" and "left out: dynamic: " in bench_table.render(document)
+    with pytest.raises(BadData, match="cannot run this model"):
+        bench_all("dynamic", "int8")
+
+
+def test_keras_is_timed_both_ways_with_raw_samples(benchmark: Document, bundle: Bundle) -> None:
+    keras = benchmark["keras"]
+
+    assert keras["sha256"] == bundle.manifest.provenance.keras_sha256
+    for name in ("predict", "compiled"):
+        samples = keras["samples_ms"][name]
+        assert keras[f"{name}_ms"]["runs"] == len(samples) == 20
+        assert keras[f"{name}_ms"]["p50"] == pytest.approx(np.median(samples))
+    assert keras["predict_ms"]["p50"] > keras["compiled_ms"]["p50"]
+    assert set(keras["versions"]) == {"tensorflow", "keras"}
+    assert any(reason.startswith("Keras: predict: too short") for reason in benchmark["invalid_reasons"])
+
+
+def test_each_result_is_compared_with_keras(benchmark: Document) -> None:
+    keras = benchmark["keras"]
+    for result in benchmark["results"]:
+        p50 = result["invoke_ms"]["p50"]
+        assert result["speedup"]["predict"] == pytest.approx(keras["predict_ms"]["p50"] / p50)
+        assert result["speedup"]["compiled"] == pytest.approx(keras["compiled_ms"]["p50"] / p50)
+        assert result["size_ratio"] == pytest.approx(keras["bytes"] / result["bytes"])
+        assert result["top1_difference"] == pytest.approx(result["top1"] - keras["top1"])
+
+
+def test_the_table_has_both_ways_of_keras_and_every_recipe(benchmark: Document) -> None:
+    shown = bench_table.render(benchmark)
+    keras = benchmark["keras"]
+
+    assert f"{keras['predict_ms']['p50']:.2f} ms" in shown and f"{keras['compiled_ms']['p50']:.2f} ms" in shown
+    for result in benchmark["results"]:
+        assert f"{result['invoke_ms']['p50']:.2f} ms" in shown and f"{result['speedup']['compiled']:.1f}x" in shown
+        assert f"{result['size_ratio']:.1f}x" in shown
+    assert shown.count("(invalid)") == 2 + len(benchmark["results"])
+
+
+def test_an_image_that_changed_since_the_splits_is_refused(run: Run, tmp_path: Path) -> None:
+    photographs = Dataset.read(run.best_stage / "splits.json")
+    example = photographs.splits["test"][0]
+    changed = tmp_path / example.file.name
+    changed.write_bytes(example.file.read_bytes() + b"\0")
+    moved = dataset.Example(changed, example.label, example.sha256)
+
+    with pytest.raises(BadData, match="changed since the splits were made"):
+        bench.photographs(bench.Images("test", (moved,)))
+    gone = dataset.Example(tmp_path / "gone.png", example.label, example.sha256)
+    assert bench.photographs(bench.Images("test", (gone,))).items[0].sha256 == example.sha256
+
+
+def test_the_command_keeps_the_document_and_meets_its_own_baseline(
+    tlpipe: Callable[..., Any], bundle: Bundle, benchmark: Document, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(bench, "bench", lambda *_, **__: trusted(benchmark))
+    table = tlpipe("bench", bundle.path, "--recipe", "int8", "--out", "stored.json")
+    assert table.code == 0 and "int8" in table.stdout
+    stored = json.loads((tmp_path / "stored.json").read_text())
+    assert stored == trusted(benchmark)
+
+    done = tlpipe("bench", bundle.path, "--baseline", "stored.json", "--json")
+    assert done.code == 0 and json.loads(done.stdout) == stored
+    assert "no worse than stored.json, in 4 measurements" in done.stderr
+
+
+def test_the_command_exits_with_one_and_says_what_got_worse(
+    tlpipe: Callable[..., Any], bundle: Bundle, benchmark: Document, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = trusted(benchmark)
+    before["results"][3]["invoke_ms"]["p50"] /= 2
+    (tmp_path / "stored.json").write_text(json.dumps(before))
+    monkeypatch.setattr(bench, "bench", lambda *_, **__: trusted(benchmark))
+
+    done = tlpipe("bench", bundle.path, "--baseline", "stored.json")
+    assert done.code == 1 and "int8, 1 thread: the network alone" in done.stderr and "(2.00 times)" in done.stderr
+    assert tlpipe("bench", bundle.path, "--baseline", "stored.json", "--max-slowdown", "2.5").code == 0
+
+
+def test_a_missing_baseline_is_told_before_minutes_are_spent(
+    tlpipe: Callable[..., Any], bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "bench", lambda *_, **__: pytest.fail("measured"))
+    done = tlpipe("bench", bundle.path, "--baseline", "gone.json")
+
+    assert done.code == 66 and "gone.json: no such baseline" in done.stderr
+
+
+def trusted(document: Document) -> Document:
+    """The document as if the rules had been met."""
+    document = copy.deepcopy(document)
+    for part in (document, document["keras"], *document["results"]):
+        part |= {"valid": True, "invalid_reasons": []}
+    return document
