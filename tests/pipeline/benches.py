@@ -1,4 +1,4 @@
-"""Documents as ``tlpipe bench --json`` writes them, of machines that are not here: the numbers are drawn, the sums fit."""
+"""Documents as ``tlpipe bench --json`` writes them, of machines that are not here: numbers are drawn, sums fit."""
 
 import hashlib
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ def document(
             "frequency_mhz": {"before": 1500.0, "after": 2400.0},
             "temperature_c": {"before": 48.3, "after": 51.2},
             "throttling": {"before": [], "after": []},
-            "load_average": {"before": 0.12, "after": 0.98},
+            "load_average": {"before": [0.12, 0.2, 0.1], "after": [0.98, 0.4, 0.2]},
             "emulated": False,
         },
         "valid": True,
@@ -91,12 +91,15 @@ def invalid(document: Document, reason: str, *, rows: Sequence[int]) -> Document
         each | {"valid": False, "invalid_reasons": [reason]} if number in rows else each
         for number, each in enumerate(document["results"])
     ]
-    return document | {"valid": False, "invalid_reasons": [reason], "results": results}
+    reasons = [f"{results[number]['recipe']}, {results[number]['threads']} thread: {reason}" for number in rows]
+    return document | {"valid": False, "invalid_reasons": reasons, "results": results}
 
 
 def emulated(document: Document) -> Document:
     """The same, without latency."""
-    nothing = dict.fromkeys(("invoke_ms", "end_to_end_ms", "stages_ms", "cold_start_ms", "throughput_per_s", "samples_ms"))
+    nothing = dict.fromkeys(
+        ("invoke_ms", "end_to_end_ms", "stages_ms", "cold_start_ms", "throughput_per_s", "samples_ms")
+    )
     conditions = document["conditions"] | {"emulated": True}
     return document | {"conditions": conditions, "results": [each | nothing for each in document["results"]]}
 
@@ -105,7 +108,14 @@ def latency(samples: np.ndarray) -> dict[str, float]:
     """The keys of a latency."""
     p50, p90, p95, p99 = map(float, np.percentile(samples, (50, 90, 95, 99)))
     ends = {"mean": samples.mean(), "std": samples.std(), "min": samples.min(), "max": samples.max()}
-    return {"p50": p50, "p90": p90, "p95": p95, "p99": p99, **{k: float(v) for k, v in ends.items()}, "runs": len(samples)}
+    return {
+        "p50": p50,
+        "p90": p90,
+        "p95": p95,
+        "p99": p99,
+        **{k: float(v) for k, v in ends.items()},
+        "runs": len(samples),
+    }
 
 
 def _samples(random: np.random.Generator, typical: float, runs: int = 400) -> np.ndarray:
@@ -129,7 +139,13 @@ def _timing(random: np.random.Generator, invoke: float, slower: float) -> Docume
 
 
 def _result(
-    recipe: str, threads: int, timing: Document, truth: np.ndarray, of_keras: np.ndarray, answers: np.ndarray, names: Document
+    recipe: str,
+    threads: int,
+    timing: Document,
+    truth: np.ndarray,
+    of_keras: np.ndarray,
+    answers: np.ndarray,
+    names: Document,
 ) -> Document:
     labels, files = names["labels"], names["files"]
     return {
@@ -138,7 +154,10 @@ def _result(
         **{"valid": True, "invalid_reasons": [], "peak_memory_mb": 71.4, **timing},
         **_rates(truth, answers, labels),
         "agreement": float((answers == of_keras).mean()),
-        "confusion": [[int(((truth == t) & (answers == a)).sum()) for a in range(len(labels))] for t in range(len(labels))],
+        "compared": len(truth),
+        "confusion": [
+            [int(((truth == t) & (answers == a)).sum()) for a in range(len(labels))] for t in range(len(labels))
+        ],
         "disagreements": [
             {
                 "image": sha256(files[at]),

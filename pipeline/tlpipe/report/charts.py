@@ -74,7 +74,7 @@ def scatter(group: Group, chosen: int | None, *, wide: bool) -> Markup:
         element("text", "median latency of the network, ms", x=plot.right, y=plot.bottom + 40, class_="axis end"),
         _front(front, x, y, plot),
         *(_whisker(place, y, point) for (place, _), point in zip(marks, shown, strict=True)),
-        *(_mark(place, point.kind) for place, point in zip(marks, shown, strict=True)),
+        *(_mark(place, kind) for _, place, kind in sorted(_stacked(shown, marks))),
         *_labels(shown, marks, plot),
     ]
     told = "; ".join(
@@ -91,18 +91,15 @@ def points(group: Group, chosen: int | None) -> list[Point]:
     keras = group.keras
     if keras and keras.accuracy and keras.compiled_ms:
         kind = "keras" if keras.valid else "invalid"
-        label = "Keras, compiled" + ("" if keras.valid else ": invalid")
         found.append(
-            Point(label, kind, keras.compiled_ms.p50, keras.accuracy.top1, keras.accuracy.top1_interval)
+            Point("Keras, compiled", kind, keras.compiled_ms.p50, keras.accuracy.top1, keras.accuracy.top1_interval)
         )
     for index, row in enumerate(group.rows):
         if row.invoke_ms and row.accuracy:
             kind = "chosen" if index == chosen else "front" if row.on_front else "beaten"
-            label = row.label if row.valid else f"{row.label}: invalid"
             accuracy = row.accuracy
-            found.append(
-                Point(label, kind if row.valid else "invalid", row.invoke_ms.p50, accuracy.top1, accuracy.top1_interval)
-            )
+            kind = kind if row.valid else "invalid"
+            found.append(Point(row.label, kind, row.invoke_ms.p50, accuracy.top1, accuracy.top1_interval))
     return found
 
 
@@ -137,12 +134,16 @@ def _grid_x(plot: _Box, columns: Sequence[tuple[float, str]]) -> Iterator[Markup
 def _front(rows: Sequence[Row], x: Scale, y: Scale, plot: _Box) -> Markup:
     """The staircase below and right of which every other row lies."""
     places = sorted(
-        {(row.invoke_ms.p50, row.accuracy.top1) for row in rows if row.invoke_ms is not None and row.accuracy is not None}
+        {
+            (row.invoke_ms.p50, row.accuracy.top1)
+            for row in rows
+            if row.invoke_ms is not None and row.accuracy is not None
+        }
     )
     if not places:
         return Markup()
-    path = f"M{x(places[0][0]):.1f} {plot.bottom:.1f}"
-    for latency, top1 in places:
+    path = f"M{x(places[0][0]):.1f} {y(places[0][1]):.1f}"
+    for latency, top1 in places[1:]:
         path += f" H{x(latency):.1f} V{y(top1):.1f}"
     return element("path", d=f"{path} H{plot.right:.1f}", class_="pareto")
 
@@ -151,6 +152,15 @@ def _whisker(at: float, y: Scale, point: Point) -> Markup:
     low, high = y(point.interval[0]), y(point.interval[1])
     path = f"M{at:.1f} {low:.1f} V{high:.1f} M{at - 4:.1f} {low:.1f} h8 M{at - 4:.1f} {high:.1f} h8"
     return element("path", d=path, class_="whisker")
+
+
+def _stacked(
+    shown: Sequence[Point], marks: Sequence[tuple[float, float]]
+) -> Iterator[tuple[int, tuple[float, float], str]]:
+    """Marks with their layers: what matters most is drawn last."""
+    layers = ("invalid", "beaten", "keras", "front", "chosen")
+    for place, point in zip(marks, shown, strict=True):
+        yield layers.index(point.kind), place, point.kind
 
 
 def _mark(place: tuple[float, float], kind: str) -> Markup:
@@ -170,11 +180,15 @@ def mark(kind: str) -> str:
 def _labels(points: Sequence[Point], marks: Sequence[tuple[float, float]], plot: _Box) -> Iterator[Markup]:
     """Each point's name near it, where it covers least: other names, marks, and whiskers."""
     around = [_Box(at - 9, height - 9, at + 9, height + 9) for at, height in marks]
-    whiskers = [_Box(at - 1.5, plot.top, at + 1.5, plot.bottom) for at, _ in marks]
+    lines = [_Box(at - 1.5, plot.top, at + 1.5, plot.bottom) for at, _ in marks]
+    lines += [_Box(at, height - 1.5, plot.right, height + 1.5) for at, height in marks]  # parts of the front
     placed: list[_Box] = []
+    roomy = plot.right > 400
+    size = TEXT if roomy else TEXT - 1
     for index in sorted(range(len(points)), key=lambda index: marks[index]):
-        label = fitted(points[index].label, 170, TEXT)
-        wide = width(label, TEXT)
+        label = points[index].label + (": invalid" if points[index].kind == "invalid" and roomy else "")
+        label = fitted(label, 260 if roomy else 140, size)
+        wide = width(label, size)
         at, height = marks[index]
 
         def cost(spot: tuple[float, float], wide: float = wide) -> float:
@@ -182,9 +196,9 @@ def _labels(points: Sequence[Point], marks: Sequence[tuple[float, float]], plot:
             outside = box.left < plot.left + 2 or box.right > plot.right + 12 or box.top < plot.top - 8
             outside = outside or box.bottom > plot.bottom - 2
             covered = sum(box.overlaps(other) for other in (*placed, *around))
-            crossed = sum(box.overlaps(other) > 0 for other in whiskers)
+            crossed = sum(box.overlaps(other) > 0 for other in lines)
             far = abs(spot[1] - 4 - height) + 0.1 * abs(spot[0] - at)  # noqa: B023  (called in this turn)
-            return 1000 * outside + 4 * covered + 6 * crossed + far
+            return 1000 * outside + 4 * covered + 14 * crossed + far
 
         rises = [4, *(sign * (14 + 17 * step) + 4 for step in range(7) for sign in (-1, 1))]
         spots = [(at + dx, height + rise) for rise in rises for dx in (12, -12 - wide)]
@@ -260,9 +274,7 @@ def learning_curve(stages: Sequence[Stage], metric: str) -> Markup:
         parts.append(element("text", split, x=plot.right + 7, y=height + 4, class_=f"label {split}"))
     for stage, start in zip(stages, starts, strict=True):
         best = next(epoch for epoch in stage.epochs if epoch.number == stage.best)
-        parts.append(
-            element("circle", cx=x(start + best.number), cy=y(value(best, "validation")), r=5, class_="best")
-        )
+        parts.append(element("circle", cx=x(start + best.number), cy=y(value(best, "validation")), r=5, class_="best"))
     told = f"{metric.capitalize()} of training and validation over the epochs"
     return _figure(parts, (430, 280), told, "both")
 

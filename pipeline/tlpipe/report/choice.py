@@ -1,8 +1,23 @@
 """The verdict: which artifact to take on which device, and how it compares with Keras."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from tlpipe.report.document import Accuracy, Choice, Group, Part, Row, Sentence, Verdict, name, number, sentence, text
+from tlpipe.report.document import (
+    Accuracy,
+    Basis,
+    Choice,
+    Group,
+    Part,
+    Row,
+    Sentence,
+    Verdict,
+    name,
+    number,
+    quoted,
+    sentence,
+    text,
+)
 from tlpipe_edge.bundle import PREFERENCE
 
 Phrase = tuple[str | Part, ...]
@@ -16,43 +31,54 @@ AS_FAST = 1.05
 def verdict(groups: Sequence[Group]) -> Verdict:
     """A sentence for all groups, and one for each of them that something was measured on."""
     measured = [index for index, group in enumerate(groups) if group.device] or list(range(len(groups)))
-    choices = tuple(_choice(index, groups[index]) for index in measured)
+    choices = tuple(_choice(index, groups) for index in measured)
     whole = choices[0].sentence if len(choices) == 1 else _of_several(groups, choices)
     return Verdict(text(whole), whole, choices)
 
 
-def _choice(index: int, group: Group) -> Choice:
-    row = choose(group)
-    return Choice(index, row, _sentence(group, None if row is None else group.rows[row]))
+def _choice(index: int, groups: Sequence[Group]) -> Choice:
+    group = groups[index]
+    place = choose(group.rows, groups)
+    row = group.rows[place]
+    basis = Basis.LATENCY if row.valid and row.invoke_ms else Basis.SIZE
+    accuracy, images = _known(row, groups, group)
+    words = _sentence(group, row, basis, accuracy, images)
+    if accuracy is not None:
+        accuracy = replace(accuracy, per_class=(), confusion=None)
+    return Choice(index, place, basis, accuracy, images, words)
 
 
-def choose(group: Group) -> int | None:
-    """The fastest valid row near enough to Keras; by the usual order of formats where nothing was timed.
-
-    None where something was timed, and all of it is invalid.
-    """
-    valid = [row for row in group.rows if row.valid]
-    timed = [row for row in valid if row.invoke_ms is not None]
-    near = _near(timed or valid)
-    if not near or (not timed and any(row.invoke_ms for row in group.rows)):
-        return None
+def choose(rows: Sequence[Row], groups: Sequence[Group]) -> int:
+    """The fastest valid row near enough to Keras; by the usual order of formats where there is no valid latency."""
+    timed = _near([row for row in rows if row.valid and row.invoke_ms], groups)
     if not timed:
-        order = [recipe for recipe in PREFERENCE if recipe in [row.recipe for row in near]]
-        best = next((row for recipe in order for row in near if row.recipe == recipe), near[0])
-    else:
-        fastest = min(_p50(row) for row in near)
-        best = min(near, key=lambda row: (_p50(row) > AS_FAST * fastest, row.bytes, row.threads or 0, _p50(row)))
-        if _p50(best) > AS_FAST * fastest:
-            best = min(near, key=_p50)
-    return group.rows.index(best)
+        return _preferred(rows, groups)
+    fastest = min(map(_p50, timed))
+    return rows.index(
+        min((row for row in timed if _p50(row) <= AS_FAST * fastest), key=lambda row: (row.bytes, _p50(row)))
+    )
+
+
+def _preferred(rows: Sequence[Row], groups: Sequence[Group]) -> int:
+    """Without latency: the format that devices take when none is named, of those near enough to Keras."""
+    near = _near(list(rows), groups)
+    return rows.index(min(near, key=lambda row: PREFERENCE.index(row.recipe) if row.recipe in PREFERENCE else 99))
+
+
+def _known(row: Row, groups: Sequence[Group], group: Group | None = None) -> tuple[Accuracy | None, int | None]:
+    """The accuracy of a row's file that a choice can rest on: with a difference to Keras, on the most images."""
+    places = ([(group, row)] if group else []) + [(g, r) for g in groups for r in g.rows if r.sha256 == row.sha256]
+    found = [(r.accuracy, g.images.count) for g, r in places if r.accuracy and g.images]
+    return max(found, key=lambda each: (each[0].difference is not None, each[1]), default=(None, None))
 
 
 def _p50(row: Row) -> float:
     return row.invoke_ms.p50 if row.invoke_ms else float("inf")
 
 
-def _near(rows: list[Row]) -> list[Row]:
+def _near(rows: list[Row], groups: Sequence[Group]) -> list[Row]:
     """Those near enough to Keras in accuracy: by the gate, or else by noise, or else all."""
+    known = {row.sha256: _known(row, groups)[0] for row in rows}
 
     def enough(accuracy: Accuracy | None) -> bool:
         return accuracy is None or accuracy.difference is None or accuracy.difference >= -MAX_DROP - 1e-12
@@ -61,29 +87,36 @@ def _near(rows: list[Row]) -> list[Row]:
         return accuracy is not None and accuracy.within_noise is True
 
     tests: tuple[Callable[[Accuracy | None], bool], ...] = (enough, noise)
-    return next((kept for test in tests if (kept := [row for row in rows if test(row.accuracy)])), rows)
+    return next((kept for test in tests if (kept := [row for row in rows if test(known[row.sha256])])), rows)
 
 
-def _sentence(group: Group, row: Row | None) -> Sentence:
+def _sentence(group: Group, row: Row, basis: Basis, accuracy: Accuracy | None, images: int | None) -> Sentence:
     where = name(group.name)
-    if row is None:
-        reasons = dict.fromkeys(reason for each in group.rows for reason in each.invalid_reasons)
-        return sentence(
-            "No file can be recommended on ", where, ": every latency measured there is invalid (", *_list(reasons), ")."
-        )
-    latency = row.invoke_ms
-    if latency is None:
-        begin: Phrase = ("Take ", name(row.recipe), *((" on ", where) if group.device else ()))
+    right = _accuracy(accuracy, images)
+    if basis is Basis.SIZE and group.doubt:
+        kinds = dict.fromkeys(kind(reason) for each in group.rows for reason in each.invalid_reasons)
+        begin: Phrase = ("No latency on ", where, " is valid (", *_joined([(quoted(each),) for each in kinds]), ")")
+        alone = "; by size and accuracy alone, take "
+        return sentence(*begin, alone, name(row.recipe), ": ", *_size(row), "; ", *right, ".")
+    begin = ("Take ", name(row.recipe), *((" on ", where) if group.device else ()), ": ")
+    if basis is Basis.SIZE:
         reason = "on this emulated device nothing was timed" if group.emulated else "its latency is not measured yet"
-        return sentence(*begin, ": ", *_size(row), "; ", *_accuracy(row.accuracy), f"; {reason}.")
+        return sentence(*begin, *_size(row), "; ", *right, f"; {reason}.")
     speed = [_latency(row)]
     if row.speedup is not None and group.keras:
         doubt = "" if group.keras.valid else ", an invalid measurement"
         speed.append((number(row.speedup, "times as"), f" as fast as Keras (compiled{doubt})"))
     elif row.speedup_predict is not None:
         speed.append((number(row.speedup_predict, "times as"), " as fast as Keras (predict)"))
-    speed.append(_size(row, than="" if len(speed) > 1 else " than Keras"))
-    return sentence("Take ", name(row.recipe), " on ", where, ": ", *_joined(speed), "; ", *_accuracy(row.accuracy), ".")
+    size = _size(row, than="" if len(speed) > 1 else " than Keras")
+    if _is_ratio(row):
+        speed.append(size)
+    return sentence(*begin, *_joined(speed), "; ", *(() if _is_ratio(row) else (*size, "; ")), *right, ".")
+
+
+def kind(reason: str) -> str:
+    """What kind of reason it is: what stands before its details."""
+    return reason.partition(":")[0]
 
 
 def _latency(row: Row) -> Phrase:
@@ -95,14 +128,18 @@ def _latency(row: Row) -> Phrase:
 
 def _size(row: Row, *, than: str = " than Keras") -> Phrase:
     if row.size_ratio is None or row.size_ratio < 1:
-        return (number(row.bytes, "megabytes"),)
+        return ("a file of ", number(row.bytes, "megabytes"))
     return (number(row.size_ratio, "times as"), " smaller" + than)
 
 
-def _accuracy(accuracy: Accuracy | None) -> Phrase:
-    if accuracy is None:
+def _is_ratio(row: Row) -> bool:
+    return row.size_ratio is not None and row.size_ratio >= 1
+
+
+def _accuracy(accuracy: Accuracy | None, images: int | None) -> Phrase:
+    if accuracy is None or images is None:
         return ("its accuracy was not measured",)
-    top1: Phrase = ("top-1 is ", number(accuracy.top1, "percent"))
+    top1: Phrase = ("top-1 is ", number(accuracy.top1, "percent"), " on ", number(images, "count"), " images")
     difference = accuracy.difference
     if difference is None:
         return top1
@@ -111,30 +148,35 @@ def _accuracy(accuracy: Accuracy | None) -> Phrase:
     direction = " below Keras" if difference < 0 else " above Keras"
     noise: Phrase = (", and nobody can tell whether that is noise",)
     if accuracy.p is not None:
-        noise = (", within noise" if accuracy.within_noise else ", more than noise", " (p = ", number(accuracy.p, "p"), ")")
+        noise = (
+            ", within noise" if accuracy.within_noise else ", more than noise",
+            " (p = ",
+            number(accuracy.p, "p"),
+            ")",
+        )
     return (*top1, ", ", number(difference, "fewer points"), direction, *noise)
 
 
 def _of_several(groups: Sequence[Group], choices: Sequence[Choice]) -> Sentence:
-    taken = [(groups[each.group], groups[each.group].rows[each.row]) for each in choices if each.row is not None]
-    if not taken:
-        return sentence("No file can be recommended: every latency measured on these devices is invalid.")
+    """One sentence for several devices: where latency decides, or else by size and accuracy alone."""
+    timed = [each for each in choices if each.basis is Basis.LATENCY]
+    taken = [(groups[each.group], groups[each.group].rows[each.row]) for each in timed or choices]
     recipes = {row.recipe for _, row in taken}
-    timed = all(row.invoke_ms for _, row in taken)
     places: list[Phrase] = []
     for group, row in taken:
-        of = () if len(recipes) == 1 else (name(row.recipe), " on ")
-        before = (number(_p50(row), "ms"), " on ") if row.invoke_ms and len(recipes) == 1 else ()
-        after = (" (", number(_p50(row), "ms"), ")") if row.invoke_ms and len(recipes) > 1 else ()
-        places.append((*of, *before, name(group.name), *after))
-    one = ("Take ", name(taken[0][1].recipe), ": " if timed else " on ")
-    whole: list[str | Part] = [*(one if len(recipes) == 1 else ("Take ",)), *_joined(places)]
-    left = [groups[each.group] for each in choices if each.row is None]
+        of: Phrase = () if len(recipes) == 1 else (name(row.recipe), " on ")
+        places.append((*of, name(group.name), *((" (", number(_p50(row), "ms"), ")") if timed else ())))
+    alone = () if timed else ("By size and accuracy alone, take ",)
+    whole: list[str | Part] = [*(alone or ("Take ",))]
+    whole += [name(taken[0][1].recipe), " on "] if len(recipes) == 1 else []
+    whole += _joined(places)
+    left = [groups[each.group] for each in choices if timed and each not in timed]
     if left:
-        whole += ["; nothing can be recommended on ", *_joined([(name(group.name),) for group in left])]
-    worst = min((row.accuracy for _, row in taken if row.accuracy), key=lambda each: each.difference or 0, default=None)
-    if worst is not None and len(recipes) == 1:
-        whole += ["; ", *_accuracy(worst)]
+        whole += ["; there is no valid latency on ", *_joined([(name(group.name),) for group in left])]
+    scored = [each for each in timed or choices if each.accuracy]
+    if scored and len(recipes) == 1:
+        worst = min(scored, key=lambda each: each.accuracy.difference or 0 if each.accuracy else 0)
+        whole += ["; ", *_accuracy(worst.accuracy, worst.images)]
     return sentence(*whole, ".")
 
 
@@ -145,11 +187,4 @@ def _joined(phrases: Sequence[Phrase]) -> list[str | Part]:
         if place:
             whole.append(" and " if place == len(phrases) - 1 else ", ")
         whole += phrase
-    return whole
-
-
-def _list(names: Sequence[str] | dict[str, None]) -> list[str | Part]:
-    whole: list[str | Part] = []
-    for each in names:
-        whole += ["; ", name(each)] if whole else [name(each)]
     return whole

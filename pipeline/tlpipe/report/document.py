@@ -6,6 +6,7 @@ Times are milliseconds, sizes bytes, shares 0..1. What nobody measured is None.
 import dataclasses
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from tlpipe.report import numbers
@@ -16,10 +17,14 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a sentence: words of ours, a ``name`` from outside, or a number with what it is (``numbers``)."""
+    """A piece of a sentence: words of ours, words from ``outside``, or a number with what it is (``numbers``).
+
+    ``strong``: what a reader looks for.
+    """
 
     text: str
-    name: bool = False
+    outside: bool = False
+    strong: bool = False
     value: float | None = None
     unit: str | None = None
 
@@ -33,8 +38,13 @@ def number(value: float, unit: str) -> Part:
 
 
 def name(text: str) -> Part:
-    """A label, a device or a reason, as a part of a sentence."""
-    return Part(text, name=True)
+    """A label or a device, as a part of a sentence."""
+    return Part(text, outside=True, strong=True)
+
+
+def quoted(text: str) -> Part:
+    """What a bench says, as a part of a sentence."""
+    return Part(text, outside=True)
 
 
 def sentence(*parts: "str | Part") -> Sentence:
@@ -208,7 +218,8 @@ class Conditions:
 class Group:
     """Rows that were measured together: on one device, or (``device`` None) by ``tlpipe evaluate``, without latency.
 
-    ``source`` is the file that says so. ``emulated``: the device was, and latency is not reported.
+    ``source`` is the file that says so. ``emulated``: the device was, and latency is not reported. ``doubt`` says in
+    short what ``invalid_reasons`` say in full.
     """
 
     name: str
@@ -218,17 +229,32 @@ class Group:
     emulated: bool
     valid: bool
     invalid_reasons: tuple[str, ...]
+    doubt: Sentence | None
     images: Images | None
     keras: Keras | None
     rows: tuple[Row, ...]
 
 
+class Basis(StrEnum):
+    """What a choice rests on besides accuracy."""
+
+    LATENCY = "latency"
+    SIZE = "size"
+
+
 @dataclass(frozen=True)
 class Choice:
-    """The row to take of a group (indices into ``groups`` and its ``rows``), None where there is none; and why."""
+    """The row to take of a group (indices into ``groups`` and its ``rows``), and why.
+
+    ``accuracy`` is the one that the choice rests on, without its classes, on ``images`` images: that of the row, or of
+    the bundle's evaluation, whichever tells the difference to Keras, and on more images.
+    """
 
     group: int
-    row: int | None
+    row: int
+    basis: Basis
+    accuracy: Accuracy | None
+    images: int | None
     sentence: Sentence
 
 
@@ -243,9 +269,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Answer:
-    """What an artifact said of an image that Keras names otherwise; ``groups`` and ``recipes`` are those that did."""
+    """What an artifact said of an image that Keras names otherwise; ``groups`` and ``recipes`` are those that did.
 
-    answer: str
+    None for an image that it could not read.
+    """
+
+    answer: str | None
     score: float | None
     recipes: tuple[str, ...]
     groups: tuple[str, ...]

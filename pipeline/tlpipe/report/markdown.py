@@ -32,7 +32,7 @@ def number(value: float | None, unit: str, *, bare: bool = False) -> Markup:
 
 def words(sentence: Sentence) -> Markup:
     """A sentence, what is from outside in it escaped."""
-    return Markup("".join(inert(part.text) if part.name else part.text for part in sentence))
+    return Markup("".join(inert(part.text) if part.outside else part.text for part in sentence))
 
 
 def listed(texts: tuple[str, ...] | list[str], between: str = ", ") -> Markup:

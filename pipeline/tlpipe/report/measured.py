@@ -29,20 +29,26 @@ class ClassCount:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """An image (sha256 of its file) for which an artifact does not answer what Keras does; all are labels."""
+    """An image (sha256 of its file) for which an artifact does not answer what Keras does.
+
+    ``truth``, ``keras`` and ``answer`` are labels; None for the answer to an image that could not be read.
+    """
 
     image: str
     file: str
     truth: str | None
     keras: str
-    answer: str
+    answer: str | None
     keras_score: float | None = None
     score: float | None = None
 
 
 @dataclass(frozen=True)
 class Result:
-    """One artifact at one number of threads. Latency is None under emulation."""
+    """One artifact at one number of threads. Latency is None under emulation.
+
+    ``compared`` images are those of which Keras's answer is known.
+    """
 
     recipe: str
     file: str
@@ -65,6 +71,7 @@ class Result:
     top1_interval: tuple[float, ...] | None = None
     top5: float | None = None
     agreement: float | None = None
+    compared: int | None = None
     per_class: dict[str, ClassCount] | None = None
     confusion: tuple[tuple[int, ...], ...] | None = None
     disagreements: tuple[Disagreement, ...] | None = None
@@ -88,6 +95,14 @@ class Keras:
 
 
 @dataclass(frozen=True)
+class Loads:
+    """The load averages over 1, 5 and 15 minutes, before and after."""
+
+    before: tuple[float, ...] | None = None
+    after: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Conditions:
     """Under which a bench ran."""
 
@@ -100,7 +115,7 @@ class Conditions:
     frequency_mhz: Span | None = None
     temperature_c: Span | None = None
     throttling: Flags | None = None
-    load_average: Span | None = None
+    load_average: Loads | None = None
 
 
 @dataclass(frozen=True)
@@ -258,7 +273,7 @@ def _check_result(result: Result, labels: Sequence[str]) -> None:
         _require(square, f"{result.recipe}: confusion: not a row and a column for each label")
         _require(all(count >= 0 for row in result.confusion for count in row), f"{result.recipe}: confusion: negative")
     for each in result.disagreements or ():
-        named = {each.keras, each.answer} | ({each.truth} if each.truth is not None else set())
+        named = {each.keras, each.answer, each.truth} - {None}
         _require(named <= set(labels), f"{result.recipe}: disagreements: a class that the model does not have")
 
 

@@ -40,7 +40,7 @@ _UNITS: dict[str, tuple[Callable[[float], str], str]] = {
     "count": (_whole, ""),
     "width": (lambda value: f"{value:g}", ""),
     "p": (_p, ""),
-    "per second": (lambda value: f"{value:,.1f}", " /s"),
+    "rate": (lambda value: f"{value:,.0f}", ""),
     "degrees": (lambda value: f"{value:.1f}", " °C"),
     "megahertz": (_whole, " MHz"),
     "load": (lambda value: f"{value:.2f}", ""),

@@ -7,7 +7,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from tlpipe.report import charts, numbers, views
-from tlpipe.report.document import Report, Sentence
+from tlpipe.report.document import Part, Report, Sentence
 from tlpipe_edge.terminal import printable
 
 
@@ -53,11 +53,19 @@ def listed(texts: Sequence[str], between: str = ", ") -> Markup:
 
 def words(sentence: Sentence) -> Markup:
     """A sentence with its numbers and names."""
-    parts = (
-        number(part.value, part.unit) if part.unit is not None else said(part.text) if part.name else escape(part.text)
-        for part in sentence
-    )
-    return Markup("").join(parts)
+    return Markup("").join(map(_part, sentence))
+
+
+def _part(part: Part) -> Markup:
+    if part.unit is not None:
+        return number(part.value, part.unit)
+    text = said(part.text) if part.outside else _kept(part.text)
+    return Markup("<b>{}</b>").format(text) if part.strong else text
+
+
+def _kept(text: str) -> Markup:
+    """Words of ours; "top-1" stays on one line."""
+    return Markup('<span class="kept">top-1</span>').join(map(escape, text.split("top-1")))
 
 
 def _asset(name: str) -> str:

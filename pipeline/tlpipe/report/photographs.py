@@ -56,7 +56,10 @@ def _places(wanted: Mapping[str, str], bundle: Bundle | None, beside: tuple[Path
 
 
 def _thumbnail(file: Path, sha256: str) -> str | None:
-    """A data URI; None where there is no such image with this sha256. A bench may name any path: only images are read."""
+    """A data URI; None where there is no such image with this sha256.
+
+    A bench may name any path: only images are read.
+    """
     try:
         if file.suffix.lower() not in image.SUFFIXES or not stat.S_ISREG(file.stat().st_mode):
             return None

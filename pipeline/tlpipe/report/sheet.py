@@ -3,7 +3,7 @@
 import csv
 import io
 
-from tlpipe.report.document import Group, Keras, Report, Row
+from tlpipe.report.document import Accuracy, Group, Keras, Latency, Report, Row
 from tlpipe_edge.terminal import printable
 
 HEADER = (
@@ -38,24 +38,30 @@ def _inert(cell: Cell) -> Cell:
 
 
 def _row(group: Group, row: Row) -> tuple[Cell, ...]:
-    invoke, whole, accuracy = row.invoke_ms, row.end_to_end_ms, row.accuracy
-    low, high = accuracy.top1_interval if accuracy else (None, None)
+    whole = row.end_to_end_ms
     return (
         *(group.name, row.file, row.recipe, row.threads, row.valid, "; ".join(row.invalid_reasons)),
-        *(row.bytes, row.size_ratio, invoke and invoke.p50, invoke and invoke.p90, invoke and invoke.p99),
-        *(whole and whole.p50, row.speedup, row.speedup_predict, row.throughput_per_s, row.peak_memory_mb),
-        *(group.images and group.images.count, accuracy and accuracy.top1, low, high, accuracy and accuracy.top5),
-        *(accuracy and accuracy.difference, accuracy and accuracy.p, accuracy and accuracy.agreement, row.sha256),
+        *(row.bytes, row.size_ratio, *_percentiles(row.invoke_ms), whole.p50 if whole else None),
+        *(row.speedup, row.speedup_predict, row.throughput_per_s, row.peak_memory_mb),
+        *(group.images.count if group.images else None, *_scores(row.accuracy), row.sha256),
     )
 
 
 def _keras(group: Group, keras: Keras) -> tuple[Cell, ...]:
     """Its latency is that of the compiled one."""
-    compiled, accuracy = keras.compiled_ms, keras.accuracy
-    low, high = accuracy.top1_interval if accuracy else (None, None)
     return (
-        *(group.name, "", "keras", None, keras.valid, "; ".join(keras.invalid_reasons), keras.bytes, None),
-        *(compiled and compiled.p50, compiled and compiled.p90, compiled and compiled.p99, None, None, None, None, None),
-        *(group.images and group.images.count, accuracy and accuracy.top1, low, high, accuracy and accuracy.top5),
-        *(None, None, None, ""),
+        *(group.name, "", "keras", None, keras.valid, "; ".join(keras.invalid_reasons)),
+        *(keras.bytes, None, *_percentiles(keras.compiled_ms), None, None, None, None, None),
+        *(group.images.count if group.images else None, *_scores(keras.accuracy), ""),
     )
+
+
+def _percentiles(latency: Latency | None) -> tuple[Cell, ...]:
+    return (latency.p50, latency.p90, latency.p99) if latency else (None, None, None)
+
+
+def _scores(accuracy: Accuracy | None) -> tuple[Cell, ...]:
+    if accuracy is None:
+        return (None,) * 7
+    difference = (accuracy.difference, accuracy.p, accuracy.agreement)
+    return (accuracy.top1, *accuracy.top1_interval, accuracy.top5, *difference)

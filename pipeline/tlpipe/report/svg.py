@@ -43,10 +43,17 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 def width(text: str, size: float) -> float:
     """The width of a text in a sans-serif font of this size, rather too wide than too narrow."""
-    return sum(
-        0.0 if unicodedata.combining(character) else 1.0 if unicodedata.east_asian_width(character) in "WF" else 0.58
-        for character in text
-    ) * size
+    return (
+        sum(
+            0.0
+            if unicodedata.combining(character)
+            else 1.0
+            if unicodedata.east_asian_width(character) in "WF"
+            else 0.58
+            for character in text
+        )
+        * size
+    )
 
 
 def fitted(text: str, room: float, size: float) -> str:

@@ -20,6 +20,7 @@ STAGE_NAMES = {
     "invoke": "invoke",
     "read_output": "read output",
 }
+STARTS = {"process": "process", "import": "import", "load": "load", "first_invoke": "first invoke", "total": "total"}
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,40 @@ def _same(one: Comparison, other: Comparison) -> bool:
     return mine == theirs and (one.images, one.count) == (other.images, other.count)
 
 
+def differs(comparison: Comparison) -> bool:
+    """Whether any class fares otherwise than with Keras."""
+    return any(rate.difference for each in comparison.scored for rate in each.accuracy.per_class)
+
+
 def chosen(report: Report, group: int) -> int | None:
     """The row of a group that the verdict takes."""
     return next((each.row for each in report.verdict.choices if each.group == group), None)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of the table have anything in them."""
+
+    latency: bool
+    ratio: bool
+    speedup: bool
+    agreement: bool
+
+    @property
+    def count(self) -> int:
+        """Of all columns."""
+        return 4 + 2 * self.latency + self.ratio + self.speedup + self.agreement
+
+
+def columns(report: Report) -> Columns:
+    """Of the table of files and devices."""
+    rows = [row for group in report.groups for row in group.rows]
+    return Columns(
+        latency=any(row.invoke_ms for row in rows),
+        ratio=any(row.size_ratio is not None for row in rows),
+        speedup=any(row.speedup is not None for row in rows),
+        agreement=any(row.accuracy and row.accuracy.agreement is not None for row in rows),
+    )
 
 
 def confused(accuracy: Accuracy, labels: Sequence[str]) -> list[tuple[int, int | None, str, str]]:
@@ -145,14 +177,9 @@ def runs(group: Group) -> int | None:
     return min((row.invoke_ms.runs for row in group.rows if row.invoke_ms), default=None)
 
 
-def memory(group: Group) -> list[Row]:
-    """The rows whose peak memory is known."""
-    return [row for row in group.rows if row.peak_memory_mb is not None]
-
-
-def cold(group: Group) -> list[Row]:
-    """The rows whose cold start is known."""
-    return [row for row in group.rows if "total" in row.cold_start_ms]
+def started(group: Group) -> list[Row]:
+    """The rows whose start or memory was measured."""
+    return [row for row in group.rows if row.cold_start_ms or row.peak_memory_mb is not None]
 
 
 def artifacts(report: Report) -> list[tuple[str, str, str]]:

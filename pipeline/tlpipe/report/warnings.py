@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from tlpipe.report.document import Group, Sentence, name, number, sentence
+from tlpipe.report import choice
+from tlpipe.report.document import Group, Sentence, name, number, quoted, sentence
 from tlpipe.report.sources import Sources
 
 
@@ -17,24 +18,27 @@ def of(groups: Sequence[Group], sources: Sources) -> tuple[Sentence, ...]:
 
 def _of_group(group: Group) -> Iterator[Sentence]:
     where = name(group.name)
-    if not group.valid:
-        for reason in group.invalid_reasons or ("no reason is given",):
-            yield sentence(where, ": latency is invalid: ", name(reason))
+    if group.doubt:
+        yield sentence(where, ": ", *group.doubt)
     if group.emulated:
         yield sentence(where, " is emulated: latency is not reported, and accuracy is that of the emulated processor")
     if group.conditions and (flags := group.conditions.throttling.after):
         for flag in flags:
-            yield sentence(where, " says: ", name(flag))
+            yield sentence(where, " says: ", quoted(flag))
     if group.keras and not group.keras.valid:
-        for reason in group.keras.invalid_reasons:
-            yield sentence(where, ": the latency of Keras is invalid: ", name(reason))
+        kinds = dict.fromkeys(map(choice.kind, group.keras.invalid_reasons))
+        yield sentence(where, ": the latency of Keras is invalid: ", quoted("; ".join(kinds)))
     if group.images:
         failed = len(group.images.failed)
         if failed:
-            plural = " images could not be read, and count as wrong" if failed > 1 else " image could not be read, and counts as wrong"
+            plural = (
+                " images could not be read, and count as wrong"
+                if failed > 1
+                else " image could not be read, and counts as wrong"
+            )
             yield sentence(where, ": ", number(failed, "count"), plural)
         if "trained on" in group.images.name:
-            yield sentence(where, ": accuracy is too good, for it is on ", name(group.images.name))
+            yield sentence(where, ": accuracy is too good, for it is on ", quoted(group.images.name))
     if group.device and not group.emulated and not any(row.accuracy for row in group.rows):
         yield sentence(where, ": accuracy was not measured on labelled images")
 
