@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from tlpipe.model_card import inert
 from tlpipe.report import numbers, views
-from tlpipe.report.document import Report, Sentence
+from tlpipe.report.document import Accuracy, Group, Report, Sentence
 
 
 def render(report: Report) -> str:
@@ -20,7 +20,7 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.globals.update(number=number, words=words, listed=listed, views=views)
+    environment.globals.update(number=number, interval=interval, words=words, listed=listed, doubt=doubt, views=views)
     template = environment.from_string((files("tlpipe") / "assets" / "report.md.j2").read_text("utf-8"))
     return template.render(report=report).rstrip("\n") + "\n"
 
@@ -28,6 +28,20 @@ def render(report: Report) -> str:
 def number(value: float | None, unit: str, *, bare: bool = False) -> Markup:
     """A measured number, rounded."""
     return Markup(numbers.rounded(value, unit) if bare else numbers.shown(value, unit))
+
+
+def interval(accuracy: Accuracy | None) -> Markup:
+    """The 95 % interval of top-1 behind it, in percent."""
+    if accuracy is None:
+        return Markup()
+    low, high = (numbers.rounded(end, "percent") for end in accuracy.top1_interval)
+    return Markup(f" ({low} – {high})")
+
+
+def doubt(group: Group) -> Markup:
+    """A paragraph where the latency of a group is not to be believed, or not there."""
+    invalid = Markup(f"\n**Invalid**: {words(group.doubt)}.\n") if group.doubt else Markup()
+    return invalid + Markup("\n**Emulated**: latency is not reported.\n" if group.emulated else "")
 
 
 def words(sentence: Sentence) -> Markup:

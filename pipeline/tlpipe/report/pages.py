@@ -64,7 +64,8 @@ def _part(part: Part) -> Markup:
 
 
 def _kept(text: str) -> Markup:
-    """Words of ours; "top-1" stays on one line."""
+    """Words of ours; "top-1" stays on one line, and so does "p = " with its number."""
+    text = text.replace("p = ", "p\u00a0=\u00a0")
     return Markup('<span class="kept">top-1</span>').join(map(escape, text.split("top-1")))
 
 
