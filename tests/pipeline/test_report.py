@@ -146,15 +146,17 @@ def test_without_keras_its_accuracy_comes_from_the_disagreements() -> None:
     assert all(row["speedup"] is None for row in alone["rows"])
 
 
-def test_incomplete_disagreements_prove_nothing() -> None:
+def test_incomplete_or_contradictory_disagreements_prove_nothing() -> None:
     document = benches.document(keras=False, recipes=("int8",))
     half = changed(document, 0, disagreements=document["results"][0]["disagreements"][:1])
     others = changed(document, 0, compared=100)
+    lost = [each for each in document["results"][0]["disagreements"] if each["keras"] == each["truth"]]
+    contradiction = changed(document, 0, disagreements=lost[:1] * 100, agreement=1 - 100 / 307)
 
-    for incomplete in (half, others):
+    for incomplete in (half, others, contradiction):
         group = made(incomplete)["groups"][0]
         assert group["keras"] is None
-        assert group["rows"][0]["accuracy"]["difference"] is None and group["rows"][0]["accuracy"]["p"] is None
+        assert group["rows"][0]["accuracy"]["difference"] is None
 
 
 def test_the_front_is_what_nothing_beats() -> None:

@@ -32,7 +32,7 @@ def derived(result: Result, bench: Bench) -> Accuracy | None:
 
     counts = {label: ClassCount(c.images, correct(label, c.correct)) for label, c in result.per_class.items()}
     images, right = sum(c.images for c in counts.values()), sum(c.correct for c in counts.values())
-    if not images:
+    if not images or not all(0 <= c.correct <= c.images for c in counts.values()):  # they contradict the counts
         return None
     return Accuracy(right / images, wilson(right, images), None, class_rates(counts, bench.model.labels, {}))
 

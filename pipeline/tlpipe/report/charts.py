@@ -180,8 +180,8 @@ def mark(kind: str) -> str:
 def _labels(points: Sequence[Point], marks: Sequence[tuple[float, float]], plot: _Box) -> Iterator[Markup]:
     """Each point's name near it, where it covers least: other names, marks, and whiskers."""
     around = [_Box(at - 9, height - 9, at + 9, height + 9) for at, height in marks]
-    lines = [_Box(at - 1.5, plot.top, at + 1.5, plot.bottom) for at, _ in marks]
-    lines += [_Box(at, height - 1.5, plot.right, height + 1.5) for at, height in marks]  # parts of the front
+    whiskers = [_Box(at - 1.5, plot.top, at + 1.5, plot.bottom) for at, _ in marks]
+    front = [_Box(at, height - 1.5, plot.right, height + 1.5) for at, height in marks]  # or nearly
     placed: list[_Box] = []
     roomy = plot.right > 400
     size = TEXT if roomy else TEXT - 1
@@ -196,7 +196,8 @@ def _labels(points: Sequence[Point], marks: Sequence[tuple[float, float]], plot:
             outside = box.left < plot.left + 2 or box.right > plot.right + 12 or box.top < plot.top - 8
             outside = outside or box.bottom > plot.bottom - 2
             covered = sum(box.overlaps(other) for other in (*placed, *around))
-            crossed = sum(box.overlaps(other) > 0 for other in lines)
+            crossed = sum(box.overlaps(other) > 0 for other in whiskers)
+            crossed += 3 * any(box.overlaps(other) > 0 for other in front)
             far = abs(spot[1] - 4 - height) + 0.1 * abs(spot[0] - at)  # noqa: B023  (called in this turn)
             return 1000 * outside + 4 * covered + 14 * crossed + far
 
