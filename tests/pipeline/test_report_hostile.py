@@ -54,6 +54,7 @@ def hostile(folder: Path, bundle: Path | None = None) -> Path:
     document["keras"] |= {"versions": versions, "valid": False, "invalid_reasons": list(HOSTILE)}
     for result in document["results"][:3]:
         result |= {"valid": False, "invalid_reasons": list(HOSTILE)}
+    document["skipped"] = [{"recipe": each, "reason": each} for each in HOSTILE]
     return reports.write(folder, document | {"valid": False, "invalid_reasons": list(HOSTILE)}, bundle=bundle)
 
 
