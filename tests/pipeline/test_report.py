@@ -362,6 +362,20 @@ def test_the_evaluation_tells_what_a_bench_of_few_images_cannot(tmp_path: Path) 
     assert [group["name"] for group in document["groups"]][1] == "Evaluation"
 
 
+def test_an_evaluation_that_a_bench_repeats_is_not_shown_twice(tmp_path: Path) -> None:
+    bundle = reports.bundle(tmp_path)
+    manifest = Bundle.open(bundle).manifest
+    bench = benches.document(labels=manifest.labels, recipes=("int8",), images=40)
+    bench["model"]["keras_sha256"] = manifest.provenance.keras_sha256
+    evaluation = json.loads((bundle / "evaluation.json").read_text())
+    rates = {key: evaluation["artifacts"][0][key] for key in ("sha256", "top1", "top1_interval", "per_class")}
+    bench = changed(bench, 0, **rates)
+    bench["keras"] |= {key: evaluation["keras"][key] for key in ("top1", "top1_interval", "per_class")}
+    document = reports.read(reports.write(tmp_path, bench, bundle=bundle))
+
+    assert [group["name"] for group in document["groups"]] == ["Raspberry Pi 5 Model B Rev 1.0"]
+
+
 def test_a_file_that_the_bundle_holds_no_more_is_warned_of(tmp_path: Path) -> None:
     bundle = reports.bundle(tmp_path)
     manifest = Bundle.open(bundle).manifest
