@@ -32,6 +32,7 @@ assets = [file for file in ZipFile(pipeline).infolist() if file.filename.startsw
 assert weights.file_size <= 2_000_000, f"{weights.filename}: {weights.file_size} bytes"
 assert "tlpipe/assets/model_card.md.j2" in [file.filename for file in assets]
 assert "tlpipe/schemas/bench.schema.json" in ZipFile(pipeline).namelist()
+assert "tlpipe/schemas/report.schema.json" in ZipFile(pipeline).namelist()
 
 heavy = [name for name in check(edge, source / "edge" / "tlpipe_edge") if name.startswith(("tensorflow", "keras"))]
 assert not heavy, f"{edge.name} requires {heavy}"

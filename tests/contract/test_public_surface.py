@@ -38,4 +38,4 @@ def test_the_commands_of_the_device() -> None:
 def test_the_commands_of_the_workstation() -> None:
     cli = pytest.importorskip("tlpipe.cli", reason="the device has no tlpipe")
 
-    assert commands(cli.app) >= {"train", "finetune", "export", "evaluate", "bench", "run", "demo"}
+    assert commands(cli.app) >= {"train", "finetune", "export", "evaluate", "bench", "report", "run", "demo"}

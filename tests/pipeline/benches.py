@@ -79,7 +79,11 @@ def document(
         },
         "valid": True,
         "invalid_reasons": [],
-        "images": {"name": "test, cut from train", "count": images, "failed": []},
+        "images": {
+            **{"name": "test, cut from train", "count": images, "labelled": images, "failed": []},
+            "sha256": sha256("images"),
+        },
+        "skipped": [],
         "results": results,
         "keras": _keras(random, slower, truth, of_keras, labels) if keras else None,
     }
@@ -98,7 +102,7 @@ def invalid(document: Document, reason: str, *, rows: Sequence[int]) -> Document
 def emulated(document: Document) -> Document:
     """The same, without latency."""
     nothing = dict.fromkeys(
-        ("invoke_ms", "end_to_end_ms", "stages_ms", "cold_start_ms", "throughput_per_s", "samples_ms")
+        ("invoke_ms", "end_to_end_ms", "stages_ms", "cold_start_ms", "throughput_per_s", "samples_ms", "peak_memory_mb")
     )
     conditions = document["conditions"] | {"emulated": True}
     return document | {"conditions": conditions, "results": [each | nothing for each in document["results"]]}
@@ -128,13 +132,16 @@ def _timing(random: np.random.Generator, invoke: float, slower: float) -> Docume
     stages = {name: _samples(random, typical * slower) for name, typical in STAGES_MS.items()}
     stages["invoke"] = _samples(random, invoke)
     whole = sum(stages.values())
+    alone = _samples(random, invoke)
+    samples = stages | {"invoke_in_stages": stages["invoke"], "invoke": alone, "end_to_end": whole}
     return {
-        "invoke_ms": latency(stages["invoke"]),
+        "invoke_ms": latency(alone),
         "end_to_end_ms": latency(whole),
         "stages_ms": {name: latency(samples) for name, samples in stages.items()},
         "cold_start_ms": {"process": 41.0, "import": 212.0, "load": 9.1, "first_invoke": 11.9, "total": 274.0},
         "throughput_per_s": float(1000 / whole.mean()),
-        "samples_ms": {name: samples.tolist() for name, samples in (stages | {"end_to_end": whole}).items()},
+        **{"throughput_workers": 1, "other_load": 0.03, "frequency_mhz": {"before": 2400.0, "after": 2400.0}},
+        "samples_ms": {name: samples.tolist() for name, samples in samples.items()},
     }
 
 
@@ -155,9 +162,7 @@ def _result(
         **_rates(truth, answers, labels),
         "agreement": float((answers == of_keras).mean()),
         "compared": len(truth),
-        "confusion": [
-            [int(((truth == t) & (answers == a)).sum()) for a in range(len(labels))] for t in range(len(labels))
-        ],
+        "confusion": _confusion(truth, answers, labels),
         "disagreements": [
             {
                 "image": sha256(files[at]),
@@ -171,6 +176,11 @@ def _result(
             for at in map(int, np.flatnonzero(answers != of_keras))
         ],
     }
+
+
+def _confusion(truth: np.ndarray, answers: np.ndarray, labels: Sequence[str]) -> list[list[int]]:
+    places = range(len(labels))
+    return [[int(((truth == row) & (answers == column)).sum()) for column in places] for row in places]
 
 
 def _rates(truth: np.ndarray, answers: np.ndarray, labels: Sequence[str]) -> Document:
@@ -199,4 +209,5 @@ def _keras(
         **{f"{name}_ms": latency(values) for name, values in samples.items()},
         "samples_ms": {name: values.tolist() for name, values in samples.items()},
         "versions": {"tensorflow": "2.21.0", "keras": "3.15.1"},
+        **{"valid": True, "invalid_reasons": [], "confusion": _confusion(truth, of_keras, labels)},
     }

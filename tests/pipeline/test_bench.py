@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import benches
 import jsonschema
 import numpy as np
 import pytest
@@ -37,6 +38,12 @@ def test_a_real_document_follows_the_schema(benchmark: Document, schema: jsonsch
     schema.validate(benchmark)
     schema.validate(bench.together([benchmark, benchmark]))
     assert bench.together([benchmark]) is benchmark
+
+
+def test_the_drawn_documents_of_the_reports_tests_follow_it_too(schema: jsonschema.Draft202012Validator) -> None:
+    drawn = benches.document()
+    for document in (drawn, benches.emulated(drawn), benches.invalid(drawn, "too short: 3 runs in 0.1 s", rows=[0])):
+        schema.validate(document)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tlpipe_edge.bundle import Bundle
 
 Command = Callable[..., Any]
 PROGRAM = "from tlpipe.cli import main; main()"
-COMMANDS = ("train", "finetune", "export", "evaluate", "bench", "run", "demo")
+COMMANDS = ("train", "finetune", "export", "evaluate", "bench", "report", "run", "demo")
 
 
 def test_help_does_not_wait_for_tensorflow(in_a_process: Command) -> None:

@@ -63,13 +63,17 @@ def test_embedded_weights_are_small_half_floats() -> None:
     assert kinds == {np.dtype(np.float16)}
 
 
-def test_demo_ends_with_a_bundle_and_a_table(tmp_path: Path) -> None:
+def test_demo_ends_with_a_bundle_a_table_and_a_report(tmp_path: Path) -> None:
     demo_run = subprocess.run(
         [sys.executable, "-m", "tlpipe", "demo"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert demo_run.returncode == 0, demo_run.stderr
     for name in ("Keras", "float32", "float16", "dynamic", "int8", "p50 latency", "tlpipe-edge classify"):
         assert name in demo_run.stdout
+    assert demo_run.stdout.splitlines()[-1] == "reports/demo/report.html"
+    report = json.loads((tmp_path / "reports/demo/report.json").read_text())
+    assert [stage["name"] for stage in report["training"]] == ["1-frozen", "2-finetuned"]
+    assert report["verdict"]["text"] == demo_run.stdout.splitlines()[-2]
     evaluation = json.loads((tmp_path / "exported" / "demo" / "evaluation.json").read_text())
     int8 = next(each for each in evaluation["artifacts"] if each["recipe"] == "int8")
     assert evaluation["keras"]["top1"] >= 0.97

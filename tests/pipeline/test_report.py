@@ -135,7 +135,7 @@ def test_a_difference_is_noise_by_mcnemars_test() -> None:
 
 def test_without_keras_its_accuracy_comes_from_the_disagreements() -> None:
     """A Pi has no TensorFlow: what Keras answered is known from the bundle's reference."""
-    beside, alone = made(benches.document())["groups"][0], made(benches.document(keras=False))["groups"][0]
+    beside, alone = (made(benches.document(recipes=("int8",), keras=k))["groups"][0] for k in (True, False))
 
     assert not beside["keras"]["derived"] and alone["keras"]["derived"]
     assert alone["keras"]["accuracy"]["top1"] == pytest.approx(beside["keras"]["accuracy"]["top1"])
@@ -149,7 +149,8 @@ def test_without_keras_its_accuracy_comes_from_the_disagreements() -> None:
 def test_incomplete_or_contradictory_disagreements_prove_nothing() -> None:
     document = benches.document(keras=False, recipes=("int8",))
     half = changed(document, 0, disagreements=document["results"][0]["disagreements"][:1])
-    others = changed(document, 0, compared=100)
+    count = len(document["results"][0]["disagreements"])
+    others = changed(document, 0, compared=100, agreement=1 - count / 100)
     lost = [each for each in document["results"][0]["disagreements"] if each["keras"] == each["truth"]]
     contradiction = changed(document, 0, disagreements=lost[:1] * 100, agreement=1 - 100 / 307)
 
@@ -332,6 +333,21 @@ def test_an_evaluation_of_other_files_is_left_out_with_a_warning(tmp_path: Path)
     assert any("run tlpipe evaluate" in part["text"] for warning in document["warnings"] for part in warning)
 
 
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [(REASON, "disturbed"), ("throttled", "throttled"), ("predict: spread too high: 1.35", "predict: spread too high")],
+)
+def test_a_reason_has_a_kind(reason: str, kind: str) -> None:
+    assert choice.kind(reason) == kind
+
+
+def test_accuracy_is_of_so_many_images_as_are_labelled() -> None:
+    document = benches.document()
+    document["images"] |= {"labelled": 100}
+
+    assert "on 100 images" in made(document)["verdict"]["text"]
+
+
 def test_the_evaluation_tells_what_a_bench_of_few_images_cannot(tmp_path: Path) -> None:
     """tlpipe-edge bench without --data scores the golden images alone."""
     bundle = reports.bundle(tmp_path)
@@ -346,6 +362,20 @@ def test_the_evaluation_tells_what_a_bench_of_few_images_cannot(tmp_path: Path) 
     assert [group["name"] for group in document["groups"]][1] == "Evaluation"
 
 
+def test_an_evaluation_that_a_bench_repeats_is_not_shown_twice(tmp_path: Path) -> None:
+    bundle = reports.bundle(tmp_path)
+    manifest = Bundle.open(bundle).manifest
+    bench = benches.document(labels=manifest.labels, recipes=("int8",), images=40)
+    bench["model"]["keras_sha256"] = manifest.provenance.keras_sha256
+    evaluation = json.loads((bundle / "evaluation.json").read_text())
+    rates = {key: evaluation["artifacts"][0][key] for key in ("sha256", "top1", "top1_interval", "per_class")}
+    bench = changed(bench, 0, **rates)
+    bench["keras"] |= {key: evaluation["keras"][key] for key in ("top1", "top1_interval", "per_class")}
+    document = reports.read(reports.write(tmp_path, bench, bundle=bundle))
+
+    assert [group["name"] for group in document["groups"]] == ["Raspberry Pi 5 Model B Rev 1.0"]
+
+
 def test_a_file_that_the_bundle_holds_no_more_is_warned_of(tmp_path: Path) -> None:
     bundle = reports.bundle(tmp_path)
     manifest = Bundle.open(bundle).manifest
@@ -355,6 +385,13 @@ def test_a_file_that_the_bundle_holds_no_more_is_warned_of(tmp_path: Path) -> No
 
     said = ["".join(part["text"] for part in warning) for warning in document["warnings"]]
     assert "Raspberry Pi 5 Model B Rev 1.0: int8 is not the file that the bundle holds now" in said
+
+
+def test_a_file_that_a_device_could_not_run_is_warned_of() -> None:
+    warnings = made(DEVICE | {"skipped": [{"recipe": "dynamic", "reason": "this runtime is too old"}]})["warnings"]
+
+    said = ["".join(part["text"] for part in warning) for warning in warnings]
+    assert said == ["Raspberry Pi 5 Model B Rev 1.0: dynamic was left out: this runtime is too old"]
 
 
 def test_only_a_report_is_replaced_and_only_when_told_so(tmp_path: Path) -> None:
@@ -430,9 +467,11 @@ def test_an_image_that_changed_or_is_gone_is_named_alone(tmp_path: Path) -> None
     text.write_text("mine")
     secret = hashlib.sha256(b"mine").hexdigest()
     photograph(tmp_path / "photos/a.jpg", "green")
+    (tmp_path / "photos/b.jpg").rename(tmp_path / "photos/key")
 
-    gone = (other, str(tmp_path / "photos/gone.jpg"))
-    assert shown(tmp_path, (sha256, file), gone, (secret, str(text)), ("0" * 64, "/dev/zero")) == [None] * 4
+    key = (other, str(tmp_path / "photos/key"))  # not called an image: not read
+    gone = ("1" * 64, str(tmp_path / "photos/gone.jpg"))
+    assert shown(tmp_path, (sha256, file), gone, key, (secret, str(text)), ("0" * 64, "/dev/zero")) == [None] * 5
     assert "the image is not here" in (tmp_path / "out/report.html").read_text()
     assert str(tmp_path / "photos") not in (tmp_path / "out/report.html").read_text().replace("out-0.json", "")
 

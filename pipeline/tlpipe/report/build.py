@@ -63,7 +63,7 @@ def _stage(history: History) -> Stage:
 def _says_nothing_new(evaluated: Group, benched: Iterable[Group]) -> bool:
     """Whether a bench scored every file that was evaluated, on as many images, with the same result."""
     for group in benched:
-        if evaluated.images and group.images and group.images.count == evaluated.images.count:
+        if evaluated.images and group.images and group.images.scored == evaluated.images.scored:
             there = {row.sha256: row.accuracy for row in group.rows if row.accuracy}
             if all(row.accuracy and _same(there.get(row.sha256), row.accuracy) for row in evaluated.rows):
                 return True

@@ -24,6 +24,8 @@ Phrase = tuple[str | Part, ...]
 
 MAX_DROP = 0.01
 """A file whose top-1 is further below Keras's is taken only where no other is nearer."""
+ENOUGH = 100
+"""Images for an accuracy to be quoted where there is another one on more."""
 AS_FAST = 1.05
 """Of files within this factor of the fastest one's median, the smallest is taken."""
 
@@ -66,10 +68,13 @@ def _preferred(rows: Sequence[Row], groups: Sequence[Group]) -> int:
 
 
 def _known(row: Row, groups: Sequence[Group], group: Group | None = None) -> tuple[Accuracy | None, int | None]:
-    """The accuracy of a row's file that a choice can rest on: with a difference to Keras, on the most images."""
+    """The accuracy of a row's file that a choice can rest on: with a difference to Keras, on enough images.
+
+    The row's own comes first. A bench without a folder of photographs has scored the few golden ones alone.
+    """
     places = ([(group, row)] if group else []) + [(g, r) for g in groups for r in g.rows if r.sha256 == row.sha256]
-    found = [(r.accuracy, g.images.count) for g, r in places if r.accuracy and g.images]
-    return max(found, key=lambda each: (each[0].difference is not None, each[1]), default=(None, None))
+    found = [(r.accuracy, g.images.scored) for g, r in places if r.accuracy and g.images]
+    return max(found, key=lambda each: (each[0].difference is not None, min(each[1], ENOUGH)), default=(None, None))
 
 
 def _p50(row: Row) -> float:
@@ -116,7 +121,7 @@ def _sentence(group: Group, row: Row, basis: Basis, accuracy: Accuracy | None, i
 
 def kind(reason: str) -> str:
     """What kind of reason it is: what stands before its details."""
-    return reason.partition(":")[0]
+    return reason.rpartition(": ")[0] or reason
 
 
 def _latency(row: Row) -> Phrase:

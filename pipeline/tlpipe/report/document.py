@@ -162,11 +162,17 @@ class Failed:
 
 @dataclass(frozen=True)
 class Images:
-    """What was scored; ``name`` says which images these are."""
+    """What was scored; ``name`` says which images these are. Accuracy is over the ``labelled`` ones (None: all)."""
 
     name: str
     count: int
     failed: tuple[Failed, ...]
+    labelled: int | None = None
+
+    @property
+    def scored(self) -> int:
+        """How many images accuracy is over."""
+        return self.count if self.labelled is None else self.labelled
 
 
 @dataclass(frozen=True)
@@ -215,6 +221,14 @@ class Conditions:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """An artifact that the device could not run."""
+
+    recipe: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Group:
     """Rows that were measured together: on one device, or (``device`` None) by ``tlpipe evaluate``, without latency.
 
@@ -233,6 +247,7 @@ class Group:
     images: Images | None
     keras: Keras | None
     rows: tuple[Row, ...]
+    skipped: tuple[Skipped, ...]
 
 
 class Basis(StrEnum):
@@ -247,7 +262,7 @@ class Choice:
     """The row to take of a group (indices into ``groups`` and its ``rows``), and why.
 
     ``accuracy`` is the one that the choice rests on, without its classes, on ``images`` images: that of the row, or of
-    the bundle's evaluation, whichever tells the difference to Keras, and on more images.
+    the bundle's evaluation, where the row's has too few images or no difference to Keras.
     """
 
     group: int

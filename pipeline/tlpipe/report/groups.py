@@ -61,9 +61,10 @@ def of_bench(source: Source, size: int | None) -> Group:
         valid=bench.valid and all(row.valid for row in rows),
         invalid_reasons=bench.invalid_reasons or tuple(dict.fromkeys(r for row in rows for r in row.invalid_reasons)),
         doubt=_doubt(rows),
-        images=bench.images,
+        images=replace(bench.images, labelled=bench.images.scored) if bench.images else None,
         keras=keras,
         rows=_with_front(rows),
+        skipped=bench.skipped,
     )
 
 
@@ -209,12 +210,15 @@ def of_evaluation(bundle: Bundle, evaluation: Evaluation | None, size: int | Non
         valid=True,
         invalid_reasons=(),
         doubt=None,
-        images=Images(evaluation.split, evaluation.images, evaluation.failed_images) if evaluation else None,
+        images=Images(evaluation.split, evaluation.images, evaluation.failed_images, evaluation.images)
+        if evaluation
+        else None,
         keras=Keras(size, None, None, accuracy, derived=False, versions={}, valid=True, invalid_reasons=()),
         rows=tuple(
             _evaluated(artifact, scores.get(artifact.sha256), original, size, bundle.manifest.labels)
             for artifact in bundle.manifest.artifacts
         ),
+        skipped=(),
     )
 
 

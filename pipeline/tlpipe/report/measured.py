@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tlpipe.report.document import Device, Failed, Flags, Images, Latency, Model, Span
+from tlpipe.report.document import Device, Failed, Flags, Images, Latency, Model, Skipped, Span
 from tlpipe_edge import bundle, typed
 from tlpipe_edge.errors import BadData, MissingInput
 
@@ -130,6 +130,7 @@ class Bench:
     results: tuple[Result, ...]
     images: Images | None = None
     keras: Keras | None = None
+    skipped: tuple[Skipped, ...] = ()
 
 
 @dataclass(frozen=True)

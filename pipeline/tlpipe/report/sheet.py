@@ -43,7 +43,7 @@ def _row(group: Group, row: Row) -> tuple[Cell, ...]:
         *(group.name, row.file, row.recipe, row.threads, row.valid, "; ".join(row.invalid_reasons)),
         *(row.bytes, row.size_ratio, *_percentiles(row.invoke_ms), whole.p50 if whole else None),
         *(row.speedup, row.speedup_predict, row.throughput_per_s, row.peak_memory_mb),
-        *(group.images.count if group.images else None, *_scores(row.accuracy), row.sha256),
+        *(group.images.scored if group.images else None, *_scores(row.accuracy), row.sha256),
     )
 
 
@@ -52,7 +52,7 @@ def _keras(group: Group, keras: Keras) -> tuple[Cell, ...]:
     return (
         *(group.name, "", "keras", None, keras.valid, "; ".join(keras.invalid_reasons)),
         *(keras.bytes, None, *_percentiles(keras.compiled_ms), None, None, None, None, None),
-        *(group.images.count if group.images else None, *_scores(keras.accuracy), ""),
+        *(group.images.scored if group.images else None, *_scores(keras.accuracy), ""),
     )
 
 

@@ -80,7 +80,7 @@ def _comparison(group: Group, row: int | None) -> Comparison | None:
     if not scored or group.images is None:
         return None
     order = sorted(scored.values(), key=lambda each: RECIPES.index(each.recipe) if each.recipe in RECIPES else 99)
-    return Comparison((group.name,), group.images.name, group.images.count, group.keras, tuple(order))
+    return Comparison((group.name,), group.images.name, group.images.scored, group.keras, tuple(order))
 
 
 def _same(one: Comparison, other: Comparison) -> bool:

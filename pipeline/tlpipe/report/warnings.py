@@ -20,6 +20,8 @@ def _of_group(group: Group) -> Iterator[Sentence]:
     where = name(group.name)
     if group.doubt:
         yield sentence(where, ": ", *group.doubt)
+    for each in group.skipped:
+        yield sentence(where, ": ", name(each.recipe), " was left out: ", quoted(each.reason))
     if group.emulated:
         yield sentence(where, " is emulated: latency is not reported, and accuracy is that of the emulated processor")
     if group.conditions and (flags := group.conditions.throttling.after):
