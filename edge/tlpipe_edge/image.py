@@ -27,11 +27,14 @@ from tlpipe_edge.manifest import Crop, ImageSpec
 Pixels = NDArray[np.uint8]
 """An upright photograph: RGB, shape (H, W, 3), C-contiguous."""
 
-VERSION = 1
+VERSION = 2
 """Counts up when the pixels change that a file comes to, so that what was computed from older ones is not used."""
 
 MAX_PIXELS = 100_000_000
 """Larger images are refused by their header: decoding one would take hundreds of megabytes."""
+
+MAX_BYTES = 4 * MAX_PIXELS + 1_000_000
+"""Larger files are not read: so many hold ``MAX_PIXELS`` with four bytes each, and what surrounds them."""
 
 # Not Image.open: that has a size limit of its own, which only a global variable lifts.
 _READERS: dict[bytes, type[ImageFile]] = {
@@ -49,6 +52,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"})
 """What files of ``FORMATS`` are called, in lower case: for finding photographs in a folder."""
 
 _REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
+_AS_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 _LETTERBOX_GREY = 128
 
 
@@ -61,7 +65,7 @@ def decode(source: Path | str | bytes, *, at_least: int | tuple[int, int] | None
     colour; CMYK is converted without a profile; transparency is laid on white.
 
     Raises MissingInput when there is no such file, BadData when it is not a regular file, cannot be read, is no image
-    of ``FORMATS``, has more than ``MAX_PIXELS`` pixels, or is truncated or damaged beyond decoding.
+    of ``FORMATS``, has more than ``MAX_PIXELS`` pixels or ``MAX_BYTES``, or is truncated or damaged beyond decoding.
     """
     name, data = ("image data", source) if isinstance(source, bytes) else (str(source), _read(Path(source)))
     advice = "Replace it or leave it out."
@@ -132,38 +136,44 @@ def resize(image: Pixels, spec: ImageSpec) -> Pixels:
 
 
 def _scale(image: Pixels, height: int, width: int) -> Pixels:
-    """Shrink by area, which averages all pixels and so does not alias; then enlarge linearly, which does not overshoot.
+    """Average blocks of whole pixels while a side is at least twice too long, then interpolate linearly.
 
-    Two steps, because OpenCV's area interpolation of an image that shrinks along one axis only is not one. Without a
-    change of size either step is a copy.
+    Of less than twice the pixels a linear interpolation leaves hardly one out, so that nothing aliases; it is several
+    times as fast as an average over the exact areas, and OpenCV's exact kind has the same bits on every processor. What
+    no block covers is cut off evenly at both ends: together less than one pixel of the result.
     """
-    height_before, width_before = image.shape[:2]
-    fewer = (min(width, width_before), min(height, height_before))
-    small = cv2.resize(image, fewer, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    rows, columns = max(1, image.shape[0] // height), max(1, image.shape[1] // width)
+    if rows > 1 or columns > 1:
+        blocks = (image.shape[1] // columns, image.shape[0] // rows)
+        top, left = image.shape[0] % rows // 2, image.shape[1] % columns // 2
+        covered = image[top : top + blocks[1] * rows, left : left + blocks[0] * columns]
+        image = np.asarray(cv2.resize(covered, blocks, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR_EXACT), np.uint8)
 
 
 def _read(path: Path) -> bytes:
     """The bytes of a regular file: reading a FIFO would block, and a device may never end."""
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISREG(mode):
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES:
             return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise MissingInput(f"{path}: no such file", "Check the path.") from None
     except (OSError, ValueError) as error:
         raise BadData(f"{path}: cannot be read ({getattr(error, 'strerror', error)})", "Check the file.") from None
-    kind = "a folder" if stat.S_ISDIR(mode) else "a device, pipe or socket"
+    if stat.S_ISREG(status.st_mode):
+        raise BadData(f"{path}: {status.st_size // 10**6} MB, too large for an image", "Name an image file.")
+    kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device, pipe or socket"
     raise BadData(f"{path}: {kind}, not an image file", "Name an image file.")
 
 
 def _decode_jpeg(data: bytes, *, reduce_by: int) -> Pixels:
     """RGB, both sides divided by at most ``reduce_by`` and rounded up; raises ValueError where OpenCV gives up."""
     flag = next((flag for factor, flag in _REDUCED.items() if factor <= reduce_by), cv2.IMREAD_COLOR)
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
-    if bgr is None:
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag | _AS_RGB)
+    if pixels is None:
         raise ValueError("OpenCV found no pixels")
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+    return np.asarray(pixels, np.uint8)
 
 
 def _convert(picture: ImageFile) -> Pixels:

@@ -28,7 +28,7 @@ class Crop(StrEnum):
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """How a photograph becomes the input tensor: RGB uint8, ``size`` x ``size`` pixels, area interpolation.
+    """How a photograph becomes the input tensor: RGB uint8, ``size`` x ``size`` pixels.
 
     Normalization is no part of it: it is inside the graph, so that the camera's bytes are the tensor.
     """

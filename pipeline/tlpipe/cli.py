@@ -17,6 +17,7 @@ from tlpipe_edge.errors import GateNotMet, WrongUsage
 from tlpipe_edge.manifest import RECIPES
 
 if TYPE_CHECKING:
+    from tlpipe.report.document import Report
     from tlpipe.runs import Run
     from tlpipe_edge.bundle import Bundle
 
@@ -31,6 +32,7 @@ TOP_LAYERS, FINETUNE_EPOCHS, FINETUNE_RATE = 50, 12, 3e-4
 
 RUNS = Path("runs")
 EXPORTED = Path("exported")
+REPORTS = Path("reports")
 
 
 class CropChoice(StrEnum):
@@ -287,6 +289,26 @@ def demo() -> None:
     _finish(run, overwrite=False)
 
 
+@app.command(epilog="Example: tlpipe report exported/clothing bench.json --out reports/clothing")
+def report(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="BUNDLE|FILE...", help="A bundle, and what bench --json wrote, of any devices."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a page, Markdown, JSON and CSV: which file to take on which device, and how far it is from Keras."""
+    from tlpipe import report as reporting
+
+    _say_report(reporting.of_paths(sources, out, overwrite=overwrite), out)
+
+
+def _say_report(made: "Report", out: Path) -> None:
+    print(terminal.printable(made.verdict.text))
+    print(terminal.printable(str(out / "report.html")))
+
+
 def _run(path: Path | None) -> "Run":
     from tlpipe import progress, runs
 
@@ -320,10 +342,11 @@ def _export(run: "Run", quantize: Sequence[str], out: Path | None, *, overwrite:
 
 
 def _finish(run: "Run", *, overwrite: bool) -> None:
-    """Export a trained run in every number format, evaluate and measure it, and say what there is to look at."""
-    from tlpipe import atomic, summary
+    """Export a trained run in every number format, evaluate and measure it, and report on it."""
+    from tlpipe import atomic, runs, summary
     from tlpipe import bench as benchmark
     from tlpipe import evaluate as scoring
+    from tlpipe import report as reporting
     from tlpipe_edge.bench import to_json
     from tlpipe_edge.subject import Options
 
@@ -333,3 +356,7 @@ def _finish(run: "Run", *, overwrite: bool) -> None:
     atomic.write_text(run.path / "bench.json", to_json(document) + "\n")
     print(summary.render(evaluation, document))
     print(summary.next_steps(run, bundle))
+    usual = REPORTS / bundle.path.name
+    out = usual if overwrite else runs.unused(usual)
+    print()
+    _say_report(reporting.of_run(bundle, [document], out, overwrite=overwrite), out)

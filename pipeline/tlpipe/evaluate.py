@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from tlpipe import atomic, dataset, features, model, model_card, progress, stage
 from tlpipe.dataset import Dataset, Example
 from tlpipe.export import keras_probabilities
+from tlpipe.significance import mcnemar_p
 from tlpipe.views import View
 from tlpipe_edge.accuracy import Accuracy, accuracy, agreement, predictions
 from tlpipe_edge.bundle import Bundle
@@ -195,15 +195,3 @@ def _gate(keras_top1: float, artifacts: list[dict[str, Any]], max_drop: float) -
         if keras_top1 - each["top1"] > max_drop + 1e-12  # the rates are quotients of whole numbers: only rounding
     ]
     return {"max_drop": max_drop, "passed": not failures, "failures": failures}
-
-
-def mcnemar_p(first: np.ndarray, second: np.ndarray) -> float:
-    """The two-sided p of McNemar's exact test on (N,) bool "was right" of two models on the same images.
-
-    McNemar (1947), Psychometrika 12:153-157: of the images on which just one of both is right, each is equally likely
-    to be when the models are equally good. 1.0 where there is no such image.
-    """
-    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
-    if only_first + only_second == 0:
-        return 1.0
-    return float(binomtest(only_first, only_first + only_second, 0.5).pvalue)

@@ -18,7 +18,7 @@ _SQUARE = {
     Crop.STRETCH: "upright.resize(({size}, {size}), Image.Resampling.BOX)",
     Crop.LETTERBOX: "ImageOps.pad(upright, ({size}, {size}), Image.Resampling.BOX, color=(128, 128, 128))",
 }
-"""What a client without our code does in Pillow's words; BOX is area interpolation."""
+"""What a client without our code does in Pillow's words; its BOX comes closest to ours."""
 
 
 def render(bundle: Bundle, evaluation: dict[str, Any]) -> str:
@@ -42,9 +42,10 @@ def render(bundle: Bundle, evaluation: dict[str, Any]) -> str:
 
 
 def inert(text: str) -> str:
-    """``text`` from outside with everything escaped that Markdown or HTML would act on."""
+    """``text`` from outside with everything escaped that Markdown or HTML would act on, bare addresses too."""
     escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(f"\\{character}" if character in "\\`*_{}[]()#+!|$~" else character for character in escaped)
+    escaped = "".join(f"\\{character}" if character in "\\`*_{}[]()#+!|$~" else character for character in escaped)
+    return escaped.replace("://", ":\\//").replace("www.", "www\\.")
 
 
 def _stages(bundle: Bundle) -> list[dict[str, Any]]:

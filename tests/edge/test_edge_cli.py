@@ -150,7 +150,7 @@ def test_info_tells_what_a_bundle_holds(tlpipe_edge: Command, drawn: Bundle) -> 
 def test_info_of_a_single_file_says_what_it_cannot_know(tlpipe_edge: Command, drawn: Bundle) -> None:
     done = tlpipe_edge("info", drawn.path / "drawn-int8.tflite")
 
-    assert "drawn: 3 classes" in done.stdout and "no manifest" in done.stdout
+    assert "mobilenet_v2_0.35_64: 3 classes" in done.stdout and "no manifest" in done.stdout
 
 
 def test_info_finds_damage(tlpipe_edge: Command, copied: Path) -> None:

@@ -16,7 +16,7 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 STEP = 1 / 256
 """Of an int8 softmax."""
 
-UNDECIDED = {(0, 3): (22, 226, 8), (0, 5): (144, 86, 26), (1, 5): (22, 192, 42), (3, 4): (0, 149, 107)}
+UNDECIDED = {(0, 3): (12, 238, 7), (0, 5): (142, 88, 26), (1, 5): (23, 188, 45), (3, 4): (0, 143, 113)}
 """Two golden images laid over each other -> the scores, in steps, of LiteRT 2.3.0 on x86-64; no class is sure to win.
 
 A golden image itself is a poor witness: its softmax is saturated, and hides what went wrong below."""
@@ -34,8 +34,7 @@ in every layer, on ARM not as on x86: 39 steps were the most over the same noise
 def test_the_photographs_give_the_pixels(drawn: Bundle) -> None:
     """Measured: equal, on x86-64 and aarch64, over 60 JPEGs of all samplings.
 
-    One step of 255 is for other builds: the decoder's inverse DCT is exact in libjpeg-turbo, but not in every libjpeg,
-    and the area average is a sum in float32, in whose order a half-way value may round up or down.
+    One step of 255 is for other builds: the decoder's inverse DCT is exact in libjpeg-turbo, but not in every libjpeg.
     """
     golden = drawn.golden()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tlpipe_edge import image
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError
@@ -189,6 +189,25 @@ def test_stretch_averages_one_axis_while_it_enlarges_the_other() -> None:
     assert (image.resize(stripes, ImageSpec(32, Crop.STRETCH)) == 50).all()
 
 
+@pytest.mark.parametrize("crop", Crop)
+@pytest.mark.parametrize("size", [(467, 331), (101, 230), (64, 33), (63, 1000)])
+def test_shrinking_comes_close_to_the_average_over_the_area(size: tuple[int, int], crop: Crop) -> None:
+    """Pillow's BOX is that average. Blocks leave a remainder, and what is left is a linear mixture."""
+    picture, spec = photograph(*size), ImageSpec(32, crop)
+    square = {
+        Crop.CENTER: lambda: ImageOps.fit(picture, (32, 32), Image.Resampling.BOX),
+        Crop.STRETCH: lambda: picture.resize((32, 32), Image.Resampling.BOX),
+        Crop.LETTERBOX: lambda: ImageOps.pad(picture, (32, 32), Image.Resampling.BOX, color=(128, 128, 128)),
+    }[crop]()
+    assert difference(image.resize(np.asarray(picture), spec), square) < 2
+
+
+def test_fine_patterns_do_not_alias() -> None:
+    """Every third pixel of noise would be noise again; its average over 36 pixels is nearly grey."""
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
+    assert image.resize(noise, ImageSpec(32)).std() < noise.std() / 5
+
+
 def test_enlarging_does_not_overshoot() -> None:
     edge = np.full((8, 8, 3), 50, np.uint8)
     edge[:, 4:] = 200
@@ -223,6 +242,13 @@ def test_paths_that_cannot_be_read_say_why(tmp_path: Path, monkeypatch: pytest.M
     # A test that runs as root may read every file, so the refusal is played.
     monkeypatch.setattr(Path, "read_bytes", raising(PermissionError(13, "Permission denied")))
     assert reason(file) == f"{file}: cannot be read (Permission denied)"
+
+
+def test_a_file_too_large_for_an_image_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "film.jpg"
+    with file.open("wb") as sparse:
+        sparse.truncate(10**12)
+    assert reason(file) == f"{file}: 1000000 MB, too large for an image"
 
 
 def test_a_pipe_does_not_block(tmp_path: Path) -> None:

@@ -288,7 +288,7 @@ def test_the_end_leaves_nothing_behind(capfd: pytest.CaptureFixture[str], caplog
                 client = clients.enter_context(socket.create_connection(("127.0.0.1", port(opened))))
                 client.sendall(f"GET {path}?token=the-token HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             clients.enter_context(socket.create_connection(("127.0.0.1", port(opened))))  # says nothing
-            wait_until(lambda: opened._watchers == 3)
+            wait_until(lambda: (opened._watchers, opened._clients) == (3, 4))
             opened.show(answer(NOISE))
             start = time.monotonic()
         took = time.monotonic() - start

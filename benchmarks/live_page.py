@@ -1,0 +1,95 @@
+"""What fifty people at the live page cost the classifier: frames a second without them and with them, in turns.
+
+python benchmarks/live_page.py BUNDLE [ROUNDS]: frames of 640 x 480 are classified as fast as it goes, one thread. Each
+viewer holds the stream and the events, as a page does; all of them are one other process on the same machine.
+"""
+
+import os
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import harness
+import numpy as np
+
+from tlpipe_edge import Answer, Classifier
+from tlpipe_edge.preview import Preview
+
+VIEWERS, SECONDS = 50, 1.0
+
+
+def main() -> None:
+    """Measure, and publish the rates and their ratio."""
+    classifier = Classifier.open(sys.argv[1], recipe="int8")
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    smooth = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8), (15, 15), 5)
+    frames = [np.roll(smooth, 7 * shift, axis=1) for shift in range(20)]
+    alone, watched = [], []
+    with Preview("0", token=None) as preview:
+        _rate(classifier, frames, preview)
+        for _ in range(rounds):
+            alone.append(_rate(classifier, frames, preview))
+            command = [sys.executable, str(Path(__file__)), "--viewers", preview.url]
+            with subprocess.Popen(command, stdout=subprocess.PIPE) as viewers:
+                assert viewers.stdout
+                viewers.stdout.readline()
+                watched.append(_rate(classifier, frames, preview))
+                viewers.kill()
+    harness.publish(
+        "live_page",
+        {
+            "viewers": VIEWERS,
+            "rounds": rounds,
+            "frames_per_second": {"alone": harness.median(alone), "watched": harness.median(watched)},
+            "median_ratio": harness.median([one / other for one, other in zip(watched, alone, strict=True)]),
+            "samples": {"alone": alone, "watched": watched},
+        },
+    )
+
+
+def _rate(classifier: Classifier, frames: list[np.ndarray], preview: Preview) -> float:
+    """Frames classified and shown in a second, over ``SECONDS``."""
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < SECONDS:
+        frame = frames[count % len(frames)]
+        prediction = classifier(frame)
+        preview.show(
+            Answer(
+                label=prediction.label,
+                score=prediction.score,
+                labels=prediction.labels,
+                scores=prediction.scores,
+                frame=frame,
+                timings_ms=prediction.timings_ms,
+                dropped=0,
+                frames_per_second=0.0,
+            )
+        )
+        count += 1
+    return count / (time.perf_counter() - start)
+
+
+def watch(url: str) -> None:
+    """Be all viewers, until killed: read, and throw away."""
+    host, port = url.removeprefix("http://").rstrip("/").split(":")
+    selector, buffer = selectors.DefaultSelector(), bytearray(1 << 18)
+    for path in ("/stream", "/events") * VIEWERS:
+        client = socket.create_connection((host, int(port)))
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        selector.register(client, selectors.EVENT_READ)
+    print("all here", flush=True)
+    while True:
+        for key, _ in selector.select():
+            if not os.readv(key.fd, [buffer]):
+                sys.exit("a viewer was dropped")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--viewers":
+        watch(sys.argv[2])
+    else:
+        main()

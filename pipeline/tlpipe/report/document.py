@@ -1,0 +1,361 @@
+"""What ``report.json`` says, as frozen dataclasses: all that the other files show comes from here.
+
+Times are milliseconds, sizes bytes, shares 0..1. What nobody measured is None.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from tlpipe.report import numbers
+from tlpipe_edge.manifest import ImageSpec
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a sentence: words of ours, words from ``outside``, or a number with what it is (``numbers``).
+
+    ``strong``: what a reader looks for.
+    """
+
+    text: str
+    outside: bool = False
+    strong: bool = False
+    value: float | None = None
+    unit: str | None = None
+
+
+Sentence = tuple[Part, ...]
+
+
+def number(value: float, unit: str) -> Part:
+    """A number as a part of a sentence."""
+    return Part(numbers.shown(value, unit), value=value, unit=unit)
+
+
+def name(text: str) -> Part:
+    """A label or a device, as a part of a sentence."""
+    return Part(text, outside=True, strong=True)
+
+
+def quoted(text: str) -> Part:
+    """What a bench says, as a part of a sentence."""
+    return Part(text, outside=True)
+
+
+def sentence(*parts: "str | Part") -> Sentence:
+    """Words and other parts as a sentence."""
+    return tuple(Part(part) if isinstance(part, str) else part for part in parts)
+
+
+def text(parts: Sentence) -> str:
+    """A sentence as text, rounded."""
+    return "".join(part.text for part in parts)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """The distribution of single runs in milliseconds, warm-up left out."""
+
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    mean: float
+    std: float
+    min: float
+    max: float
+    runs: int
+
+
+@dataclass(frozen=True)
+class ClassRate:
+    """How one class fared. ``difference`` is its top-1 minus the one of Keras on the same images."""
+
+    label: str
+    images: int
+    correct: int
+    top1: float | None
+    difference: float | None = None
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Top-1 with its 95 % interval, top-5, and per class; ``confusion`` has rows of truth and columns of answers.
+
+    ``difference`` is top-1 minus the one of Keras on the same images, ``p`` McNemar's exact test of it, and
+    ``within_noise`` whether that is no evidence of a difference. ``agreement`` is the share of images for which the
+    answer is the one of Keras.
+    """
+
+    top1: float
+    top1_interval: tuple[float, ...]
+    top5: float | None
+    per_class: tuple[ClassRate, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    agreement: float | None = None
+    difference: float | None = None
+    p: float | None = None
+    within_noise: bool | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One artifact of a group, at one number of threads.
+
+    ``quantiles_ms`` are the 0th, 1st, ... 100th percentile of "invoke" and "end_to_end", from the raw samples.
+    ``speedup`` is over Keras compiled, ``speedup_predict`` over its ``predict``, in medians; ``size_ratio`` is Keras's
+    size over this file's. ``on_front``: no other valid row of the group is both faster and as accurate, or as fast and
+    more accurate. ``label`` names it within its group.
+    """
+
+    label: str
+    recipe: str
+    file: str
+    sha256: str
+    bytes: int
+    size_ratio: float | None
+    runtime: str | None
+    runtime_version: str | None
+    delegate: str | None
+    threads: int | None
+    valid: bool
+    invalid_reasons: tuple[str, ...]
+    invoke_ms: Latency | None
+    end_to_end_ms: Latency | None
+    stages_ms: dict[str, Latency]
+    cold_start_ms: dict[str, float]
+    peak_memory_mb: float | None
+    throughput_per_s: float | None
+    quantiles_ms: dict[str, tuple[float, ...]]
+    speedup: float | None
+    speedup_predict: float | None
+    accuracy: Accuracy | None
+    on_front: bool
+
+
+@dataclass(frozen=True)
+class Keras:
+    """The original beside the rows of a group; ``derived`` where its answers come from the bundle, not from a run."""
+
+    bytes: int | None
+    predict_ms: Latency | None
+    compiled_ms: Latency | None
+    accuracy: Accuracy | None
+    derived: bool
+    versions: dict[str, str]
+    valid: bool
+    invalid_reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An image that could not be read, and so counts as wrong."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Images:
+    """What was scored; ``name`` says which images these are."""
+
+    name: str
+    count: int
+    failed: tuple[Failed, ...]
+
+
+@dataclass(frozen=True)
+class Device:
+    """The machine of a group; ``throttling`` is empty where nothing was throttled, None where nobody can tell."""
+
+    board: str
+    cpu: str
+    cores: int
+    machine: str
+    bits: int
+    os: str
+    kernel: str
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Span:
+    """A number before and after the run."""
+
+    before: float | None = None
+    after: float | None = None
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What was throttled before and after the run; empty for nothing, None for unknown."""
+
+    before: tuple[str, ...] | None = None
+    after: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which a group was measured."""
+
+    date: str
+    command: str | None
+    python: str | None
+    versions: dict[str, str]
+    governor: str | None
+    frequency_mhz: Span
+    temperature_c: Span
+    throttling: Flags
+    load_average: Span
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that were measured together: on one device, or (``device`` None) by ``tlpipe evaluate``, without latency.
+
+    ``source`` is the file that says so. ``emulated``: the device was, and latency is not reported. ``doubt`` says in
+    short what ``invalid_reasons`` say in full.
+    """
+
+    name: str
+    source: str
+    device: Device | None
+    conditions: Conditions | None
+    emulated: bool
+    valid: bool
+    invalid_reasons: tuple[str, ...]
+    doubt: Sentence | None
+    images: Images | None
+    keras: Keras | None
+    rows: tuple[Row, ...]
+
+
+class Basis(StrEnum):
+    """What a choice rests on besides accuracy."""
+
+    LATENCY = "latency"
+    SIZE = "size"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The row to take of a group (indices into ``groups`` and its ``rows``), and why.
+
+    ``accuracy`` is the one that the choice rests on, without its classes, on ``images`` images: that of the row, or of
+    the bundle's evaluation, whichever tells the difference to Keras, and on more images.
+    """
+
+    group: int
+    row: int
+    basis: Basis
+    accuracy: Accuracy | None
+    images: int | None
+    sentence: Sentence
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``text`` is the ``sentence`` in rounded numbers."""
+
+    text: str
+    sentence: Sentence
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an artifact said of an image that Keras names otherwise; ``groups`` and ``recipes`` are those that did.
+
+    None for an image that it could not read.
+    """
+
+    answer: str | None
+    score: float | None
+    recipes: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """An image for which an artifact and Keras name different classes.
+
+    ``file`` is its name alone. ``thumbnail`` is a data URI; None for an image whose file is not here any more.
+    """
+
+    image: str
+    file: str
+    truth: str | None
+    keras: str
+    keras_score: float | None
+    answers: tuple[Answer, ...]
+    thumbnail: str | None = None
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Mean cross-entropy (nats) and accuracy on both splits; epoch 0 is the state before training."""
+
+    number: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of training; ``best`` is the number of the epoch that was kept."""
+
+    name: str
+    best: int
+    epochs: tuple[Epoch, ...]
+
+
+@dataclass(frozen=True)
+class Model:
+    """What was measured."""
+
+    name: str
+    labels: tuple[str, ...]
+    image: ImageSpec
+    keras_sha256: str | None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the bundle comes from; ``notes`` are those of its artifacts, by recipe."""
+
+    run: str
+    stage: str
+    backbone: str
+    alpha: float
+    weights: str
+    created: str
+    calibration_images: int | None
+    notes: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole document."""
+
+    created: str
+    versions: dict[str, str]
+    model: Model
+    verdict: Verdict
+    warnings: tuple[Sentence, ...]
+    groups: tuple[Group, ...]
+    disagreements: tuple[Disagreement, ...]
+    training: tuple[Stage, ...]
+    origin: Origin | None
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        """The document as indented JSON, its schema number first."""
+        fields: dict[str, Any] = dataclasses.asdict(self)
+        return json.dumps({"schema": fields.pop("schema")} | fields, indent=1, allow_nan=False) + "\n"

@@ -1,0 +1,293 @@
+"""What others measured, read from JSON with everything checked that the report relies on: benches, evaluations.
+
+Unknown keys are ignored; what may be missing is None.
+"""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tlpipe.report.document import Device, Failed, Flags, Images, Latency, Model, Span
+from tlpipe_edge import bundle, typed
+from tlpipe_edge.errors import BadData, MissingInput
+
+SCHEMA = 1
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """How many ``images`` of a class there were, and how many of them were ``correct``."""
+
+    images: int
+    correct: int
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """An image (sha256 of its file) for which an artifact does not answer what Keras does.
+
+    ``truth``, ``keras`` and ``answer`` are labels; None for the answer to an image that could not be read.
+    """
+
+    image: str
+    file: str
+    truth: str | None
+    keras: str
+    answer: str | None
+    keras_score: float | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """One artifact at one number of threads. Latency is None under emulation.
+
+    ``compared`` images are those of which Keras's answer is known.
+    """
+
+    recipe: str
+    file: str
+    sha256: str
+    bytes: int
+    runtime: str | None
+    runtime_version: str | None
+    threads: int | None
+    valid: bool
+    invalid_reasons: tuple[str, ...]
+    delegate: str | None = None
+    invoke_ms: Latency | None = None
+    end_to_end_ms: Latency | None = None
+    stages_ms: dict[str, Latency | None] | None = None
+    cold_start_ms: dict[str, float | None] | None = None
+    peak_memory_mb: float | None = None
+    throughput_per_s: float | None = None
+    samples_ms: dict[str, tuple[float, ...] | None] | None = None
+    top1: float | None = None
+    top1_interval: tuple[float, ...] | None = None
+    top5: float | None = None
+    agreement: float | None = None
+    compared: int | None = None
+    per_class: dict[str, ClassCount] | None = None
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    disagreements: tuple[Disagreement, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Keras:
+    """The original, timed and scored on the same machine and images."""
+
+    sha256: str | None = None
+    bytes: int | None = None
+    top1: float | None = None
+    top1_interval: tuple[float, ...] | None = None
+    top5: float | None = None
+    per_class: dict[str, ClassCount] | None = None
+    predict_ms: Latency | None = None
+    compiled_ms: Latency | None = None
+    versions: dict[str, str] | None = None
+    valid: bool = True
+    invalid_reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Loads:
+    """The load averages over 1, 5 and 15 minutes, before and after."""
+
+    before: tuple[float, ...] | None = None
+    after: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which a bench ran."""
+
+    date: str
+    emulated: bool
+    command: str | None = None
+    python: str | None = None
+    versions: dict[str, str] | None = None
+    governor: str | None = None
+    frequency_mhz: Span | None = None
+    temperature_c: Span | None = None
+    throttling: Flags | None = None
+    load_average: Loads | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What ``bench --json`` says of one device."""
+
+    model: Model
+    device: Device
+    conditions: Conditions
+    valid: bool
+    invalid_reasons: tuple[str, ...]
+    results: tuple[Result, ...]
+    images: Images | None = None
+    keras: Keras | None = None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What ``evaluate`` found of Keras, or of an artifact, which has ``recipe``, ``sha256`` and the rest besides."""
+
+    top1: float
+    top1_interval: tuple[float, ...]
+    top5: float
+    per_class: dict[str, ClassCount]
+    recipe: str = ""
+    file: str = ""
+    sha256: str = ""
+    bytes: int = 0
+    agreement: float | None = None
+    mcnemar_p: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What ``evaluate --json`` says."""
+
+    images: int
+    split: str
+    keras: Scores
+    artifacts: tuple[Scores, ...]
+    failed_images: tuple[Failed, ...]
+
+
+def benches(document: Any, where: str) -> tuple[Bench, ...]:
+    """The benches of a document: one, or those of several devices. Raises BadData, which begins with ``where``."""
+    advice = "Name what tlpipe bench --json or tlpipe-edge bench --json wrote."
+    if not isinstance(document, dict) or not {"benches", "results"} & set(document):
+        raise BadData(f"{where}: not a benchmark", advice)
+    _schema(document, where)
+    rows = document.get("benches", [document])
+    if not isinstance(rows, list) or not rows:
+        raise BadData(f"{where}: no benchmark in it", advice)
+    for row in rows:
+        _schema(row, where)
+    found = tuple(_typed(Bench, row, where, advice) for row in rows)
+    for bench in found:
+        _checked(lambda bench=bench: _check_bench(bench), where, advice)  # type: ignore[misc]
+    return found
+
+
+def evaluation(document: Any, labels: Sequence[str], where: str) -> Evaluation:
+    """An evaluation of a model with these labels. Raises BadData, which begins with ``where``."""
+    advice = "Run tlpipe evaluate again."
+    if not isinstance(document, dict):
+        raise BadData(f"{where}: not an evaluation", advice)
+    _schema(document, where)
+    found = _typed(Evaluation, document, where, advice)
+
+    def check() -> None:
+        _require(found.images > 0, "no images")
+        for scores in (found.keras, *found.artifacts):
+            _check_rates(scores, labels)
+            _require(set(scores.per_class) == set(labels), "per_class: its classes are not the model's")
+
+    _checked(check, where, advice)
+    return found
+
+
+def load(file: Path) -> Any:
+    """The JSON of a file. Raises MissingInput where there is none, BadData where it cannot be read as JSON."""
+
+    def finite(digits: str) -> float:
+        if not math.isfinite(number := float(digits)):
+            raise ValueError(f"{digits[:20]} is no number that is read here")
+        return number
+
+    def whole(digits: str) -> int:
+        finite(digits)
+        return int(digits)
+
+    if not file.is_file():
+        raise MissingInput(f"{file}: no such file or bundle", "Check the path.")
+    try:
+        return json.loads(bundle.read(file), parse_constant=finite, parse_float=finite, parse_int=whole)
+    except (ValueError, RecursionError) as error:
+        raise BadData(f"{file}: not valid JSON ({error})", "Write it again.") from None
+    except OSError as error:
+        raise BadData(f"{file}: cannot be read ({error.strerror})", "Check the file.") from None
+
+
+def _schema(document: Any, where: str) -> None:
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema != SCHEMA:
+        raise BadData(f"{where}: schema {schema}, this program reads {SCHEMA}", "Upgrade tlpipe, or measure again.")
+
+
+def _typed(kind: type[T], document: Any, where: str, advice: str) -> T:
+    try:
+        found: T = typed.read(kind, document, where)
+    except BadData as error:
+        raise BadData(error.what, advice) from None
+    return found
+
+
+class _Misfit(Exception):
+    """What is read is of the right types and makes no sense."""
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise _Misfit(otherwise)
+
+
+def _checked(check: Callable[[], None], where: str, advice: str) -> None:
+    try:
+        check()
+    except _Misfit as misfit:
+        raise BadData(f"{where}: {misfit}", advice) from None
+
+
+def _check_bench(bench: Bench) -> None:
+    labels = bench.model.labels
+    _require(len(labels) > 1 and len(set(labels)) == len(labels), "labels: fewer than two, or one twice")
+    _require(bool(bench.results), "no results")
+    _require(bench.images is None or bench.images.count >= 0, "images: a negative count")
+    for result in bench.results:
+        _check_result(result, labels)
+    if bench.keras is not None:
+        _check_rates(bench.keras, labels)
+        _require(bench.keras.bytes is None or bench.keras.bytes > 0, "keras: no bytes")
+        for latency in (bench.keras.predict_ms, bench.keras.compiled_ms):
+            _check_latency(latency)
+
+
+def _check_result(result: Result, labels: Sequence[str]) -> None:
+    _require(result.bytes > 0, f"{result.recipe}: no bytes")
+    _check_rates(result, labels)
+    _require(result.agreement is None or 0 <= result.agreement <= 1, f"{result.recipe}: agreement: not a share")
+    for latency in (result.invoke_ms, result.end_to_end_ms, *(result.stages_ms or {}).values()):
+        _check_latency(latency)
+    for samples in (result.samples_ms or {}).values():
+        _require(all(0 <= sample < math.inf for sample in samples or ()), f"{result.recipe}: samples_ms: no durations")
+    if result.confusion is not None:
+        square = len(result.confusion) == len(labels) and {len(row) for row in result.confusion} == {len(labels)}
+        _require(square, f"{result.recipe}: confusion: not a row and a column for each label")
+        _require(all(count >= 0 for row in result.confusion for count in row), f"{result.recipe}: confusion: negative")
+    for each in result.disagreements or ():
+        named = {each.keras, each.answer, each.truth} - {None}
+        _require(named <= set(labels), f"{result.recipe}: disagreements: a class that the model does not have")
+
+
+def _check_rates(rates: Result | Keras | Scores, labels: Sequence[str]) -> None:
+    for share in (rates.top1, rates.top5, *(rates.top1_interval or ())):
+        _require(share is None or 0 <= share <= 1, "top-1 or top-5: not a share")
+    _require(rates.top1_interval is None or len(rates.top1_interval) == 2, "top1_interval: not two numbers")
+    for label, count in (rates.per_class or {}).items():
+        _require(label in labels, "per_class: a class that the model does not have")
+        _require(0 <= count.correct <= count.images, f"per_class: {label!r}: more correct than there are images")
+
+
+def _check_latency(latency: Latency | None) -> None:
+    if latency is not None:
+        times = (latency.p50, latency.p90, latency.p95, latency.p99, latency.mean, latency.std, latency.max)
+        _require(0 <= latency.min <= latency.p50 and all(0 <= time < math.inf for time in times), "a latency below 0")
+        _require(latency.p50 > 0 and latency.runs > 0, "a latency of 0, or of no runs")

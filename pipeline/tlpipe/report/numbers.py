@@ -1,0 +1,59 @@
+"""The one place where a number of the report is rounded: whoever shows one asks here, with its unit."""
+
+from collections.abc import Callable
+
+NOTHING = "–"
+"""What stands for a number that nobody measured."""
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:,.2f}"
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _signed(value: float) -> str:
+    rounded = f"{value * 100:+.1f}".replace("-", "−")
+    return "0.0" if float(rounded[1:]) == 0 else rounded
+
+
+def _times(value: float) -> str:
+    return f"{value:.1f}" if value < 99.95 else f"{value:,.0f}"
+
+
+def _p(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.005 else f"{value:.1g}"
+
+
+_UNITS: dict[str, tuple[Callable[[float], str], str]] = {
+    "ms": (_milliseconds, " ms"),
+    "percent": (lambda value: f"{value * 100:.1f}", " %"),
+    "whole percent": (lambda value: f"{value * 100:.0f}", " %"),
+    "points": (_signed, " points"),
+    "fewer points": (lambda value: f"{abs(value) * 100:.1f}", " points"),
+    "megabytes": (lambda value: f"{value / 1e6:,.2f}", " MB"),
+    "megabytes of memory": (_whole, " MB"),
+    "times": (_times, "×"),
+    "times as": (_times, " times"),
+    "count": (_whole, ""),
+    "width": (lambda value: f"{value:g}", ""),
+    "p": (_p, ""),
+    "rate": (lambda value: f"{value:,.0f}", ""),
+    "degrees": (lambda value: f"{value:.1f}", " °C"),
+    "megahertz": (_whole, " MHz"),
+    "load": (lambda value: f"{value:.2f}", ""),
+    "nats": (lambda value: f"{value:.3f}", ""),
+}
+"""What a number is -> how it is rounded, and the unit behind it. Shares are 0..1, sizes bytes."""
+
+
+def rounded(value: float | None, unit: str) -> str:
+    """The number without its unit, as a column with the unit in its head shows it."""
+    return NOTHING if value is None else _UNITS[unit][0](value)
+
+
+def shown(value: float | None, unit: str) -> str:
+    """The number with its unit."""
+    return NOTHING if value is None else _UNITS[unit][0](value) + _UNITS[unit][1]

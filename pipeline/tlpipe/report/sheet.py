@@ -1,0 +1,67 @@
+"""The report's table as CSV, with exact numbers: what a spreadsheet would take for a formula is text in it."""
+
+import csv
+import io
+
+from tlpipe.report.document import Accuracy, Group, Keras, Latency, Report, Row
+from tlpipe_edge.terminal import printable
+
+HEADER = (
+    *("device", "file", "recipe", "threads", "valid", "invalid_reasons", "bytes", "size_ratio", "invoke_p50_ms"),
+    *("invoke_p90_ms", "invoke_p99_ms", "end_to_end_p50_ms", "speedup", "speedup_predict", "throughput_per_s"),
+    *("peak_memory_mb", "images", "top1", "top1_low", "top1_high", "top5", "difference", "p", "agreement", "sha256"),
+)
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "|", "%")
+"""What spreadsheets begin a formula with (OWASP, "CSV Injection"); full-width forms count in some."""
+
+Cell = str | int | float | bool | None
+
+
+def render(report: Report) -> str:
+    """A line for each file on each device, and for Keras; lines end as RFC 4180 says."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(HEADER)
+    for group in report.groups:
+        for row in group.rows:
+            writer.writerow(map(_inert, _row(group, row)))
+        if group.keras:
+            writer.writerow(map(_inert, _keras(group, group.keras)))
+    return text.getvalue()
+
+
+def _inert(cell: Cell) -> Cell:
+    if not isinstance(cell, str):
+        return cell
+    text = printable(cell)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+
+
+def _row(group: Group, row: Row) -> tuple[Cell, ...]:
+    whole = row.end_to_end_ms
+    return (
+        *(group.name, row.file, row.recipe, row.threads, row.valid, "; ".join(row.invalid_reasons)),
+        *(row.bytes, row.size_ratio, *_percentiles(row.invoke_ms), whole.p50 if whole else None),
+        *(row.speedup, row.speedup_predict, row.throughput_per_s, row.peak_memory_mb),
+        *(group.images.count if group.images else None, *_scores(row.accuracy), row.sha256),
+    )
+
+
+def _keras(group: Group, keras: Keras) -> tuple[Cell, ...]:
+    """Its latency is that of the compiled one."""
+    return (
+        *(group.name, "", "keras", None, keras.valid, "; ".join(keras.invalid_reasons)),
+        *(keras.bytes, None, *_percentiles(keras.compiled_ms), None, None, None, None, None),
+        *(group.images.count if group.images else None, *_scores(keras.accuracy), ""),
+    )
+
+
+def _percentiles(latency: Latency | None) -> tuple[Cell, ...]:
+    return (latency.p50, latency.p90, latency.p99) if latency else (None, None, None)
+
+
+def _scores(accuracy: Accuracy | None) -> tuple[Cell, ...]:
+    if accuracy is None:
+        return (None,) * 7
+    difference = (accuracy.difference, accuracy.p, accuracy.agreement)
+    return (accuracy.top1, *accuracy.top1_interval, accuracy.top5, *difference)

@@ -1,0 +1,216 @@
+"""Every number of the page, the Markdown and the CSV is one of report.json, rounded one way."""
+
+import csv
+import re
+from pathlib import Path
+from typing import Any
+
+import benches
+import pytest
+import reports
+from reports import Node
+
+from tlpipe.report import numbers
+
+REASON = "disturbed: other processes used 1.12 of 2 cores"
+FIXED = re.compile(
+    r"\b(?i:top-1|p50|p90|p99|95 %|at most 1 point|within 5 %|p of 0\.05|less than 1 %|epoch \(0: before)"
+)
+"""Digits that are words of ours and no measurements."""
+NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?")
+
+WORKSTATION = benches.document(board="Workstation", slower=0.4, threads=(1, 2))
+DEVICE = benches.document(keras=False)
+CASES = {
+    "two devices": [DEVICE, WORKSTATION],
+    "invalid": [benches.invalid(WORKSTATION, REASON, rows=[0, 3])],
+    "emulated": [benches.emulated(DEVICE)],
+    "bundle": [],
+}
+
+
+@pytest.fixture(params=CASES)
+def out(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A report of each kind."""
+    return reports.write(
+        tmp_path, *CASES[request.param], bundle=None if CASES[request.param] else reports.bundle(tmp_path)
+    )
+
+
+def of_row(row: dict[str, Any]) -> list[tuple[float | None, str]]:
+    """What the table shows of a row, in its order."""
+    invoke, accuracy = row["invoke_ms"] or {}, row["accuracy"] or {}
+    low, high = accuracy.get("top1_interval", (None, None))
+    return [
+        (row["bytes"], "megabytes"),
+        (row["size_ratio"], "times"),
+        (invoke.get("p50"), "ms"),
+        (invoke.get("p90"), "ms"),
+        (row["speedup"], "times"),
+        (accuracy.get("top1"), "percent"),
+        (low, "percent"),
+        (high, "percent"),
+        (accuracy.get("difference"), "points"),
+        (accuracy.get("p"), "p"),
+        (accuracy.get("agreement"), "percent"),
+    ]
+
+
+def inside(node: Node) -> list[tuple[float, str]]:
+    return [(float(data.attributes["value"] or ""), data.attributes["data-unit"] or "") for data in node.all("data")]
+
+
+def test_each_number_of_the_page_is_in_the_json_and_rounded_by_its_unit(out: Path) -> None:
+    known = reports.numbers(reports.read(out))
+    found = [*reports.page(out).all("data")]
+
+    assert len(found) > 30
+    for data in found:
+        value, unit = float(data.attributes["value"] or ""), data.attributes["data-unit"] or ""
+        assert value in known, data.attributes
+        assert data.text in (numbers.shown(value, unit), numbers.rounded(value, unit))
+
+
+def test_the_page_has_no_other_numbers(out: Path) -> None:
+    """Digits are numbers, text from outside, times, the ticks of an axis, or one of the fixed words."""
+    for node, text in reports.page(out).texts():
+        apart = any(each.tag in ("data", "bdi", "time", "style", "title", "code") for each in node.above())
+        if not apart and not any(each.has("tick") for each in node.above()) and "label" not in str(node.attributes):
+            assert not re.search(r"\d", FIXED.sub("", text)), text
+
+
+def test_each_row_of_the_pages_table_is_its_row_of_the_json(out: Path) -> None:
+    document = reports.read(out)
+    table = next(table for table in reports.page(out).all("table") if table.has("files"))
+    bodies = [*table.all("tbody")]
+
+    assert len(bodies) == len(document["groups"])
+    for body, group in zip(bodies, document["groups"], strict=True):
+        shown = [row for row in body.all("tr") if not any(map(row.has, ("device", "why", "keras")))]
+        for row, expected in zip(shown, group["rows"], strict=True):
+            assert inside(row) == [(value, unit) for value, unit in of_row(expected) if value is not None]
+
+
+def test_each_row_of_the_markdown_is_its_row_of_the_json(out: Path) -> None:
+    document = reports.read(out)
+    text = (out / "report.md").read_text("utf-8")
+    tables = re.findall(r"^\| \| size .*\n\|[-:|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
+
+    assert len(tables) == len(document["groups"])
+    for table, group in zip(tables, document["groups"], strict=True):
+        for line, row in zip(table.splitlines(), group["rows"], strict=False):
+            size, ratio, p50, p90, speedup, top1, low, high, difference, p, agreement = (
+                numbers.shown(value, unit) for value, unit in of_row(row)
+            )
+            cells = [cell.strip() for cell in line.strip("|").split("|")][1:]
+            low, high = low.removesuffix(" %"), high.removesuffix(" %")
+            assert cells[:5] == [size, ratio, p50, p90, speedup]
+            assert cells[5:] == [
+                f"{top1} ({low} – {high})",
+                difference.removesuffix(" points") + (f" (p = {p})" if p != "–" else ""),
+                agreement,
+            ]
+
+
+def test_the_markdown_has_no_other_numbers(out: Path) -> None:
+    document = reports.read(out)
+    known = {token for text in reports.strings(document) for token in NUMBER.findall(text)} | {"95", "1"}
+    units = ("ms", "percent", "whole percent", "points", "fewer points", "megabytes", "times", "count", "p")
+    for unit in (*units, "degrees", "megahertz", "load"):
+        known |= {token for value in reports.numbers(document) for token in NUMBER.findall(numbers.shown(value, unit))}
+    text = (out / "report.md").read_text("utf-8").replace("\\", "")
+
+    assert len(NUMBER.findall(text)) > 20
+    assert set(NUMBER.findall(FIXED.sub("", text))) <= known
+
+
+def test_the_csv_is_exact(out: Path) -> None:
+    with (out / "report.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["recipe"] != "keras"]
+    expected = [(group, row) for group in reports.read(out)["groups"] for row in group["rows"]]
+    columns = ("bytes", "size_ratio", "invoke_p50_ms", "invoke_p90_ms", "speedup")
+    scores = ("top1", "top1_low", "top1_high", "difference", "p", "agreement")
+
+    for line, (group, row) in zip(rows, expected, strict=True):
+        assert line["device"] == group["name"] and line["recipe"] == row["recipe"]
+        assert line["valid"] == str(row["valid"]) and line["invalid_reasons"] == "; ".join(row["invalid_reasons"])
+        found = [float(line[column]) if line[column] else None for column in (*columns, *scores)]
+        assert found == [value for value, _ in of_row(row)]
+
+
+def test_charts_are_drawn_from_the_json(tmp_path: Path) -> None:
+    """The bars of the stages are as long as the means say, and the marks of a distribution are at its percentiles."""
+    out = reports.write(tmp_path, benches.document())
+    rows = reports.read(out)["groups"][0]["rows"]
+    page = reports.page(out)
+    longest = max(sum(stage["mean"] for stage in row["stages_ms"].values()) for row in rows)
+    bars = [node for node in page.all("div") if node.has("bar")]
+    for bar, row in zip(bars, rows, strict=True):
+        shares = [float(re.findall(r"width:([\d.]+)%", str(part.attributes["style"]))[0]) for part in bar.all("span")]
+        wanted = [100 * stage["mean"] / longest for stage in row["stages_ms"].values()]
+        assert shares == pytest.approx(wanted, abs=0.006)
+
+    strips = [node for node in page.all("div") if node.has("strip") and not node.has("scale")]
+    end = 1.06 * max(row["quantiles_ms"]["invoke"][99] for row in rows)
+    for strip, row in zip(strips[: len(rows)], rows, strict=True):
+        for percentile in ("p50", "p90", "p99"):
+            (line,) = [line for line in strip.all("line") if line.has(percentile)]
+            wanted = 1000 * row["invoke_ms"][percentile] / end
+            assert float(line.attributes["x1"] or "") == pytest.approx(wanted, abs=0.06)
+
+
+def test_an_invalid_number_never_stands_without_its_reason(tmp_path: Path) -> None:
+    """In the page: inside or beside something that says so. In Markdown and CSV: on its line."""
+    out = reports.write(tmp_path, benches.invalid(WORKSTATION, REASON, rows=[2, 7]))
+    page = reports.page(out)
+    rows = [reports.read(out)["groups"][0]["rows"][number] for number in (2, 7)]
+    of_latency = {
+        value
+        for row in rows
+        for latency in (row["invoke_ms"], row["end_to_end_ms"], *row["stages_ms"].values())
+        for key, value in latency.items()
+        if key != "runs"
+    }
+    shown = [data for data in page.all("data") if float(data.attributes["value"] or "") in of_latency]
+
+    assert len(shown) > 20
+    for data in shown:
+        marked = next(node for node in data.above() if "data-invalid" in node.attributes)
+        assert marked.parent is not None
+        siblings = [child for child in marked.parent.children if isinstance(child, Node)]
+        after = siblings[siblings.index(marked) + 1 :][:1] if marked.tag == "tr" else []
+        assert "invalid" in marked.text
+        assert any(REASON in node.text for node in [marked, *after])
+    for section in page.all("section"):
+        if section.attributes["id"] in ("front", "classes", "disagreements"):
+            assert "Invalid: 2 of 8 latencies are invalid: disturbed" in section.text
+    assert "invalid: " in next(node for node in page.all("svg") if node.has("wide")).text or "invalid" in page.text
+    for number in (2, 7):
+        name = ("float16, 1 thread", "int8, 2 threads")[number == 7]
+        lines = [line for line in (out / "report.md").read_text().splitlines() if line.startswith(f"| {name}")]
+        assert len(lines) == 2 and all(f"(invalid: {REASON})" in line for line in lines)
+
+
+def test_keras_in_an_invalid_run_is_invalid_wherever_it_is_compared_with(tmp_path: Path) -> None:
+    document = benches.document()
+    out = reports.write(
+        tmp_path, document | {"keras": document["keras"] | {"valid": False, "invalid_reasons": [REASON]}}
+    )
+    page = reports.page(out)
+
+    assert "(compiled, an invalid measurement)" in reports.read(out)["verdict"]["text"]
+    (tile,) = [node for node in page.all("div") if "data-invalid" in node.attributes]
+    assert tile.text.startswith("Speed-up over Keras") and f"invalid: {REASON}" in tile.text
+    table = next(table for table in page.all("table") if table.has("files"))
+    assert table.text.count("Keras: invalid") == 4 and REASON in table.text
+    assert (out / "report.md").read_text().count("(Keras: invalid)") == 4
+
+
+def test_an_emulated_device_shows_no_latency(tmp_path: Path) -> None:
+    out = reports.write(tmp_path, benches.emulated(DEVICE))
+    page = reports.page(out)
+
+    assert not [data for data in page.all("data") if data.attributes["data-unit"] == "ms"]
+    assert not re.search(r"\d ms", (out / "report.md").read_text())
+    assert "Emulated: latency is not reported." in page.text
+    assert not {"front", "latency", "stages"} & {section.attributes["id"] for section in page.all("section")}
