@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -121,6 +122,15 @@ def test_a_recipe_that_the_runtime_cannot_run_is_left_out_and_named(
     assert document["skipped"][0]["recipe"] == "dynamic" and "left out: dynamic: " in bench_table.render(document)
     with pytest.raises(BadData, match="cannot run this model"):
         bench_all("dynamic", "int8")
+
+
+def test_a_damaged_file_is_not_taken_for_one_that_the_runtime_cannot_run(bundle: Bundle, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(bundle.path, tmp_path / "copied"))
+    (copied / bundle.artifact("dynamic").file).write_bytes(b"damaged")
+    of = subject.read(copied, Options())
+
+    with pytest.raises(BadData, match="the manifest says"):
+        device_bench.bench(of, subject.find(of, None), Options(), command="tlpipe-edge bench")
 
 
 def test_keras_is_timed_both_ways_with_raw_samples(benchmark: Document, bundle: Bundle) -> None:
