@@ -41,6 +41,7 @@ CHUNK = 1 << 18
 KEPT_TREES, KEPT_VENVS = 3, 2
 MOST_OUTPUT = 256_000_000
 _DATA, _UNAVAILABLE, _BUSY = 65, 69, 75
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Failure(Exception):
@@ -185,6 +186,7 @@ class Place:
         listing = json.dumps(sorted(listed))
         path = self.trees / hashlib.sha256(listing.encode()).hexdigest()[:16]
         new = self.temporary / "tree"
+        (new / "content").mkdir(parents=True)
         for name, sha256 in listed:
             self.link(sha256, new / "content" / name)
         (new / "listing.json").write_text(listing)
@@ -234,7 +236,9 @@ class Environment:
         """Make it in its final place, for it cannot be moved; the file `complete` comes last. Raises Failure."""
         shutil.rmtree(self._path, ignore_errors=True)
         try:
-            self._step([sys.executable, "-I", "-m", "venv", str(self._path)], os.environ)
+            self._step([sys.executable, "-I", "-m", "venv", "--without-pip", str(self._path)], os.environ)
+            # By itself, for venv does not pass on what went wrong there.
+            self._step([self.python, "-I", "-m", "ensurepip", "--upgrade", "--default-pip"], os.environ)
             install: list[str | Path] = [
                 self.python,
                 "-I",
@@ -267,7 +271,7 @@ class Environment:
 def _not_installed(said: list[str]) -> Failure:
     """Why pip gave up, of what it said."""
     text = "\n".join(said)
-    if "No space left on device" in text or "Errno 28" in text:
+    if any(f"[Errno {number}]" in text for number in _NO_ROOM):
         return _no_room()
     if "Retrying" in text or "Could not fetch URL" in text:
         return Failure(_UNAVAILABLE, "its package index cannot be reached", "Give it the wheels with --wheelhouse DIR.")
@@ -396,7 +400,7 @@ def main() -> None:
 
 
 def _of_the_disk(error: OSError) -> Failure:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in _NO_ROOM:
         return _no_room()
     where = f"{error.filename}: " if error.filename else ""
     return Failure(_UNAVAILABLE, f"{where}{error.strerror}", "Look at that file or folder there.")

@@ -2,11 +2,12 @@
 
 ssh's own configuration, keys and agent are respected, and on a terminal ssh asks for what it needs. Host keys are
 checked strictly, whatever that configuration says. All goes through one login: the command line that the shell there
-sees is always the same, and names, addresses and files never pass through it. $TLPIPE_SSH may hold another command in
-the place of ``ssh``, such as ``ssh -F FILE``.
+sees is always the same, and names, addresses and files never pass through it. $TLPIPE_SSH_OPTIONS may hold further
+options of ssh, such as ``-F FILE`` or ``-i KEY``; they cannot make it less strict, for ssh takes what it reads first.
 """
 
 import contextlib
+import io
 import json
 import os
 import shlex
@@ -18,7 +19,7 @@ import threading
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from tlpipe.address import Address
 from tlpipe_edge.errors import BadConfiguration, TlpipeError, Unavailable
@@ -41,7 +42,7 @@ _OPTIONS = {
     "PermitLocalCommand": "no",
     "RemoteCommand": "none",
     "RequestTTY": "no",
-    "ConnectTimeout": "15",
+    "ConnectTimeout": "30",
     "ServerAliveInterval": "15",
     "ServerAliveCountMax": "3",
     "LogLevel": "ERROR",
@@ -72,7 +73,7 @@ class Connection:
         self._writing = threading.Lock()
         self._over = threading.Event()
         assert process.stdin and process.stdout
-        self._in, self._out = process.stdin, process.stdout
+        self._in, self._out = process.stdin, io.BufferedReader(cast(io.FileIO, process.stdout))
 
     def start(self) -> None:
         """Wait for the shell there, and give it the agent. Raises Unavailable, which says why it is not to be had."""
@@ -90,7 +91,7 @@ class Connection:
         if b" lacks" in line:
             found = line.split(b" lacks", 1)[1].decode(errors="replace").strip()
             raise self._without_python(found)
-        source = resources.files("tlpipe").joinpath("agent.py").read_bytes()
+        source = agent()
         self._write(b"%d\n%b" % (len(source), source))
         threading.Thread(target=self._pulse, daemon=True).start()
 
@@ -215,9 +216,7 @@ def connected(address: Address) -> Iterator[Connection]:
                 command(address), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, bufsize=0
             )
         except OSError as problem:
-            raise Unavailable(
-                f"{_program()[0]} does not start here ({problem.strerror})", "Install OpenSSH's client."
-            ) from None
+            raise Unavailable(f"ssh does not start here ({problem.strerror})", "Install OpenSSH's client.") from None
         connection = Connection(process, address, stderr)
         try:
             connection.start()
@@ -226,11 +225,16 @@ def connected(address: Address) -> Iterator[Connection]:
             connection.close()
 
 
+def agent() -> bytes:
+    """The source of what runs on the device."""
+    return resources.files("tlpipe").joinpath("agent.py").read_bytes()
+
+
 def command(address: Address) -> list[str]:
     """The command line of ssh. Where nobody can be asked, it does not ask."""
     batch = "no" if _somebody_can_be_asked() else "yes"
     options = [f"-o{name}={value}" for name, value in (_OPTIONS | {"BatchMode": batch}).items()]
-    return [*_program(), *options, *address.arguments, COMMAND]
+    return ["ssh", *options, *_users_options(), *address.arguments, COMMAND]
 
 
 def error(code: int, what: str, advice: str = "") -> TlpipeError:
@@ -243,11 +247,11 @@ def _somebody_can_be_asked() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _program() -> list[str]:
+def _users_options() -> list[str]:
     try:
-        return shlex.split(os.environ.get("TLPIPE_SSH", "")) or ["ssh"]
+        return shlex.split(os.environ.get("TLPIPE_SSH_OPTIONS", ""))
     except ValueError as problem:
-        raise BadConfiguration(f"$TLPIPE_SSH: {problem}", "Give it a command, such as: ssh -F FILE") from None
+        raise BadConfiguration(f"$TLPIPE_SSH_OPTIONS: {problem}", "Write it as in a shell: -i 'my key'") from None
 
 
 def _refused(address: Address, said: str) -> TlpipeError:
