@@ -56,6 +56,11 @@ def test_a_password_is_refused_and_not_repeated(written: str) -> None:
     assert "hunter2" not in str(refused.value)
 
 
+def test_whoever_writes_a_password_is_told_that_ssh_asks() -> None:
+    with pytest.raises(WrongUsage, match="ssh://host: a password does not belong in an address"):
+        Address.parse("ssh://pi:hunter2@host")
+
+
 def test_what_ssh_is_given() -> None:
     assert Address("host", "pi", 2222).arguments == ["-l", "pi", "-p", "2222", "--", "host"]
     assert Address("host").arguments == ["--", "host"]

@@ -1,6 +1,7 @@
 """A device of the tests: a real sshd on 127.0.0.1 with keys, a home and a PATH of its own; and wheels for it."""
 
 import getpass
+import json
 import os
 import shutil
 import signal
@@ -9,23 +10,47 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import Distribution, distribution
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tlpipe import remote, ssh
 from tlpipe.address import Address
+from tlpipe_edge.errors import TlpipeError
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 LIMIT_SECONDS = 60.0
+
+DRAWN = Path(__file__).parents[1] / "data" / "bundle"
+GOLDEN = sorted(file for file in (DRAWN / "golden").iterdir() if file.suffix != ".npz")
+CLASSIFY = ("classify", "bundle", "images", "--json")
+FOR_EVER = ("camera", "bundle", "--source", "images", "--loop", "--threshold", "0")
+CLIENT = """
+import sys
+from pathlib import Path
+from tlpipe import remote, ssh
+from tlpipe import remote, ssh
+from tlpipe.address import Address
+from tlpipe_edge.errors import TlpipeError
+from tlpipe_edge import terminal
+
+address, folder, *arguments = sys.argv[1:]
+files = {str(file.relative_to(folder)): file for file in Path(folder).rglob("*") if file.is_file()}
+terminal.run(lambda: print(remote.run_edge(Address.parse(address), files, arguments)))
+"""
 
 
 class Device:
     """One sshd, which gives every login ``home``, ``path`` and what ``before`` says, and lets ``shell`` run."""
 
     def __init__(self, folder: Path) -> None:
+        if SSHD is None or not Path("/proc/self/environ").exists():
+            pytest.skip("no sshd (apt-get install openssh-server), or no /proc in which to look what runs")
         self.home, self.bin = folder / "home", folder / "bin"
         self.cache = self.home / ".cache" / "tlpipe-remote"
         self.config = folder / "ssh_config"
@@ -71,6 +96,11 @@ class Device:
         self._make_key("host")
         self.stop()
         self._start(self._port)
+
+    def protect_key(self, passphrase: str) -> None:
+        """The user's key can be used by those only who know it."""
+        command = ["ssh-keygen", "-q", "-p", "-P", "", "-N", passphrase, "-f", str(self._folder / "user")]
+        subprocess.run(command, check=True)
 
     def forget_logins(self) -> None:
         """No key opens it any more."""
@@ -136,6 +166,46 @@ def wait_until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not come to hold"
         time.sleep(0.01)
+
+
+def classified(device: Device, files: Mapping[str, Path], **options: Any) -> list[str]:
+    """The files that were classified there, each without an error."""
+    document = json.loads(remote.run_edge(device.address, files, CLASSIFY, **options))
+    assert [row["error"] for row in document["images"]] == [None] * len(document["images"])
+    return [row["file"] for row in document["images"]]
+
+
+def refused(call: Callable[[], object], kind: type[TlpipeError], *said: str) -> TlpipeError:
+    """The error, which is one or two lines and says this."""
+    with pytest.raises(kind) as caught:
+        call()
+    assert type(caught.value) is kind
+    lines = str(caught.value).splitlines()
+    assert len(lines) <= 2 and all(part in str(caught.value) for part in said), lines
+    return caught.value
+
+
+def client(device: Device, files: dict[str, Path], folder: Path, arguments: Sequence[str]) -> list[str]:
+    """The command line of a process of its own that does the same; ``folder`` is for what it sends."""
+    for name, file in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder / name)
+    return [sys.executable, "-c", CLIENT, str(device.address), str(folder), *arguments]
+
+
+def program(file: Path, script: str) -> Path:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return file
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> None:
+    """The device gives up after so many seconds of silence."""
+    source = ssh.agent().decode()
+    assert source.count("SILENCE_SECONDS = 60.0") == 1
+    changed = source.replace("SILENCE_SECONDS = 60.0", f"SILENCE_SECONDS = {seconds}").encode()
+    monkeypatch.setattr(ssh, "agent", lambda: changed)
 
 
 def wheelhouse(folder: Path) -> Path:

@@ -4,6 +4,7 @@ import base64
 import csv
 import hashlib
 import io
+import py_compile
 import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
@@ -16,8 +17,9 @@ from tlpipe_edge.errors import BadConfiguration
 
 
 def test_it_holds_the_package_and_its_metadata() -> None:
-    packed = wheel.pack("tlpipe-edge", "tlpipe_edge")
     package = Path(tlpipe_edge.__file__).parent
+    py_compile.compile(str(package / "errors.py"))  # as every import does, unless it is told not to
+    packed = wheel.pack("tlpipe-edge", "tlpipe_edge")
     version = distribution("tlpipe-edge").version
     info = f"tlpipe_edge-{version}.dist-info"
 
@@ -42,7 +44,12 @@ def test_it_holds_the_package_and_its_metadata() -> None:
 
 
 def test_the_same_files_give_the_same_bytes() -> None:
-    assert wheel.pack("tlpipe-edge", "tlpipe_edge") == wheel.pack("tlpipe-edge", "tlpipe_edge")
+    packed = wheel.pack("tlpipe-edge", "tlpipe_edge")
+    with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+        names = archive.namelist()
+        assert {each.date_time for each in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+    assert names == sorted(names) and packed == wheel.pack("tlpipe-edge", "tlpipe_edge")
 
 
 def test_what_is_not_installed() -> None:
