@@ -1,0 +1,78 @@
+"""Where a device is: ssh://[user@]host[:port] as a person types it. What ssh or a shell could misread is refused."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from tlpipe_edge.errors import WrongUsage
+
+_ADVICE = "Write ssh://user@host or ssh://user@host:port, for example ssh://pi@raspberrypi.local"
+# Neither begins with a dash, and nothing in them means anything to a shell (CVE-2023-51385: ssh's own %h and %r).
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_ZONE = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True)
+class Address:
+    """A host, or a name that ssh's own configuration knows; a user or port of None is left to that configuration."""
+
+    host: str
+    user: str | None = None
+    port: int | None = None
+
+    @classmethod
+    def parse(cls, written: str) -> "Address":
+        """Of ssh://[user@]host[:port], IPv6 in brackets. Raises WrongUsage, which repeats nothing of a password."""
+        scheme, found, rest = written.partition("://")
+        login, at, place = rest.removesuffix("/").rpartition("@")
+        if not found or scheme.lower() != "ssh":
+            raise WrongUsage(f"{_without_login(written)}: not an ssh address", _ADVICE)
+        if ":" in login:
+            raise WrongUsage(
+                f"ssh://{place}: a password does not belong in an address", "ssh asks for it, or uses keys."
+            )
+        if at and not _USER.fullmatch(login):
+            raise WrongUsage(f"ssh://...@{place}: not the name of a user", _ADVICE)
+        match = re.fullmatch(r"(?:\[(?P<ipv6>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>.*))?", place, re.DOTALL)
+        if match is None or not _is_host(match["ipv6"], match["name"]):
+            raise WrongUsage(f"{_without_login(written)}: not a host", _ADVICE)
+        host = match["ipv6"] or match["name"]
+        port = match["port"]
+        if port is not None and not (re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
+            raise WrongUsage(f"ssh://{host}: what follows the colon is not a port, 1 to 65535", _ADVICE)
+        return cls(host, login or None, None if port is None else int(port))
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"ssh://{f'{self.user}@' if self.user else ''}{host}{f':{self.port}' if self.port else ''}"
+
+    @property
+    def arguments(self) -> list[str]:
+        """What names it on the command line of ssh."""
+        user = ["-l", self.user] if self.user else []
+        port = ["-p", str(self.port)] if self.port else []
+        return [*user, *port, "--", self.host]
+
+    @property
+    def command(self) -> str:
+        """How a person logs in there."""
+        port = f"-p {self.port} " if self.port else ""
+        return f"ssh {port}{f'{self.user}@' if self.user else ''}{self.host}"
+
+
+def _is_host(ipv6: str | None, name: str | None) -> bool:
+    if ipv6 is None:
+        return _HOST.fullmatch(name or "") is not None
+    number, percent, zone = ipv6.partition("%")
+    try:
+        return ipaddress.ip_address(number).version == 6 and (not percent or _ZONE.fullmatch(zone) is not None)
+    except ValueError:
+        return False
+
+
+def _without_login(written: str) -> str:
+    """``written`` without what stands before an @ and after a colon, where a password may be."""
+    scheme, found, rest = written.partition("://")
+    place = rest if found else scheme
+    return f"{scheme + found if found else ''}{place.rpartition('@')[2].partition(':')[0]}"

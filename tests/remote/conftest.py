@@ -1,0 +1,74 @@
+"""Devices in all states, and what is sent to them."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import loopback
+import pytest
+from loopback import DRAWN, GOLDEN, Device, wait_until
+
+from tlpipe import remote
+from tlpipe_edge import Bundle
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """All that tlpipe-edge needs."""
+    house = loopback.wheelhouse(tmp_path_factory.mktemp("wheels") / "house")
+    yield house
+    shutil.rmtree(house)  # pytest keeps the folders of three runs, and this is large
+
+
+@pytest.fixture(scope="session")
+def installed(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The virtual environments of a device on which tlpipe-edge was truly installed, once."""
+    device = Device(tmp_path_factory.mktemp("installed") / "device")
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TLPIPE_SSH_OPTIONS", f"-F {device.config}")
+            remote.run_edge(device.address, {}, ["--version"], wheelhouse=wheels)
+    finally:
+        device.stop()
+    assert device.left() == [] and device.processes() == []
+    yield device.cache / "venvs"
+    shutil.rmtree(device.cache)
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
+    """A device that nobody has used. Whatever happens in a test, nothing runs there at its end, and nothing is half."""
+    device = Device(tmp_path / "device")
+    monkeypatch.setenv("TLPIPE_SSH_OPTIONS", f"-F {device.config}")
+    yield device
+    try:
+        wait_until(lambda: device.processes() == [])
+        assert device.left() == []
+    finally:
+        device.stop()
+        shutil.rmtree(device.cache, ignore_errors=True)
+
+
+@pytest.fixture
+def device(bare: Device, installed: Path) -> Device:
+    """A device with tlpipe-edge."""
+    shutil.copytree(installed, bare.cache / "venvs", symlinks=True, copy_function=os.link)
+    return bare
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    """The bundle, and its golden photographs as the images, to change."""
+    copied = Path(shutil.copytree(DRAWN, tmp_path / "drawn"))
+    named = {f"bundle/{name}": file for name, file in remote.bundle_files(Bundle.open(copied)).items()}
+    return named | {f"images/{file.name}": copied / "golden" / file.name for file in GOLDEN}
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A file that takes its time."""
+    file = tmp_path / "large"
+    file.touch()
+    os.truncate(file, 300_000_000)
+    return file

@@ -1,0 +1,262 @@
+"""A device of the tests: a real sshd on 127.0.0.1 with keys, a home and a PATH of its own; and wheels for it."""
+
+import getpass
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import Distribution, distribution
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tlpipe import remote, ssh
+from tlpipe.address import Address
+from tlpipe_edge.errors import TlpipeError
+
+SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+LIMIT_SECONDS = 60.0
+
+DRAWN = Path(__file__).parents[1] / "data" / "bundle"
+GOLDEN = sorted(file for file in (DRAWN / "golden").iterdir() if file.suffix != ".npz")
+CLASSIFY = ("classify", "bundle", "images", "--json")
+FOR_EVER = ("camera", "bundle", "--source", "images", "--loop", "--threshold", "0")
+CLIENT = """
+import sys
+from pathlib import Path
+from tlpipe import remote, ssh
+from tlpipe import remote, ssh
+from tlpipe.address import Address
+from tlpipe_edge.errors import TlpipeError
+from tlpipe_edge import terminal
+
+address, folder, *arguments = sys.argv[1:]
+files = {str(file.relative_to(folder)): file for file in Path(folder).rglob("*") if file.is_file()}
+terminal.run(lambda: print(remote.run_edge(Address.parse(address), files, arguments)))
+"""
+
+
+class Device:
+    """One sshd, which gives every login ``home``, ``path`` and what ``before`` says, and lets ``shell`` run."""
+
+    def __init__(self, folder: Path) -> None:
+        if SSHD is None or not Path("/proc/self/environ").exists():
+            pytest.skip("no sshd (apt-get install openssh-server), or no /proc in which to look what runs")
+        self.home, self.bin = folder / "home", folder / "bin"
+        self.cache = self.home / ".cache" / "tlpipe-remote"
+        self.config = folder / "ssh_config"
+        self.known_hosts = folder / "known_hosts"
+        self.user = getpass.getuser()
+        self._folder = folder
+        self._login = folder / "login"
+        for each in (self.home, self.bin):
+            each.mkdir(parents=True)
+        python = self.bin / f"python3.{sys.version_info[1]}"
+        python.symlink_to(getattr(sys, "_base_executable", sys.executable))
+        for key in ("host", "user"):
+            self._make_key(key)
+        shutil.copy(folder / "user.pub", folder / "authorized_keys")
+        self.log_in_with()
+        self._start()
+        self.trust()
+        self.config.write_text(
+            f"Host *\nIdentityFile {folder}/user\nIdentitiesOnly yes\nIdentityAgent none\n"
+            f"UserKnownHostsFile {self.known_hosts}\nGlobalKnownHostsFile none\nStrictHostKeyChecking no\n"
+        )
+
+    @property
+    def address(self) -> Address:
+        """Where it is."""
+        return Address("127.0.0.1", self.user, self._port)
+
+    def log_in_with(self, *, path: Path | None = None, before: str = "", shell: str = "/bin/sh") -> None:
+        """What each login gets from now on."""
+        self._login.write_text(
+            f"#!/bin/sh\nHOME='{self.home}' PATH='{path or self.bin}'\nexport HOME PATH\nunset XDG_CACHE_HOME\n"
+            f'cd; {before}\nexec {shell} -c "$SSH_ORIGINAL_COMMAND"\n'
+        )
+        self._login.chmod(0o755)
+
+    def trust(self) -> None:
+        """Make the client know its host key."""
+        kind, key, *_ = (self._folder / "host.pub").read_text().split()
+        self.known_hosts.write_text(f"[127.0.0.1]:{self._port} {kind} {key}\n")
+
+    def set_up_anew(self) -> None:
+        """Give it another host key, at the same port."""
+        self._make_key("host")
+        self.stop()
+        self._start(self._port)
+
+    def protect_key(self, passphrase: str) -> None:
+        """The user's key can be used by those only who know it."""
+        command = ["ssh-keygen", "-q", "-p", "-P", "", "-N", passphrase, "-f", str(self._folder / "user")]
+        subprocess.run(command, check=True)
+
+    def forget_logins(self) -> None:
+        """No key opens it any more."""
+        (self._folder / "authorized_keys").write_text("")
+
+    def cut(self) -> None:
+        """Kill the sshd processes of the sessions, as a link dies; what they started is not told."""
+        for pid in _children(self._process.pid):
+            os.kill(pid, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End sshd; the sessions stay."""
+        self._process.terminate()
+        self._process.wait()
+
+    def processes(self) -> list[str]:
+        """The command lines of all that runs on the device."""
+        marker = f"HOME={self.home}\0".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if marker in b"\0" + (process / "environ").read_bytes():
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            except OSError:  # it has ended, or is not ours
+                continue
+        return found
+
+    def left(self) -> list[str]:
+        """What lies in the cache and is half made."""
+        halves = [str(path) for path in self.cache.glob("temporary-*")]
+        return halves + [str(path) for path in self.cache.glob("venvs/*") if not (path / "complete").exists()]
+
+    def _make_key(self, name: str) -> None:
+        for file in (self._folder / name, self._folder / f"{name}.pub"):
+            file.unlink(missing_ok=True)
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(self._folder / name)]
+        subprocess.run(command, check=True)
+
+    def _start(self, port: int | None = None) -> None:
+        self._port = port or _free_port()
+        if os.getuid() == 0:
+            Path("/run/sshd").mkdir(exist_ok=True)  # sshd asks for it, also where it is not the system's
+        config = self._folder / "sshd_config"
+        config.write_text(
+            f"Port {self._port}\nListenAddress 127.0.0.1\nHostKey {self._folder}/host\nPidFile none\n"
+            f"AuthorizedKeysFile {self._folder}/authorized_keys\nStrictModes no\nUsePAM no\n"
+            "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n"
+            f"PermitUserRC no\nForceCommand {self._login}\n"
+        )
+        with (self._folder / "sshd.log").open("w") as log:
+            self._process = subprocess.Popen([str(SSHD), "-D", "-e", "-f", str(config)], stderr=log)
+        wait_until(self._answers)
+
+    def _answers(self) -> bool:
+        assert self._process.poll() is None, (self._folder / "sshd.log").read_text()
+        with socket.socket() as asking:
+            return asking.connect_ex(("127.0.0.1", self._port)) == 0
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Look again and again until it holds."""
+    end = time.monotonic() + LIMIT_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "it did not come to hold"
+        time.sleep(0.01)
+
+
+def classified(device: Device, files: Mapping[str, Path], **options: Any) -> list[str]:
+    """The files that were classified there, each without an error."""
+    document = json.loads(remote.run_edge(device.address, files, CLASSIFY, **options))
+    assert [row["error"] for row in document["images"]] == [None] * len(document["images"])
+    return [row["file"] for row in document["images"]]
+
+
+def refused(call: Callable[[], object], kind: type[TlpipeError], *said: str) -> TlpipeError:
+    """The error, which is one or two lines and says this."""
+    with pytest.raises(kind) as caught:
+        call()
+    assert type(caught.value) is kind
+    lines = str(caught.value).splitlines()
+    assert len(lines) <= 2 and all(part in str(caught.value) for part in said), lines
+    return caught.value
+
+
+def client(device: Device, files: dict[str, Path], folder: Path, arguments: Sequence[str]) -> list[str]:
+    """The command line of a process of its own that does the same; ``folder`` is for what it sends."""
+    for name, file in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder / name)
+    return [sys.executable, "-c", CLIENT, str(device.address), str(folder), *arguments]
+
+
+def program(file: Path, script: str) -> Path:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return file
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> None:
+    """The device gives up after so many seconds of silence."""
+    source = ssh.agent().decode()
+    assert source.count("SILENCE_SECONDS = 60.0") == 1
+    changed = source.replace("SILENCE_SECONDS = 60.0", f"SILENCE_SECONDS = {seconds}").encode()
+    monkeypatch.setattr(ssh, "agent", lambda: changed)
+
+
+def wheelhouse(folder: Path) -> Path:
+    """Wheels of all that tlpipe-edge depends on, packed from what is installed here: no index is asked."""
+    folder.mkdir()
+    for each in _dependencies("tlpipe-edge"):
+        _pack(each, folder)
+    return folder
+
+
+def _dependencies(name: str) -> list[Distribution]:
+    found: dict[str, Distribution] = {}
+    asked = [name]
+    while asked:
+        for line in distribution(asked.pop()).requires or ():
+            wanted = Requirement(line)
+            key = canonicalize_name(wanted.name)
+            if key not in found and (wanted.marker is None or wanted.marker.evaluate({"extra": ""})):
+                found[key] = distribution(wanted.name)
+                asked.append(wanted.name)
+    return list(found.values())
+
+
+def _pack(installed: Distribution, folder: Path) -> None:
+    tags = [line.split(": ")[1] for line in (installed.read_text("WHEEL") or "").splitlines() if line.startswith("Tag")]
+    parts = [".".join(dict.fromkeys(column)) for column in zip(*(tag.split("-") for tag in tags), strict=True)]
+    stem = f"{canonicalize_name(installed.metadata['Name']).replace('-', '_')}-{installed.version}"
+    with zipfile.ZipFile(folder / f"{stem}-{'-'.join(parts)}.whl", "w") as archive:
+        for path in installed.files or ():
+            inside = PurePosixPath(path)
+            if ".." not in inside.parts and inside.suffix != ".pyc":
+                archive.write(str(installed.locate_file(path)), _in_wheel(inside, stem))
+
+
+def _in_wheel(path: PurePosixPath, stem: str) -> str:
+    """Names differ in how they are written; an installer wants the metadata's folder as the wheel is called."""
+    first, *rest = path.parts
+    return str(PurePosixPath(f"{stem}.dist-info" if first.endswith(".dist-info") else first, *rest))
+
+
+def _children(pid: int) -> Iterator[int]:
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+        except OSError:
+            continue
+        if int(parent) == pid:
+            yield int(process.name)
+
+
+def _free_port() -> int:
+    with socket.socket() as asking:
+        asking.bind(("127.0.0.1", 0))
+        return int(asking.getsockname()[1])

@@ -1,0 +1,95 @@
+"""Who is let in and what is believed: host keys, logins, and what ssh is told."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from loopback import CLASSIFY, Device, classified, client, refused
+
+from tlpipe import remote, ssh
+from tlpipe.address import Address
+from tlpipe_edge.errors import BadConfiguration, Unavailable
+
+
+def test_an_unknown_key(bare: Device, files: dict[str, Path]) -> None:
+    """Although the configuration of this client says that it may be accepted."""
+    bare.known_hosts.write_text("")
+    error = refused(lambda: classified(bare, files), Unavailable, f"{bare.address}: its host key is not known here")
+
+    assert f"ssh -p {bare.address.port} {bare.user}@127.0.0.1 once" in error.advice
+    assert bare.known_hosts.read_text() == "" and not bare.cache.exists()
+
+
+def test_a_changed_key(bare: Device, files: dict[str, Path]) -> None:
+    known = bare.known_hosts.read_text()
+    bare.set_up_anew()
+    error = refused(lambda: classified(bare, files), Unavailable, "its host key has changed, so nothing was sent")
+
+    assert f"ssh-keygen -R '[127.0.0.1]:{bare.address.port}'" in error.advice
+    assert bare.known_hosts.read_text() == known and not bare.cache.exists()
+
+
+def test_no_login(bare: Device, files: dict[str, Path]) -> None:
+    bare.forget_logins()
+    refused(lambda: classified(bare, files), Unavailable, "the login was refused", "ssh-copy-id")
+
+
+def test_on_a_terminal_ssh_asks_and_elsewhere_it_does_not(
+    device: Device, files: dict[str, Path], tmp_path: Path
+) -> None:
+    device.protect_key("open sesame")
+    refused(lambda: classified(device, files), Unavailable, "the login was refused")
+
+    terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+    command = [sys.executable, "-c", terminal, *client(device, files, tmp_path / "sent", CLASSIFY)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout
+        shown = b""
+        while b"Enter passphrase" not in shown:
+            part = os.read(process.stdout.fileno(), 1000)
+            assert part, shown
+            shown += part
+        process.stdin.write(b"open sesame\n")
+        process.stdin.flush()
+        shown += process.stdout.read()
+
+    assert process.returncode == 0, shown
+    assert b"images/0.png" in shown and b"sesame" not in shown
+
+
+def test_nobody_there(bare: Device, files: dict[str, Path]) -> None:
+    bare.stop()
+    refused(lambda: classified(bare, files), Unavailable, "ssh cannot connect", "Connection refused")
+
+
+def test_a_host_that_nobody_knows() -> None:
+    nowhere = Address("nowhere.invalid")
+    refused(lambda: remote.run_edge(nowhere, {}, []), Unavailable, "ssh://nowhere.invalid: ssh cannot connect")
+
+
+def test_no_ssh_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    refused(lambda: remote.run_edge(Address("host"), {}, []), Unavailable, "ssh does not start here")
+
+
+def test_options_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TLPIPE_SSH_OPTIONS", "-F 'x")
+    refused(lambda: remote.run_edge(Address("host"), {}, []), BadConfiguration, "$TLPIPE_SSH_OPTIONS: No closing")
+
+
+def test_options_do_not_make_it_less_strict(
+    bare: Device, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare.known_hosts.write_text("")
+    monkeypatch.setenv("TLPIPE_SSH_OPTIONS", f"-F {bare.config} -o StrictHostKeyChecking=no")
+    refused(lambda: classified(bare, files), Unavailable, "its host key is not known here")
+
+
+def test_what_ssh_must_not_do() -> None:
+    given = ssh.command(Address("host", "pi", 2222))
+
+    assert {"-oStrictHostKeyChecking=yes", "-oBatchMode=yes", "-oControlPath=none", "-oForwardAgent=no"} <= set(given)
+    assert given[-7:] == ["-l", "pi", "-p", "2222", "--", "host", ssh.COMMAND]
+    assert not {"\n", "\\", "!"} & set(ssh.COMMAND) and ssh.COMMAND.count("'") == 2
