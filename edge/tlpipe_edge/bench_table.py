@@ -1,6 +1,6 @@
 """The document of ``bench`` as lines for a person."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tlpipe_edge.terminal import printable, table
@@ -8,36 +8,71 @@ from tlpipe_edge.terminal import printable, table
 TIMES = ("", "threads", "p50", "p90", "p99", "whole p50", "images/s", "cold start", "memory")
 QUALITY = ("", "size", "top-1", "95 % interval", "agree")
 
+Rows = Iterator[tuple[str, ...]]
 
-def render(document: dict[str, Any]) -> str:
-    """Two tables, what is quick and what is good, with conditions and what is not to be trusted."""
-    device, conditions, images = document["device"], document["conditions"], document["images"]
+
+def render(*documents: dict[str, Any]) -> str:
+    """Two tables, what is quick and what is good, with conditions and what is not to be trusted.
+
+    The documents are of one model; of several devices each row begins with the device.
+    """
+    compared = any(document["keras"] for document in documents)
+    images = documents[0]["images"]
+    return "\n".join(
+        [
+            *map(_title, documents),
+            _table(TIMES + ("faster",) * compared, documents, _times),
+            "p50, p90, p99: the network alone; whole: from a file's bytes to its label; images/s: on all cores;",
+            "cold start: a new process up to its first answer" + "; faster: than Keras, compiled" * compared,
+            "",
+            f"{images['count']} images ({printable(images['name'])})",
+            _table(QUALITY + ("smaller", "top-1 lost") * compared, documents, _quality),
+            "agree: the same answer as the Keras original" + "; smaller, lost: against it" * compared,
+            *(line for document in documents for line in ("", *_remarks(document, named=len(documents) > 1))),
+        ]
+    )
+
+
+def _title(document: dict[str, Any]) -> str:
+    device = document["device"]
     where = ", ".join(dict.fromkeys(device[key] for key in ("address", "board", "cpu") if device[key]))
-    compared = bool(document["keras"])
-    lines = [
-        f"{printable(document['model']['name'])} on {printable(where)}, {device['cores']} cores",
-        table(TIMES + ("faster",) * compared, _times(document)),
-        "p50, p90, p99: the network alone; whole: from a file's bytes to its label; images/s: on all cores;",
-        "cold start: a new process up to its first answer" + "; faster: than Keras, compiled" * compared,
-        "",
-        f"{images['count']} images ({printable(images['name'])})",
-        table(QUALITY + ("smaller", "top-1 lost") * compared, _quality(document)),
-        "agree: the same answer as the Keras original" + "; smaller, lost: against it" * compared,
-        "",
-        _said(conditions),
+    return f"{printable(document['model']['name'])} on {printable(where)}, {device['cores']} cores"
+
+
+def _place(document: dict[str, Any]) -> str:
+    return document["device"]["address"] or "this machine"
+
+
+def _table(
+    header: tuple[str, ...], documents: Sequence[dict[str, Any]], rows_of: Callable[[dict[str, Any]], Rows]
+) -> str:
+    """The rows of all documents; cells that one has and another has not are empty."""
+    several = len(documents) > 1
+    rows = [
+        (_place(document),) * several + row + ("",) * (len(header) - len(row))
+        for document in documents
+        for row in rows_of(document)
     ]
+    return table(("",) * several + header, rows)
+
+
+def _remarks(document: dict[str, Any], *, named: bool) -> Iterator[str]:
+    conditions = document["conditions"]
+    yield f"{_place(document)}: " * named + _said(conditions)
     if conditions["emulated"]:
-        lines.append("emulated: latency, memory and throughput are not reported")
-    lines += [f"left out: {each['recipe']}: {printable(each['reason'])}" for each in document["skipped"]]
-    lines += [f"counted as wrong: {printable(each['file'])}: {printable(each['reason'])}" for each in images["failed"]]
-    lines += [f"INVALID: {printable(reason)}" for reason in document["invalid_reasons"]]
-    return "\n".join(lines)
+        yield "emulated: latency, memory and throughput are not reported"
+    yield from (f"left out: {each['recipe']}: {printable(each['reason'])}" for each in document["skipped"])
+    yield from (
+        f"counted as wrong: {printable(each['file'])}: {printable(each['reason'])}"
+        for each in document["images"]["failed"]
+    )
+    yield from (f"INVALID: {printable(reason)}" for reason in document["invalid_reasons"])
 
 
-def _times(document: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+def _times(document: dict[str, Any]) -> Rows:
     if keras := document["keras"]:
         for name, words in (("predict", "Keras predict"), ("compiled", "Keras compiled")):
-            yield _marked(words, keras), "all", *_percentiles(keras[f"{name}_ms"]), "", "", "", "", ""
+            yield _marked(words, keras), "all", *_percentiles(keras[f"{name}_ms"])
     for result in document["results"]:
         whole, cold = (result[name] or {} for name in ("end_to_end_ms", "cold_start_ms"))
         row = (
@@ -52,10 +87,10 @@ def _times(document: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         yield (*row, _with(result["speedup"]["compiled"], "{:.1f}x")) if keras else row
 
 
-def _quality(document: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+def _quality(document: dict[str, Any]) -> Rows:
     """A row for a recipe: accuracy does not depend on the threads."""
     if keras := document["keras"]:
-        yield "Keras", _megabytes(keras), *_rate(keras), "", "", ""
+        yield "Keras", _megabytes(keras), *_rate(keras)
     for result in {each["recipe"]: each for each in document["results"]}.values():
         row: tuple[str, ...] = result["recipe"], _megabytes(result), *_rate(result), _percent(result["agreement"])
         if keras:

@@ -1,11 +1,12 @@
-"""A bundle measured on this workstation by the device's own benchmark, with the Keras original beside it."""
+"""A bundle measured by the device's own benchmark: here, with the Keras original beside it, and on devices over ssh."""
 
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tlpipe import evaluate, keras_bench
+from tlpipe import evaluate, keras_bench, remote
+from tlpipe.address import Address
 from tlpipe.dataset import Example
 from tlpipe.evaluate import Images
 from tlpipe_edge import bench as device_bench
@@ -27,6 +28,29 @@ def bench(
     of = dataclasses.replace(subject.read(bundle.path, options), reference=original.reference)
     document = device_bench.bench(of, looked_at, options, command=command)
     return beside(document, keras_bench.measure(original, looked_at, bundle, rules=options.rules))
+
+
+def elsewhere(
+    address: Address,
+    bundle: Bundle,
+    options: Options,
+    *,
+    data: Path | None = None,
+    keras_file: Path | None = None,
+    wheelhouse: Path | None = None,
+) -> dict[str, Any]:
+    """The document of a benchmark on a device, on the same images as here. Raises as ``remote.bench_on`` does, too."""
+    images = evaluate.images_of(bundle, evaluate.original(bundle, keras_file), data)
+    return remote.bench_on(
+        address,
+        bundle,
+        remote.in_folders(images.examples, bundle.manifest.labels),
+        images_name=images.name,
+        recipes=options.recipes,
+        threads=options.threads,
+        runtime=options.runtime,
+        wheelhouse=wheelhouse,
+    )
 
 
 def photographs(images: Images) -> Photographs:

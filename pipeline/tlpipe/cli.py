@@ -13,7 +13,7 @@ import typer
 
 from tlpipe import __version__
 from tlpipe_edge import terminal
-from tlpipe_edge.errors import GateNotMet, WrongUsage
+from tlpipe_edge.errors import BadData, Busy, GateNotMet, TlpipeError, Unavailable, WrongUsage
 from tlpipe_edge.manifest import RECIPES
 
 if TYPE_CHECKING:
@@ -213,9 +213,13 @@ def evaluate(
             progress.warn(f"one of {document['images']} images weighs more than the gate: take more images")
 
 
-@app.command(epilog="Example: tlpipe bench exported/clothing --threads 1,2 --baseline before.json --max-slowdown 1.10")
+@app.command(epilog="Example: tlpipe bench exported/clothing --threads 1,4 --device ssh://pi@raspberrypi.local")
 def bench(
     bundle: BundleFolder = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ssh://USER@HOST[:PORT]", help="Measure there, too; repeatable.", show_default=False),
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Labelled photographs; the run's test split if left out.")] = None,
     keras: Annotated[
         Path | None, typer.Option(help="The Keras original, where the manifest's path is no more.")
@@ -225,6 +229,9 @@ def bench(
     ] = None,
     threads: Annotated[str, typer.Option(metavar="N,N", help="Numbers of threads, each in turn.")] = "1",
     runtime: Annotated[str, typer.Option(help="auto, ai-edge-litert or tflite-runtime.")] = "auto",
+    wheelhouse: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Wheels for devices that reach no package index.")
+    ] = None,
     baseline: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Exit with 1 when worse than this report of the same device.")
     ] = None,
@@ -237,28 +244,47 @@ def bench(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the JSON document there.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure the bundle here, with the Keras original beside it on the same images."""
+    """Measure the bundle here, with the Keras original beside it on the same images, and on devices over ssh.
+
+    A device gets the bundle and the images, and an environment with tlpipe-edge, in ~/.cache/tlpipe-remote; what it has
+    is not sent again. One that fails is reported at the end, with the results of the others.
+    """
+    from tlpipe.address import Address
     from tlpipe_edge import bench_table, subject
     from tlpipe_edge.bench import to_json
 
     options = subject.Options(tuple(recipe or ()), terminal.numbers(threads), runtime)
+    addresses = list(map(Address.parse, device or ()))
     limits = None
     if baseline is not None:
         from tlpipe import baseline as gate
 
         limits = gate.Limits(max_slowdown, max_drop)
         gate.read(baseline)  # before minutes are spent
-    from tlpipe import atomic
+    chosen = _bundle(bundle)
+    from tlpipe import atomic, progress
     from tlpipe import bench as benchmark
 
+    failures: list[TlpipeError] = []
+    documents: list[dict[str, Any]] = []
+    for address in addresses:
+        try:
+            documents.append(
+                benchmark.elsewhere(address, chosen, options, data=data, keras_file=keras, wheelhouse=wheelhouse)
+            )
+        except (Unavailable, Busy, BadData) as error:
+            progress.warn(error.what)
+            failures.append(error)
     command = shlex.join(["tlpipe", *sys.argv[1:]])
-    documents = [benchmark.bench(_bundle(bundle), options, command=command, data=data, keras_file=keras)]
+    documents.insert(0, benchmark.bench(chosen, options, command=command, data=data, keras_file=keras))
     document = to_json(benchmark.together(documents)) + "\n"
     if out is not None:
         atomic.write_text(out, document)
-    print(document if as_json else "\n\n".join(map(bench_table.render, documents)), end="" if as_json else "\n")
+    print(document if as_json else bench_table.render(*documents), end="" if as_json else "\n")
     if baseline is not None and limits is not None:
         gate.check(documents, baseline, limits)
+    if failures:
+        raise failures[0]
 
 
 @app.command(

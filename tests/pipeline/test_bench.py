@@ -25,6 +25,7 @@ from tlpipe_edge.manifest import RECIPES
 from tlpipe_edge.subject import Options, Subject
 
 Document = dict[str, Any]
+Command = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -222,3 +223,35 @@ def trusted(document: Document) -> Document:
     for part in (document, document["keras"], *document["results"]):
         part |= {"valid": True, "invalid_reasons": []}
     return document
+
+
+def test_devices_are_side_by_side_in_one_table(
+    bundle: Bundle, benchmark: Document, tlpipe: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = benches.document(recipes=["int8"], keras=False, address="ssh://pi@one")
+    monkeypatch.setattr(bench, "bench", lambda *_, **__: trusted(benchmark))
+    monkeypatch.setattr(bench, "elsewhere", lambda *_, **__: there)
+
+    done = tlpipe("bench", bundle.path, "--device", "ssh://pi@one", "--out", "both.json")
+    rows = [line.split() for line in done.stdout.splitlines()]
+    shown = [(row[1], row[2]) for row in rows if row[:1] == ["ssh://pi@one"]]
+    assert shown == [("int8", "1"), ("int8", f"{there['results'][0]['bytes'] / 1e6:.2f}")]
+    assert sum(row[:2] == ["this", "machine"] for row in rows) == 2 * (1 + len(RECIPES)) + 1
+    stored = json.loads(Path("both.json").read_text())
+    assert [each["device"]["address"] for each in stored["benches"]] == [None, "ssh://pi@one"]
+
+
+def test_a_device_that_is_not_there_does_not_cost_the_results_of_the_others(
+    bundle: Bundle, benchmark: Document, tlpipe: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real ssh, which finds the port closed."""
+    monkeypatch.setattr(bench, "bench", lambda *_, **__: trusted(benchmark))
+
+    done = tlpipe("bench", bundle.path, "--device", "ssh://nobody@127.0.0.1:1", "--json")
+    assert json.loads(done.stdout)["device"]["address"] is None
+    assert done.code == 69 and "error: ssh://nobody@127.0.0.1:1: ssh cannot connect" in done.stderr
+
+
+def test_an_address_that_is_none_is_said_before_anything_is_measured(bundle: Bundle, tlpipe: Command) -> None:
+    done = tlpipe("bench", bundle.path, "--device", "raspberrypi.local")
+    assert done.code == 2 and "not an ssh address" in done.stderr and done.stdout == ""
