@@ -6,10 +6,9 @@ photograph the contestants take turns, in another order each time. Where MediaPi
 
 import importlib.util
 import io
-import itertools
 import sys
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,17 +78,11 @@ def _to_label(bundle: Path, contents: Sequence[bytes]) -> dict[str, Any]:
 
 def _alternate(contents: Sequence[Any], **contestants: Contestant) -> dict[str, Any]:
     """Median milliseconds of each contestant, and how many times slower than ours each is."""
-    orders = list(itertools.permutations(contestants))
-    samples: dict[str, list[float]] = {name: [] for name in contestants}
     for work in contestants.values():
         for content in contents[:5]:
             work(content)
-    for number, content in enumerate(contents):
-        for name in orders[number % len(orders)]:
-            start = time.perf_counter()
-            contestants[name](content)
-            samples[name].append(1e3 * (time.perf_counter() - start))
-    return _compared({name: harness.median(values) for name, values in samples.items()}, "median_ms")
+    samples = harness.alternate(contents, {name: harness.seconds(work) for name, work in contestants.items()})
+    return _compared({name: 1e3 * harness.median(values) for name, values in samples.items()}, "median_ms")
 
 
 def _compared(figures: dict[str, float], unit: str) -> dict[str, Any]:
@@ -124,21 +117,16 @@ def _folder(bundle: Path, files: Sequence[Path], rounds: int) -> dict[str, Any]:
     """Seconds for all: the usual loop; two workers of one thread; one classifier of two threads; images in turn."""
     theirs, two_threads = _interpreter(bundle), Classifier.open(bundle, recipe="int8", threads=2)
 
-    def workers() -> None:
-        for _ in batch.classify(lambda: _classifier(bundle), files, workers=batch.workers(len(files), threads=1)):
+    def workers(_: int) -> None:
+        for _answer in batch.classify(lambda: _classifier(bundle), files, workers=batch.workers(len(files), threads=1)):
             pass
 
-    contestants: dict[str, Callable[[], object]] = {
-        "usual": lambda: [usual.answer(theirs, usual.tensor(file.read_bytes(), 224)) for file in files],
+    contestants: dict[str, Callable[[int], object]] = {
+        "usual": lambda _: [usual.answer(theirs, usual.tensor(file.read_bytes(), 224)) for file in files],
         "ours": workers,
-        "one classifier of two threads": lambda: [two_threads(file) for file in files],
+        "one classifier of two threads": lambda _: [two_threads(file) for file in files],
     }
-    samples: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(rounds):
-        for name, work in contestants.items():
-            start = time.perf_counter()
-            work()
-            samples[name].append(time.perf_counter() - start)
+    samples = harness.alternate(range(rounds), {name: harness.seconds(work) for name, work in contestants.items()})
     return _compared({name: harness.median(values) for name, values in samples.items()}, "median_s")
 
 
@@ -148,11 +136,12 @@ def _process(bundle: Path, photo: Path, rounds: int) -> dict[str, Any]:
         "usual": [sys.executable, str(Path(usual.__file__)), str(_file(bundle)), str(photo)],
         "ours": [sys.executable, "-m", "tlpipe_edge", "classify", str(bundle), str(photo), "--recipe", "int8"],
     }
-    samples: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(rounds):
-        for name, command in commands.items():
-            samples[name].append(harness.run(command, environment={"TF_CPP_MIN_LOG_LEVEL": "3"}).seconds)
+    samples = harness.alternate(range(rounds), {name: partial(_run, command) for name, command in commands.items()})
     return _compared({name: harness.median(values) for name, values in samples.items()}, "median_s")
+
+
+def _run(command: Sequence[str], _: int) -> float:
+    return harness.run(command, environment={"TF_CPP_MIN_LOG_LEVEL": "3"}).seconds
 
 
 if __name__ == "__main__":

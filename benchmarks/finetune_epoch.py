@@ -5,7 +5,6 @@ model is given the decoded pixels in memory, so what it would spend on decoding 
 """
 
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +56,18 @@ def main() -> None:
             metrics=["accuracy"],
             jit_compile=False,
         )
-    seconds: dict[str, list[float]] = {"cached prefix": [], "whole model": []}
     batches = fit.batches(
         fit.Examples([sources["train"]], labels["train"], len(photographs.labels)), settings, shuffle=True
     )
-    for _ in range(epochs):
-        seconds["cached prefix"].append(_timed(lambda: part.fit(batches, verbose=0)))
-        seconds["whole model"].append(
-            _timed(lambda: whole.fit(pixels["train"], targets["train"], batch_size=BATCH, verbose=0))
-        )
+    seconds = harness.alternate(
+        range(epochs),
+        {
+            "cached prefix": harness.seconds(lambda _: part.fit(batches, verbose=0)),
+            "whole model": harness.seconds(
+                lambda _: whole.fit(pixels["train"], targets["train"], batch_size=BATCH, verbose=0)
+            ),
+        },
+    )
     cached_scores = fit.scores(part, sources["validation"], [True] * len(labels["validation"]))
     accuracy = {
         "cached prefix": float((cached_scores.argmax(1) == labels["validation"]).mean()),
@@ -89,12 +91,6 @@ def _trainable(weights: str, labels: tuple[str, ...]) -> Any:
     built = model.build("mobilenet_v2", alpha=1.0, size=SIZE, weights=weights, labels=labels, dropout=0.3, seed=0)
     model.freeze_all_but(built, model.trained_layers(built, TOP_LAYERS))
     return built
-
-
-def _timed(work: Any) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

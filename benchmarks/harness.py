@@ -1,6 +1,7 @@
 """What the benchmark scripts share: timed processes, the conditions a number travels with, and where results go."""
 
 import contextlib
+import itertools
 import json
 import os
 import platform
@@ -8,17 +9,19 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tlpipe_edge import device
 
 RESULTS = Path(__file__).parent / "results"
 TLPIPE = (sys.executable, "-m", "tlpipe")
+
+Turn = TypeVar("Turn")
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,26 @@ def run(
     if process.returncode or (until and reached is None):
         sys.exit(f"{' '.join(command)}: exit code {process.returncode}\n{''.join(lines[-20:])}")
     return Timed(reached if reached is not None else end, stdout, "".join(lines))
+
+
+def alternate(turns: Iterable[Turn], contestants: Mapping[str, Callable[[Turn], float]]) -> dict[str, list[float]]:
+    """What each contestant measures at each turn, in another order each time: shared machines wander."""
+    measured: dict[str, list[float]] = {name: [] for name in contestants}
+    for turn, order in zip(turns, itertools.cycle(itertools.permutations(contestants)), strict=False):
+        for name in order:
+            measured[name].append(contestants[name](turn))
+    return measured
+
+
+def seconds(work: Callable[[Turn], object]) -> Callable[[Turn], float]:
+    """A contestant: how long ``work`` takes."""
+
+    def measure(turn: Turn) -> float:
+        start = time.perf_counter()
+        work(turn)
+        return time.perf_counter() - start
+
+    return measure
 
 
 def conditions() -> dict[str, Any]:

@@ -54,14 +54,13 @@ def _alternate(file: Path, threads: int, rounds: int) -> dict[str, Any]:
     """p50 of each round in milliseconds, and the median of the rounds' ratios: a shared machine wanders meanwhile."""
     session = Session(file.read_bytes(), threads=threads)
     runs = max(RULES.runs, math.ceil(RULES.seconds * 1e3 / measure(session.invoke, rules=RULES).p50))
-    contestants = {
-        "ours": lambda: measure(session.invoke, rules=RULES).p50,
-        "theirs": lambda: _litert_benchmark(file, threads, runs),
-    }
-    p50: dict[str, list[float]] = {name: [] for name in contestants}
-    for number in range(rounds):
-        for name in sorted(contestants, reverse=bool(number % 2)):
-            p50[name].append(contestants[name]())
+    p50 = harness.alternate(
+        range(rounds),
+        {
+            "ours": lambda _: measure(session.invoke, rules=RULES).p50,
+            "theirs": lambda _: _litert_benchmark(file, threads, runs),
+        },
+    )
     ratios = [ours / theirs for ours, theirs in zip(p50["ours"], p50["theirs"], strict=True)]
     return {
         "p50_ms": p50,

@@ -28,25 +28,31 @@ def main() -> None:
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 20
     smooth = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8), (15, 15), 5)
     frames = [np.roll(smooth, 7 * shift, axis=1) for shift in range(20)]
-    alone, watched = [], []
     with Preview("0", token=None) as preview:
-        _rate(classifier, frames, preview)
-        for _ in range(rounds):
-            alone.append(_rate(classifier, frames, preview))
+
+        def watched(_: int) -> float:
             command = [sys.executable, str(Path(__file__)), "--viewers", preview.url]
             with subprocess.Popen(command, stdout=subprocess.PIPE) as viewers:
                 assert viewers.stdout
                 viewers.stdout.readline()
-                watched.append(_rate(classifier, frames, preview))
+                rate = _rate(classifier, frames, preview)
                 viewers.kill()
+            return rate
+
+        _rate(classifier, frames, preview)
+        rates = harness.alternate(
+            range(rounds), {"alone": lambda _: _rate(classifier, frames, preview), "watched": watched}
+        )
     harness.publish(
         "live_page",
         {
             "viewers": VIEWERS,
             "rounds": rounds,
-            "frames_per_second": {"alone": harness.median(alone), "watched": harness.median(watched)},
-            "median_ratio": harness.median([one / other for one, other in zip(watched, alone, strict=True)]),
-            "samples": {"alone": alone, "watched": watched},
+            "frames_per_second": {name: harness.median(values) for name, values in rates.items()},
+            "median_ratio": harness.median(
+                [one / other for one, other in zip(rates["watched"], rates["alone"], strict=True)]
+            ),
+            "samples": rates,
         },
     )
 

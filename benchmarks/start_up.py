@@ -6,6 +6,7 @@ before, and with one that this machine sees for the first time, which runs in a 
 
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import harness
@@ -24,16 +25,18 @@ def main() -> None:
         "tlpipe-edge classify": classify,
         "tlpipe-edge classify, a new model": classify,
     }
-    seconds: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(rounds):
-        for name, command in commands.items():
-            with tempfile.TemporaryDirectory() as empty:
-                environment = {"XDG_CACHE_HOME": empty} if "new" in name else None
-                seconds[name].append(harness.run(command, environment=environment).seconds)
+    seconds = harness.alternate(
+        range(rounds), {name: partial(_run, name, command) for name, command in commands.items()}
+    )
     harness.publish(
         "start_up",
         {"seconds": seconds, "median_seconds": {name: harness.median(values) for name, values in seconds.items()}},
     )
+
+
+def _run(name: str, command: list[str], _: int) -> float:
+    with tempfile.TemporaryDirectory() as empty:
+        return harness.run(command, environment={"XDG_CACHE_HOME": empty} if "new" in name else None).seconds
 
 
 if __name__ == "__main__":
