@@ -33,10 +33,8 @@ FOR_EVER = ("camera", "bundle", "--source", "images", "--loop", "--threshold", "
 CLIENT = """
 import sys
 from pathlib import Path
-from tlpipe import remote, ssh
-from tlpipe import remote, ssh
+from tlpipe import remote
 from tlpipe.address import Address
-from tlpipe_edge.errors import TlpipeError
 from tlpipe_edge import terminal
 
 address, folder, *arguments = sys.argv[1:]
