@@ -24,7 +24,7 @@ from tlpipe.address import Address
 from tlpipe_edge.errors import TlpipeError
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-LIMIT_SECONDS = 60.0
+LIMIT_SECONDS = 180.0
 
 DRAWN = Path(__file__).parents[1] / "data" / "bundle"
 GOLDEN = sorted(file for file in (DRAWN / "golden").iterdir() if file.suffix != ".npz")
@@ -33,10 +33,8 @@ FOR_EVER = ("camera", "bundle", "--source", "images", "--loop", "--threshold", "
 CLIENT = """
 import sys
 from pathlib import Path
-from tlpipe import remote, ssh
-from tlpipe import remote, ssh
+from tlpipe import remote
 from tlpipe.address import Address
-from tlpipe_edge.errors import TlpipeError
 from tlpipe_edge import terminal
 
 address, folder, *arguments = sys.argv[1:]

@@ -121,8 +121,8 @@ def test_old_ones_are_bounded(device: Device, files: dict[str, Path]) -> None:
 
 
 def test_a_bench_comes_back_with_its_address(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The device hears every second that somebody is there, and would give up after five without it."""
-    impatient(monkeypatch, seconds=5.0)
+    """The device hears every second that somebody is there, and would give up after ten without it."""
+    impatient(monkeypatch, seconds=10.0)
     monkeypatch.setattr(ssh, "PULSE_SECONDS", 1.0)
     bundle = Bundle.open(DRAWN)
     known = dict(zip(bundle.reference().images, bundle.reference().truth, strict=True))
