@@ -9,7 +9,7 @@ PINNED = --quiet --disable-pip-version-check -c constraints.txt
 help: ## List the commands.
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 18
 
-demo: $(VENV)/installed ## Train, fine-tune, export and evaluate on embedded data, offline: a few minutes.
+demo: $(VENV)/installed ## The whole job on embedded data, offline: from training to the report, in a few minutes.
 	$(VENV)/bin/tlpipe demo
 
 test: $(VENV)/installed ## Run all tests, then lint.
@@ -32,8 +32,6 @@ bench: ## Say how to run the benchmarks.
 	@echo "Each benchmark is a script: $(VENV)/bin/python benchmarks/NAME.py. What there is: benchmarks/README.md"
 
 clean: ## Remove environments, caches and build products, not runs/ and exported/.
-	@# A bind mount lies on the same file system: rm --one-file-system would delete what it shows.
-	@! grep -F " $(CURDIR)/.arm64/" /proc/self/mountinfo 2>/dev/null || { echo "Unmount this first." >&2; exit 1; }
 	rm -rf .arm64 $(VENV) $(EDGE_VENV) .pytest_cache .mypy_cache .ruff_cache edge/.ruff_cache
 	rm -rf build dist edge/build edge/dist pipeline/tlpipe.egg-info edge/tlpipe_edge.egg-info
 	find benchmarks edge pipeline scripts tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,6 +1,5 @@
 """What the benchmark scripts share: timed processes, the conditions a number travels with, and where results go."""
 
-import contextlib
 import itertools
 import json
 import os
@@ -12,13 +11,23 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tlpipe_edge import device
+from tlpipe_edge.bench import versions
 
 RESULTS = Path(__file__).parent / "results"
+PACKAGES = (
+    "tlpipe",
+    "tensorflow",
+    "keras",
+    "ai-edge-litert",
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "mediapipe",
+)
 TLPIPE = (sys.executable, "-m", "tlpipe")
 
 Turn = TypeVar("Turn")
@@ -85,26 +94,12 @@ def seconds(work: Callable[[Turn], object]) -> Callable[[Turn], float]:
 
 def conditions() -> dict[str, Any]:
     """The machine and the versions."""
-    names = (
-        "tlpipe",
-        "tensorflow",
-        "keras",
-        "ai-edge-litert",
-        "numpy",
-        "opencv-python-headless",
-        "pillow",
-        "mediapipe",
-    )
-    versions = {}
-    for name in names:
-        with contextlib.suppress(PackageNotFoundError):
-            versions[name] = version(name)
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": asdict(device.read()),
         "python": platform.python_version(),
         "load_average": os.getloadavg(),
-        "versions": versions,
+        "versions": versions(PACKAGES),
     }
 
 

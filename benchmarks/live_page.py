@@ -20,6 +20,7 @@ from tlpipe_edge import Answer, Classifier
 from tlpipe_edge.preview import Preview
 
 VIEWERS, SECONDS = 50, 1.0
+ALL_HERE = "all here"
 
 
 def main() -> None:
@@ -34,8 +35,9 @@ def main() -> None:
             command = [sys.executable, str(Path(__file__)), "--viewers", preview.url]
             with subprocess.Popen(command, stdout=subprocess.PIPE) as viewers:
                 assert viewers.stdout
-                viewers.stdout.readline()
+                assert viewers.stdout.readline() == ALL_HERE.encode() + b"\n"
                 rate = _rate(classifier, frames, preview)
+                assert viewers.poll() is None, "a viewer was dropped"
                 viewers.kill()
             return rate
 
@@ -87,7 +89,7 @@ def watch(url: str) -> None:
         client = socket.create_connection((host, int(port)))
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         selector.register(client, selectors.EVENT_READ)
-    print("all here", flush=True)
+    print(ALL_HERE, flush=True)
     while True:
         for key, _ in selector.select():
             if not os.readv(key.fd, [buffer]):

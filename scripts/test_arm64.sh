@@ -85,7 +85,7 @@ get_root() {
     command -v debootstrap >/dev/null || DEBIAN_FRONTEND=noninteractive \
         apt-get install -qq --no-install-recommends debootstrap >/dev/null || skip "debootstrap cannot be installed"
     debootstrap --foreign --arch=arm64 --variant=minbase --include=python3-venv,python3-numpy --keyring="$keyring" \
-        "$release" "$work/root" "$mirror" >"$work/log" || { cat "$work/log"; skip "debootstrap of $release fails"; }
+        "$release" "$work/root" "$mirror" >"$work/log" || { cat "$work/log"; echo "debootstrap of $release fails"; exit 1; }
     local package
     for package in "$work"/root/var/cache/apt/archives/*.deb; do
         dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink --skip-old-files -C "$work/root"

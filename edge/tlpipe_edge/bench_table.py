@@ -72,7 +72,7 @@ def _remarks(document: dict[str, Any], *, named: bool) -> Iterator[str]:
 def _times(document: dict[str, Any]) -> Rows:
     if keras := document["keras"]:
         for name, words in (("predict", "Keras predict"), ("compiled", "Keras compiled")):
-            yield _marked(words, keras), "all", *_percentiles(keras[f"{name}_ms"])
+            yield _marked(words, keras), "all", *_percentiles(keras[f"{name}_ms"] or {})
     for result in document["results"]:
         whole, cold = (result[name] or {} for name in ("end_to_end_ms", "cold_start_ms"))
         row = (

@@ -27,7 +27,7 @@ from tlpipe_edge.manifest import Crop, ImageSpec
 Pixels = NDArray[np.uint8]
 """An upright photograph: RGB, shape (H, W, 3), C-contiguous."""
 
-VERSION = 2
+VERSION = 3
 """Counts up when the pixels change that a file comes to, so that what was computed from older ones is not used."""
 
 MAX_PIXELS = 100_000_000

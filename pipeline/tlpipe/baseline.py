@@ -1,12 +1,12 @@
 """A benchmark against a stored one of the same device and model: what got worse."""
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tlpipe import progress
+from tlpipe.report import measured
 from tlpipe_edge import typed
 from tlpipe_edge.bench import SCHEMA
 from tlpipe_edge.errors import BadData, GateNotMet, MissingInput, Unavailable
@@ -24,10 +24,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Device:
-    """What makes two devices the same kind."""
+    """What makes two devices the same kind; the address is not part of it."""
 
     board: str
     cpu: str
+    address: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,14 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Skipped:
+    """A recipe that the runtime there cannot run."""
+
+    recipe: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Report:
     """Of the document of one device, what is compared."""
 
@@ -81,6 +90,7 @@ class Report:
     model: Model
     images: Images
     results: tuple[Result, ...]
+    skipped: tuple[Skipped, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.model.name} on {self.device.board} ({self.device.cpu})"
@@ -91,9 +101,9 @@ def read(file: Path) -> tuple[Report, ...]:
     if not file.is_file():
         raise MissingInput(f"{file}: no such baseline", _ADVICE)
     try:
-        document = json.loads(file.read_bytes())
-    except (ValueError, RecursionError):
-        document = None
+        document = measured.load(file)
+    except BadData as error:
+        raise BadData(f"{error.what}: not a report of tlpipe bench", _ADVICE) from None
     if not isinstance(document, dict) or "schema" not in document:
         raise BadData(f"{file}: not a report of tlpipe bench", _ADVICE)
     if document["schema"] != SCHEMA:
@@ -104,35 +114,41 @@ def read(file: Path) -> tuple[Report, ...]:
 def check(documents: Sequence[dict[str, Any]], file: Path, limits: Limits) -> None:
     """Compare each of ``documents``, one for a device, with the one of its device and model in ``file``.
 
-    Raises GateNotMet with what got worse; BadData where there is nothing to compare with, or where it was not valid;
-    Unavailable where a new measurement is not valid, and so proves nothing.
+    Raises GateNotMet with what got worse on any of them; BadData where nothing can be compared; Unavailable where a new
+    measurement is not valid, and so proves nothing. What cannot be compared beside what can is a warning.
     """
     stored = read(file)
     worse: list[str] = []
     unsure: list[str] = []
+    incomparable: list[BadData] = []
     compared = 0
     for report in _reports(list(documents), "this report"):
-        before = next((each for each in stored if (each.device, each.model) == (report.device, report.model)), None)
-        if before is None:
-            raise BadData(
-                f"{file}: no report of {report} (it has {'; '.join(map(str, stored))})",
-                "Compare with a report of the same device and model name.",
-            )
+        try:
+            before = _before(stored, report, file)
+            pairs = _pairs(before, report, file)
+        except BadData as error:
+            incomparable.append(error)
+            continue
         same_images = before.images == report.images
         if not same_images:
-            progress.warn(f"{file} is of other photographs: the network's time is compared, and nothing else")
-        for old, new in _pairs(before, report, file):
+            progress.warn(f"{file} is of other photographs: the network's time is compared, accuracy is not")
+        worse += _lost(before, report)
+        for old, new in pairs:
             compared += 1
             worse += _worse(old, new, limits, same_images=same_images)
             unsure += [f"{new}: {why}" for why in new.invalid_reasons]
             unsure += [f"{new}: no latency under emulation"] * (new.invoke_ms is None)
     if worse:
         raise GateNotMet(f"worse than {file}: {'; '.join(worse)}")
+    if not compared:
+        raise incomparable[0]
     if unsure:
         raise Unavailable(
             f"not comparable with {file}: this measurement is invalid ({'; '.join(unsure)})",
             "Run it again when the machine is calm.",
         )
+    for each in incomparable:
+        progress.warn(each.what)
     progress.say(f"no worse than {file}, in {compared} measurements")
 
 
@@ -142,6 +158,17 @@ def _reports(documents: Any, where: str) -> tuple[Report, ...]:
     except BadData as error:
         raise BadData(f"{error.what}: not a report of tlpipe bench", _ADVICE) from None
     return reports
+
+
+def _before(stored: Sequence[Report], report: Report, file: Path) -> Report:
+    """The stored one of the same device and model; of several equal devices the one at the same address."""
+    same = [each for each in stored if (each.device, each.model) == (report.device, report.model)]
+    if not same:
+        raise BadData(
+            f"{file}: no report of {report} (it has {'; '.join(map(str, stored))})",
+            "Compare with a report of the same device and model name.",
+        )
+    return next((each for each in same if each.device.address == report.device.address), same[0])
 
 
 def _pairs(before: Report, after: Report, file: Path) -> list[tuple[Result, Result]]:
@@ -156,7 +183,15 @@ def _pairs(before: Report, after: Report, file: Path) -> list[tuple[Result, Resu
             raise BadData(f"{file}: {old} is no baseline: {why}", _ADVICE)
     if left := len(after.results) - len(found):
         progress.warn(f"{left} of {len(after.results)} results have none to be compared with in {file}")
+    if left := len(before.results) - len(found):
+        progress.warn(f"{left} of the {len(before.results)} results in {file} were not measured now")
     return found
+
+
+def _lost(before: Report, after: Report) -> Iterator[str]:
+    """What the device could run, and now cannot."""
+    could = {result.recipe for result in before.results}
+    yield from (f"{each.recipe} does not run any more: {each.reason}" for each in after.skipped if each.recipe in could)
 
 
 def _worse(old: Result, new: Result, limits: Limits, *, same_images: bool) -> Iterator[str]:

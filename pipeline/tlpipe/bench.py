@@ -41,6 +41,7 @@ def elsewhere(
 ) -> dict[str, Any]:
     """The document of a benchmark on a device, on the same images as here. Raises as ``remote.bench_on`` does, too."""
     images = evaluate.images_of(bundle, evaluate.original(bundle, keras_file), data)
+    photographs(images)  # raises where one is not what it was
     return remote.bench_on(
         address,
         bundle,

@@ -13,7 +13,7 @@ import typer
 
 from tlpipe import __version__
 from tlpipe_edge import terminal
-from tlpipe_edge.errors import BadData, Busy, GateNotMet, TlpipeError, Unavailable, WrongUsage
+from tlpipe_edge.errors import GateNotMet, MissingInput, TlpipeError, WrongUsage
 from tlpipe_edge.manifest import RECIPES
 
 if TYPE_CHECKING:
@@ -255,6 +255,8 @@ def bench(
 
     options = subject.Options(tuple(recipe or ()), terminal.numbers(threads), runtime)
     addresses = list(map(Address.parse, device or ()))
+    if out is not None and not out.absolute().parent.is_dir():
+        raise MissingInput(f"{out}: no such folder", "Make it, or name another FILE.")
     limits = None
     if baseline is not None:
         from tlpipe import baseline as gate
@@ -272,15 +274,15 @@ def bench(
             documents.append(
                 benchmark.elsewhere(address, chosen, options, data=data, keras_file=keras, wheelhouse=wheelhouse)
             )
-        except (Unavailable, Busy, BadData) as error:
+        except TlpipeError as error:
             progress.warn(error.what)
             failures.append(error)
     command = shlex.join(["tlpipe", *sys.argv[1:]])
     documents.insert(0, benchmark.bench(chosen, options, command=command, data=data, keras_file=keras))
     document = to_json(benchmark.together(documents)) + "\n"
+    print(document if as_json else bench_table.render(*documents), end="" if as_json else "\n", flush=True)
     if out is not None:
         atomic.write_text(out, document)
-    print(document if as_json else bench_table.render(*documents), end="" if as_json else "\n")
     if baseline is not None and limits is not None:
         gate.check(documents, baseline, limits)
     if failures:

@@ -15,6 +15,8 @@ from tlpipe.silence import tf
 from tlpipe_edge import conditions, latency, scoring
 from tlpipe_edge.bench import versions
 from tlpipe_edge.bundle import Bundle, Reference
+from tlpipe_edge.emulation import emulated
+from tlpipe_edge.errors import BadData
 from tlpipe_edge.latency import Latency, Rules
 from tlpipe_edge.photographs import Photographs
 
@@ -34,46 +36,58 @@ class Original:
 
 
 def answer(bundle: Bundle, file: Path, examples: Sequence[Example]) -> Original:
-    """Load the original and let it answer. The photographs that it cannot read have NaN in the reference."""
+    """Load the original and let it answer. The photographs that it cannot read have NaN in the reference.
+
+    Raises BadData where it can read none.
+    """
     whole = model.load(file)
     probabilities = np.full((len(examples), len(bundle.manifest.labels)), np.nan, np.float32)
     some: list[np.ndarray] = []
-    every = max(1, len(examples) // TIMED)
     for index, pictures, _ in evaluate.chunks(examples, bundle):
         if len(pictures):
             probabilities[index] = keras_probabilities(whole, pictures)
-            some += [picture for number, picture in zip(index, pictures, strict=True) if number % every == 0]
+            some += list(pictures[: TIMED - len(some)])
     reference = Reference(
         tuple(example.sha256 for example in examples),
         np.array([example.label for example in examples], np.int64),
         probabilities,
     )
-    pixels = np.stack(some[:TIMED]).astype(np.float32)
+    if not some:
+        raise BadData(f"none of the {len(examples)} images can be read", "Name other photographs.")
+    pixels = np.stack(some).astype(np.float32)
     return Original(whole, bundle.manifest.provenance.keras_sha256, file.stat().st_size, reference, pixels)
 
 
 def measure(
     original: Original, looked_at: Photographs, bundle: Bundle, *, rules: Rules = latency.RULES
 ) -> dict[str, Any]:
-    """The part ``keras`` of a benchmark: accuracy, ``predict`` and a compiled ``tf.function``, one image at a time."""
+    """The part ``keras`` of a benchmark: accuracy, ``predict`` and a compiled ``tf.function``, one image at a time.
+
+    On an emulated processor there are no latencies.
+    """
+    known = {
+        "sha256": original.sha256,
+        "bytes": original.bytes,
+        **scoring.document(original.reference.probabilities, looked_at.items, labels=bundle.manifest.labels),
+        "versions": versions(("tensorflow", "keras")),
+    }
+    if emulated():
+        nothing = dict.fromkeys(("predict_ms", "compiled_ms", "samples_ms"))
+        return known | nothing | {"valid": True, "invalid_reasons": []}
     progress.say("Keras: timing predict and a compiled tf.function")
     compiled = tf.function(lambda image: original.whole(image, training=False))
     before = conditions.now()
-    timed = {
+    timed: dict[str, Latency] = {
         "predict": _timed(lambda image: original.whole.predict(image, verbose=0), original.pixels, rules),
         "compiled": _timed(lambda image: compiled(tf.constant(image)).numpy(), original.pixels, rules),
     }
     doubts = [*conditions.disturbances(before, conditions.now())]
     doubts += [f"{name}: {doubt}" for name, each in timed.items() for doubt in conditions.doubts(each)]
-    return {
-        "sha256": original.sha256,
-        "bytes": original.bytes,
+    return known | {
         "valid": not doubts,
         "invalid_reasons": doubts,
-        **scoring.document(original.reference.probabilities, looked_at.items, labels=bundle.manifest.labels),
         **{f"{name}_ms": each.figures() for name, each in timed.items()},
         "samples_ms": {name: list(each.samples_ms) for name, each in timed.items()},
-        "versions": versions(("tensorflow", "keras")),
     }
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -11,8 +12,10 @@ from typing import Any
 from tlpipe import progress, ssh, wheel
 from tlpipe.address import Address
 from tlpipe.dataset import Example
+from tlpipe.report import measured
 from tlpipe_edge.bundle import MANIFEST, REFERENCE, Bundle
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable
+from tlpipe_edge.image import SUFFIXES
 
 BUNDLE, IMAGES = "bundle", "images"
 """Where both are on the device, in the folder in which tlpipe-edge runs there."""
@@ -59,14 +62,17 @@ def bench_on(
     Raises Unavailable for a device that does not do its part, Busy where another run works there, and what tlpipe-edge
     there itself ends with.
     """
-    files = {f"{BUNDLE}/{name}": file for name, file in bundle_files(bundle).items()}
-    files |= {f"{IMAGES}/{name}": file for name, file in images.items()}
+    files: dict[str, Path | bytes] = {f"{BUNDLE}/{name}": file for name, file in bundle_files(bundle).items()}
+    # What cannot be read here is an empty file there, and so counts as wrong on both sides.
+    files |= {f"{IMAGES}/{name}": file if os.access(file, os.R_OK) else b"" for name, file in images.items()}
     arguments = ["bench", BUNDLE, "--json", "--runtime", runtime, "--threads", ",".join(map(str, threads))]
     arguments += [part for recipe in recipes for part in ("--recipe", recipe)]
     arguments += ["--data", IMAGES] if images else []
     document = document_of(run_edge(address, files, arguments, wheelhouse=wheelhouse), str(address))
     document["device"]["address"] = str(address)
-    if images_name is not None and isinstance(document.get("images"), dict):
+    if images and document["images"]["count"] != len(images):
+        raise BadData(f"{address}: it looked at {document['images']['count']} of {len(images)} images", "Run it again.")
+    if images_name is not None:
         document["images"]["name"] = images_name
     return document
 
@@ -74,7 +80,8 @@ def bench_on(
 def in_folders(examples: Iterable[Example], labels: Sequence[str]) -> dict[str, Path]:
     """The photographs by the names that they get on the device: in a folder for each label.
 
-    A label that cannot be a folder's name is left for the bundle's reference to tell. Files of one name get a number.
+    A label that cannot be a folder's name is left for the bundle's reference to tell. Files of one name get a number,
+    and those that the device would not take for a photograph by their name another one: their first bytes count.
     """
     named: dict[str, Path] = {}
     for example in examples:
@@ -82,10 +89,12 @@ def in_folders(examples: Iterable[Example], labels: Sequence[str]) -> dict[str, 
         folder = label if _is_name(label) else f"class {example.label}"
         while folder != label and folder in labels:
             folder += "_"
-        name, number = f"{folder}/{example.file.name}", 1
+        suffix = example.file.suffix
+        stem, suffix = (example.file.stem, suffix) if suffix.lower() in SUFFIXES else (example.file.name, ".jpg")
+        name, number = f"{folder}/{stem}{suffix}", 1
         while name in named:
             number += 1
-            name = f"{folder}/{example.file.stem}-{number}{example.file.suffix}"
+            name = f"{folder}/{stem}-{number}{suffix}"
         named[name] = example.file
     return named
 
@@ -106,7 +115,7 @@ def bundle_files(bundle: Bundle) -> dict[str, Path]:
 
 
 def run_edge(
-    address: Address, files: Mapping[str, Path], arguments: Sequence[str], *, wheelhouse: Path | None = None
+    address: Address, files: Mapping[str, Path | bytes], arguments: Sequence[str], *, wheelhouse: Path | None = None
 ) -> bytes:
     """What ``tlpipe-edge`` with these arguments prints on the device, in a folder that holds ``files`` by their names.
 
@@ -154,12 +163,11 @@ def run_edge(
 def document_of(output: bytes, where: str) -> dict[str, Any]:
     """The document that was printed. Raises BadData where it is none, or is of another schema."""
     try:
-        document = json.loads(output)
-        if document["schema"] == 1 and isinstance(document["device"], dict):
-            return dict(document)
-    except (ValueError, KeyError, TypeError):
-        pass
-    raise BadData(f"{where}: its answer is no bench document", "Is tlpipe-edge of the same version on both sides?")
+        document: dict[str, Any] = json.loads(output)
+    except ValueError:
+        raise BadData(f"{where}: its answer is no bench document", "Is its shell's output clean?") from None
+    measured.benches(document, where)
+    return document
 
 
 def _wheels(wheelhouse: Path) -> dict[str, Content]:
@@ -195,6 +203,7 @@ def _ended(address: Address, code: int, said: Sequence[str]) -> TlpipeError:
         advice = said[at + 1] if at + 1 < len(said) else ""
         return ssh.error(code, f"{address}: {said[at].removeprefix('error: ')}", advice)
     if code < 0:
-        return Unavailable(f"{address}: tlpipe-edge was killed there by signal {-code}", "Is its memory too small?")
+        advice = "Is its memory too small?" if -code == signal.SIGKILL else ""
+        return Unavailable(f"{address}: tlpipe-edge was killed there by signal {-code}", advice)
     last = said[-1] if said else f"exit code {code}"
-    return ssh.error(code, f"{address}: tlpipe-edge failed there: {last}")
+    return Unavailable(f"{address}: tlpipe-edge failed there: {last}", "Try it there by hand: tlpipe-edge doctor")

@@ -34,6 +34,8 @@ GRACE_SECONDS = 10.0
 
 _OPTIONS = {
     "StrictHostKeyChecking": "yes",
+    "NoHostAuthenticationForLocalhost": "no",
+    "VerifyHostKeyDNS": "no",
     "ControlMaster": "no",  # a connection that is there already may have been opened less strictly
     "ControlPath": "none",
     "ClearAllForwardings": "yes",

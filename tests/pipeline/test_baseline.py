@@ -139,6 +139,37 @@ def test_of_several_devices_each_is_compared_with_its_own(file: Path) -> None:
         check(file, stored, four, report(result("int8", 1, p50=6.0)))
 
 
+def test_a_device_that_cannot_be_compared_hides_no_regression_of_another(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = report(board="workstation")
+    with pytest.raises(GateNotMet, match="the network alone"):
+        check(file, report(), other, report(result("int8", 1, p50=9.0)))
+    check(file, report(), other, report())
+    assert "warning" in capsys.readouterr().err
+
+
+def test_of_two_equal_devices_each_is_compared_with_its_own(file: Path) -> None:
+    one, two = report(), report(result("int8", 1, p50=6.0))
+    one["device"]["address"], two["device"]["address"] = "ssh://one", "ssh://two"
+
+    check(file, {"schema": 1, "benches": [one, two]}, two)
+
+
+def test_a_recipe_that_does_not_run_any_more_is_worse(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lost = report(result("int8", 1)) | {"skipped": [{"recipe": "dynamic", "reason": "no such operator"}]}
+    with pytest.raises(GateNotMet, match="dynamic does not run any more: no such operator"):
+        check(file, report(result("int8", 1), result("dynamic", 1)), lost)
+    check(file, report(), report(result("int8", 1)))
+    assert "1 of the 2 results in" in capsys.readouterr().err
+
+
+def test_a_number_that_is_none_is_no_baseline(file: Path) -> None:
+    file.write_text(json.dumps(report(result("int8", 1, p50=float("nan")))))
+    with pytest.raises(BadData, match="not valid JSON"):
+        baseline.read(file)
+
+
 def test_without_known_labels_accuracy_is_not_compared(file: Path) -> None:
     check(file, report(), report(result("int8", 1, top1=None)))
     check(file, report(result("int8", 1, top1=None)), report())

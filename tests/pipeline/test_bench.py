@@ -13,7 +13,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from tlpipe import bench, dataset
+from tlpipe import bench, dataset, keras_bench
 from tlpipe.dataset import Dataset
 from tlpipe.runs import Run
 from tlpipe_edge import bench as device_bench
@@ -239,6 +239,32 @@ def test_devices_are_side_by_side_in_one_table(
     assert sum(row[:2] == ["this", "machine"] for row in rows) == 2 * (1 + len(RECIPES)) + 1
     stored = json.loads(Path("both.json").read_text())
     assert [each["device"]["address"] for each in stored["benches"]] == [None, "ssh://pi@one"]
+
+
+def test_without_an_image_that_can_be_read_there_is_nothing_to_measure(
+    bundle: Bundle, tmp_path: Path, tlpipe: Command
+) -> None:
+    for label in bundle.manifest.labels:
+        (tmp_path / "photographs" / label).mkdir(parents=True)
+        (tmp_path / "photographs" / label / "one.jpg").write_bytes(b"no image")
+
+    done = tlpipe("bench", bundle.path, "--data", tmp_path / "photographs")
+    assert done.code == 65 and "error: none of the 3 images can be read" in done.stderr
+
+
+def test_an_emulated_workstation_has_no_latency_of_keras_either(
+    bundle: Bundle,
+    benchmark: Document,
+    schema: jsonschema.Draft202012Validator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keras_bench, "emulated", lambda: True)
+    monkeypatch.setattr(device_bench, "emulated", lambda: True)
+    document = bench.bench(bundle, Options(recipes=("int8",)), command="tlpipe bench")
+
+    schema.validate(document)
+    assert document["keras"]["predict_ms"] is None and document["keras"]["top1"] == benchmark["keras"]["top1"]
+    assert "emulated" in bench_table.render(document)
 
 
 def test_a_device_that_is_not_there_does_not_cost_the_results_of_the_others(

@@ -78,8 +78,14 @@ def test_a_shell_that_does_not_answer(bare: Device, files: dict[str, Path], monk
 
 
 def test_an_answer_that_is_no_document() -> None:
-    for answer in (b"", b"[]", b"{}", b'{"schema": 2, "device": {}}', b'{"schema": 1, "device": null}', b"\xff"):
-        refused(lambda answer=answer: remote.document_of(answer, "there"), BadData, "no bench document")  # type: ignore[misc]
+    answers = {
+        **dict.fromkeys((b"", b"\xff"), "there: its answer is no bench document"),
+        **dict.fromkeys((b"[]", b"{}", b'{"schema": 1, "device": {}}'), "there: not a benchmark"),
+        b'{"schema": 2, "results": []}': "there: schema 2",
+        b'{"schema": 1, "results": [], "device": null}': "there: ",
+    }
+    for answer, said in answers.items():
+        refused(lambda answer=answer: remote.document_of(answer, "there"), BadData, said)  # type: ignore[misc]
 
 
 @pytest.fixture
