@@ -1,4 +1,4 @@
-"""A report of this machine to compare later ones with: what `tlpipe bench` says, without what belongs to nobody else.
+"""A report of this machine to compare later ones with: what `tlpipe bench` says, without paths.
 
 python benchmarks/reference.py BUNDLE [KERAS_FILE]: every recipe with one thread and with two, on the run's test split.
 What was disturbed is measured again. Writes `reference/MACHINE-MODEL.json`; no path of this machine is in it.
@@ -51,7 +51,15 @@ def _measure(bundle: Bundle, keras_file: Path | None) -> Document:
         return _valid(lambda: device_bench.bench(of, looked_at, options, command=COMMAND))
 
     parts = [part(each.recipe, threads) for each, threads in product(bundle.manifest.artifacts, (1, 2))]
-    whole = parts[-1] | {"results": [result for each in parts for result in each["results"]]}
+    begin, end = parts[0]["conditions"], parts[-1]["conditions"]
+    moments = {
+        name: {"before": begin[name]["before"], "after": end[name]["after"]}
+        for name in ("frequency_mhz", "temperature_c", "throttling", "load_average")
+    }
+    whole = parts[-1] | {
+        "conditions": end | moments,
+        "results": [result for each in parts for result in each["results"]],
+    }
     return beside(whole, _valid(lambda: keras_bench.measure(original, looked_at, bundle)))
 
 
