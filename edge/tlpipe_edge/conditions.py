@@ -72,7 +72,7 @@ def other_load(before: Moment, after: Moment) -> float | None:
     return max(0.0, others / (after.seconds - before.seconds))
 
 
-def doubts(network: Latency, others: Iterable[Latency] = ()) -> Iterator[str]:
+def doubts(network: Latency, others: Iterable[Latency] = (), *, most_spread: float = MOST_SPREAD) -> Iterator[str]:
     """Why samples by themselves are not to be trusted: of the ``network`` alone, and of what else was timed."""
     for each in (network, *others):
         if len(each.samples_ms) < RULES.runs or each.seconds < 0.9 * RULES.seconds:
@@ -81,7 +81,7 @@ def doubts(network: Latency, others: Iterable[Latency] = ()) -> Iterator[str]:
     if not all(each.stable for each in (network, *others)):
         yield "the warm-up did not become stable"
     spread = network.percentile(90) / network.p50
-    if spread > MOST_SPREAD:
+    if spread > most_spread:
         yield f"spread too high: the 90th percentile is {spread:.2f} times the median"
 
 
