@@ -90,6 +90,6 @@ def against_keras(
                 "keras_score": float(keras[number, theirs[number]]),
                 "score": float(scores[number, ours[number]]) if ours[number] >= 0 else None,
             }
-            for number in np.flatnonzero(known & (ours != theirs))
+            for number in map(int, np.flatnonzero(known & (ours != theirs)))
         ],
     }

@@ -11,7 +11,7 @@ from tlpipe_edge import typed
 from tlpipe_edge.bench import SCHEMA
 from tlpipe_edge.errors import BadData, GateNotMet, MissingInput, Unavailable
 
-_ADVICE = "Store one with tlpipe bench --out FILE."
+_ADVICE = "Store one with tlpipe bench --out FILE, measured when the machine is calm."
 
 
 @dataclass(frozen=True)

@@ -236,12 +236,11 @@ def bench(
         Path | None, typer.Option(metavar="FILE", help="Exit with 1 when worse than this report of the same device.")
     ] = None,
     max_slowdown: Annotated[
-        float, typer.Option(min=1.0, help="How many times as slow as the baseline is still well.")
+        float, typer.Option(min=1.0, help="How many times as slow as --baseline is let pass.")
     ] = 1.10,
-    max_drop: Annotated[
-        float, typer.Option(min=0.0, help="How much less top-1 than the baseline is still well.")
-    ] = 0.01,
+    max_drop: Annotated[float, typer.Option(min=0.0, help="How much less top-1 than --baseline is let pass.")] = 0.01,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the JSON document there.")] = None,
+    overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Measure the bundle here, with the Keras original beside it on the same images, and on devices over ssh.
@@ -257,6 +256,8 @@ def bench(
     addresses = list(map(Address.parse, device or ()))
     if out is not None and not out.absolute().parent.is_dir():
         raise MissingInput(f"{out}: no such folder", "Make it, or name another FILE.")
+    if out is not None and out.exists() and not overwrite:
+        raise WrongUsage(f"{out}: exists already", "Name another FILE, or pass --overwrite to replace it.")
     limits = None
     if baseline is not None:
         from tlpipe import baseline as gate
@@ -264,6 +265,8 @@ def bench(
         limits = gate.Limits(max_slowdown, max_drop)
         gate.read(baseline)  # before minutes are spent
     chosen = _bundle(bundle)
+    for each in options.recipes:
+        chosen.artifact(each)  # raises for one that is not there
     from tlpipe import atomic, progress
     from tlpipe import bench as benchmark
 

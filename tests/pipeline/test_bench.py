@@ -281,3 +281,15 @@ def test_a_device_that_is_not_there_does_not_cost_the_results_of_the_others(
 def test_an_address_that_is_none_is_said_before_anything_is_measured(bundle: Bundle, tlpipe: Command) -> None:
     done = tlpipe("bench", bundle.path, "--device", "raspberrypi.local")
     assert done.code == 2 and "not an ssh address" in done.stderr and done.stdout == ""
+
+
+def test_a_stored_report_is_not_overwritten_and_a_wrong_recipe_is_said_at_once(
+    bundle: Bundle, tlpipe: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "stored.json").write_text("kept")
+    done = tlpipe("bench", bundle.path, "--out", "stored.json")
+    assert done.code == 2 and "stored.json: exists already" in done.stderr
+    assert (tmp_path / "stored.json").read_text() == "kept"
+
+    done = tlpipe("bench", bundle.path, "--recipe", "int4")
+    assert done.code == 2 and "no recipe int4" in done.stderr and "scoring" not in done.stderr

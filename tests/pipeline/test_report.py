@@ -183,7 +183,7 @@ def test_where_everything_is_invalid_nothing_is_chosen_by_latency() -> None:
     (chosen,) = document["verdict"]["choices"]
 
     assert document["verdict"]["text"].startswith(
-        "No latency on Raspberry Pi 5 Model B Rev 1.0 is valid (disturbed); by"
+        "No latency on Raspberry Pi 5 Model B Rev 1.0 is valid (disturbed); until one is, "
     )
     assert chosen["basis"] == Basis.SIZE
     assert " ms" not in document["verdict"]["text"]

@@ -101,7 +101,7 @@ def _sentence(group: Group, row: Row, basis: Basis, accuracy: Accuracy | None, i
     if basis is Basis.SIZE and group.doubt:
         kinds = dict.fromkeys(kind(reason) for each in group.rows for reason in each.invalid_reasons)
         begin: Phrase = ("No latency on ", where, " is valid (", *_joined([(quoted(each),) for each in kinds]), ")")
-        alone = "; by size and accuracy alone, take "
+        alone = "; until one is, take the format that is usually the fastest, "
         return sentence(*begin, alone, name(row.recipe), ": ", *_size(row), "; ", *right, ".")
     begin = ("Take ", name(row.recipe), *((" on ", where) if group.device else ()), ": ")
     if basis is Basis.SIZE:
@@ -163,7 +163,7 @@ def _accuracy(accuracy: Accuracy | None, images: int | None) -> Phrase:
 
 
 def _of_several(groups: Sequence[Group], choices: Sequence[Choice]) -> Sentence:
-    """One sentence for several devices: where latency decides, or else by size and accuracy alone."""
+    """One sentence for several devices: where latency decides, or else what is usually the fastest."""
     timed = [each for each in choices if each.basis is Basis.LATENCY]
     taken = [(groups[each.group], groups[each.group].rows[each.row]) for each in timed or choices]
     recipes = {row.recipe for _, row in taken}
@@ -171,7 +171,7 @@ def _of_several(groups: Sequence[Group], choices: Sequence[Choice]) -> Sentence:
     for group, row in taken:
         of: Phrase = () if len(recipes) == 1 else (name(row.recipe), " on ")
         places.append((*of, name(group.name), *((" (", number(_p50(row), "ms"), ")") if timed else ())))
-    alone = () if timed else ("By size and accuracy alone, take ",)
+    alone = () if timed else ("Without a valid latency, take what is usually the fastest, ",)
     whole: list[str | Part] = [*(alone or ("Take ",))]
     whole += [name(taken[0][1].recipe), " on "] if len(recipes) == 1 else []
     whole += _joined(places)
