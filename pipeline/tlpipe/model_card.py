@@ -23,21 +23,25 @@ _SQUARE = {
 
 def render(bundle: Bundle, evaluation: dict[str, Any]) -> str:
     """The card as Markdown. ``evaluation`` is the document of ``evaluate``."""
-    environment = jinja2.Environment(
-        # Markdown, not HTML: what jinja2 would escape is not all that Markdown acts on.
-        autoescape=False,
-        finalize=lambda value: inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    template = environment.from_string((files("tlpipe") / "assets" / "model_card.md.j2").read_text("utf-8"))
+    template = environment().from_string((files("tlpipe") / "assets" / "model_card.md.j2").read_text("utf-8"))
     spec = bundle.manifest.image
     return template.render(
         manifest=bundle.manifest,
         evaluation=evaluation,
         square=Markup(_SQUARE[spec.crop].format(size=spec.size)),
         stages=_stages(bundle),
+    )
+
+
+def environment() -> jinja2.Environment:
+    """For templates of Markdown: all text that is not Markup is made ``inert``."""
+    return jinja2.Environment(
+        # Markdown, not HTML: what jinja2 would escape is not all that Markdown acts on.
+        autoescape=False,
+        finalize=lambda value: inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
 
 

@@ -6,25 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from boards import PI
 
 from tlpipe_edge import conditions
 from tlpipe_edge.conditions import Moment, disturbances, doubts, other_load
-from tlpipe_edge.device import Device
 from tlpipe_edge.latency import Latency
 
-PI = Device(
-    board="Raspberry Pi 5",
-    cpu="Cortex-A76",
-    cores=4,
-    machine="aarch64",
-    bits=64,
-    os="Debian GNU/Linux 13 (trixie)",
-    kernel="6.12",
-    governor="performance",
-    frequency_mhz=2400.0,
-    temperature_c=45.0,
-    throttling=(),
-)
 CALM = Moment(device=PI, load_average=(0.0, 0.0, 0.0), seconds=100.0, own=1.0, busy=50.0)
 
 

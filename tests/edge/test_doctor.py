@@ -8,25 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from boards import PI as SOUND
 
 from tlpipe_edge import device, doctor, interpreter
-from tlpipe_edge.device import Device
 from tlpipe_edge.doctor import Finding, Level
 from tlpipe_edge.errors import Unavailable
-
-SOUND = Device(
-    board="Raspberry Pi 5",
-    cpu="Cortex-A76",
-    cores=4,
-    machine="aarch64",
-    bits=64,
-    os="Debian GNU/Linux 13 (trixie)",
-    kernel="6.12",
-    governor="performance",
-    frequency_mhz=2400.0,
-    temperature_c=45.0,
-    throttling=(),
-)
 
 
 def examine(root: Path, **changes: object) -> dict[str, Finding]:

@@ -2,26 +2,18 @@
 
 from importlib.resources import files
 
-import jinja2
 from markupsafe import Markup
 
-from tlpipe.model_card import inert
+from tlpipe.model_card import environment, inert
 from tlpipe.report import numbers, views
 from tlpipe.report.document import Accuracy, Group, Report, Sentence
 
 
 def render(report: Report) -> str:
     """The text. What comes from outside is escaped, so that Markdown and HTML do not act on it."""
-    environment = jinja2.Environment(
-        # Markdown, not HTML: what jinja2 would escape is not all that Markdown acts on.
-        autoescape=False,
-        finalize=lambda value: inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.globals.update(number=number, interval=interval, words=words, listed=listed, doubt=doubt, views=views)
-    template = environment.from_string((files("tlpipe") / "assets" / "report.md.j2").read_text("utf-8"))
+    markdown = environment()
+    markdown.globals.update(number=number, interval=interval, words=words, listed=listed, doubt=doubt, views=views)
+    template = markdown.from_string((files("tlpipe") / "assets" / "report.md.j2").read_text("utf-8"))
     return template.render(report=report).rstrip("\n") + "\n"
 
 
