@@ -1,26 +1,26 @@
 """A report of this machine to compare later ones with: what `tlpipe bench` says, without paths.
 
-python benchmarks/reference.py BUNDLE [KERAS_FILE]: every recipe with one thread and with two, on the run's test split.
-What was disturbed is measured again. Writes `reference/MACHINE-MODEL.json`; no path of this machine is in it.
+python benchmarks/reference.py BUNDLE THREADS [KERAS_FILE]: every recipe with each number of threads (such as 1,2), on
+the run's test split. What was disturbed is measured again. Writes `reference/MACHINE-MODEL.json`; no path of this
+machine is in it.
 """
 
 import dataclasses
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from tlpipe import atomic, evaluate, keras_bench
 from tlpipe.bench import beside, photographs
-from tlpipe_edge import Bundle, subject
+from tlpipe_edge import Bundle, subject, terminal
 from tlpipe_edge import bench as device_bench
 from tlpipe_edge.bench_table import render
 from tlpipe_edge.subject import Options
 
 REFERENCE = Path(__file__).parent / "reference"
-COMMAND = "python benchmarks/reference.py BUNDLE"
 ATTEMPTS = 30
 
 Document = dict[str, Any]
@@ -28,7 +28,8 @@ Document = dict[str, Any]
 
 def main() -> None:
     """Measure, print the table, and keep the document."""
-    document = public(_measure(Bundle.open(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None))
+    bundle, threads = Bundle.open(sys.argv[1]), terminal.numbers(sys.argv[2])
+    document = public(_measure(bundle, threads, Path(sys.argv[3]) if len(sys.argv) > 3 else None))
     print(render(document))
     REFERENCE.mkdir(exist_ok=True)
     device = document["device"]
@@ -38,8 +39,9 @@ def main() -> None:
     print(file)
 
 
-def _measure(bundle: Bundle, keras_file: Path | None) -> Document:
-    """The document of ``tlpipe bench --threads 1,2``, put together from parts that are each valid."""
+def _measure(bundle: Bundle, sweep: Sequence[int], keras_file: Path | None) -> Document:
+    """The document of ``tlpipe bench --threads``, put together from parts that are each valid."""
+    command = f"python benchmarks/reference.py BUNDLE {','.join(map(str, sweep))}"
     keras_file = evaluate.original(bundle, keras_file)
     images = evaluate.images_of(bundle, keras_file)
     looked_at = photographs(images)
@@ -48,9 +50,9 @@ def _measure(bundle: Bundle, keras_file: Path | None) -> Document:
     def part(recipe: str, threads: int) -> Document:
         options = Options(recipes=(recipe,), threads=(threads,))
         of = dataclasses.replace(subject.read(bundle.path, options), reference=original.reference)
-        return _valid(lambda: device_bench.bench(of, looked_at, options, command=COMMAND))
+        return _valid(lambda: device_bench.bench(of, looked_at, options, command=command))
 
-    parts = [part(each.recipe, threads) for each, threads in product(bundle.manifest.artifacts, (1, 2))]
+    parts = [part(each.recipe, threads) for each, threads in product(bundle.manifest.artifacts, sweep)]
     begin, end = parts[0]["conditions"], parts[-1]["conditions"]
     moments = {
         name: {"before": begin[name]["before"], "after": end[name]["after"]}
