@@ -19,7 +19,7 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
-from tlpipe import demo, model, progress, train
+from tlpipe import dataset, demo, model, progress, train
 from tlpipe.runs import FROZEN, Config
 from tlpipe.silence import keras
 
@@ -47,7 +47,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "images"
         write_images(images)
-        run = train.train(images, Path(folder) / "run", CONFIG, validation_fraction=0.03, test_fraction=0)
+        photographs = dataset.load(images, validation_fraction=0.03, test_fraction=0, seed=CONFIG.seed)
+        run = train.train(photographs, Path(folder) / "run", CONFIG)
         save_backbone(run.path / FROZEN / "model.keras", demo.BACKBONE)
     print(f"{demo.BACKBONE}: {demo.BACKBONE.stat().st_size} bytes")
 

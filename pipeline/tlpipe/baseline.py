@@ -1,13 +1,13 @@
 """A benchmark against a stored one of the same device and model: what got worse."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tlpipe import progress
 from tlpipe.report import measured
-from tlpipe_edge import typed
+from tlpipe_edge import device, typed
 from tlpipe_edge.bench import SCHEMA
 from tlpipe_edge.errors import BadData, GateNotMet, MissingInput, Unavailable
 
@@ -29,6 +29,9 @@ class Device:
     board: str
     cpu: str
     address: str | None = field(default=None, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.board} ({self.cpu})"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,11 @@ class Result:
         """What two results have in common that can be compared."""
         return self.recipe, self.runtime, self.threads
 
+    @property
+    def timed(self) -> bool:
+        """Whether it has a latency to compare with."""
+        return self.valid and self.invoke_ms is not None
+
     def __str__(self) -> str:
         return f"{self.recipe}, {self.threads} thread{'s' * (self.threads > 1)}"
 
@@ -93,7 +101,7 @@ class Report:
     skipped: tuple[Skipped, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.model.name} on {self.device.board} ({self.device.cpu})"
+        return f"{self.model.name} on {self.device}"
 
 
 def read(file: Path) -> tuple[Report, ...]:
@@ -109,6 +117,28 @@ def read(file: Path) -> tuple[Report, ...]:
     if document["schema"] != SCHEMA:
         raise BadData(f"{file}: schema {document['schema']}, this program reads {SCHEMA}", _ADVICE)
     return _reports(document.get("benches", [document]), str(file))
+
+
+def foresee(
+    file: Path, model: str, *, recipes: Collection[str], threads: Collection[int], elsewhere: bool = False
+) -> None:
+    """See, before minutes are spent, whether what is to be measured can be compared with a result in ``file``.
+
+    ``elsewhere``: devices are measured, too, of which it is not known yet what they are; otherwise the report has to be
+    of this machine. Raises MissingInput or BadData.
+    """
+    machine = device.read()
+    here = Device(machine.board, machine.cpu)
+    stored = read(file)
+    same = [each for each in stored if each.model == Model(model) and (elsewhere or each.device == here)]
+    if not same:
+        raise _of_another(file, model if elsewhere else f"{model} on {here}", stored)
+    results = [result for each in same for result in each.results]
+    wanted = [result for result in results if result.recipe in recipes and result.threads in threads]
+    if not wanted:
+        raise _nothing_in_common(file)
+    if not any(result.timed for result in wanted):
+        raise _no_baseline(file, wanted[0])
 
 
 def check(documents: Sequence[dict[str, Any]], file: Path, limits: Limits) -> None:
@@ -164,10 +194,7 @@ def _before(stored: Sequence[Report], report: Report, file: Path) -> Report:
     """The stored one of the same device and model; of several equal devices the one at the same address."""
     same = [each for each in stored if (each.device, each.model) == (report.device, report.model)]
     if not same:
-        raise BadData(
-            f"{file}: no report of {report} (it has {'; '.join(map(str, stored))})",
-            "Compare with a report of the same device and model name.",
-        )
+        raise _of_another(file, str(report), stored)
     return next((each for each in same if each.device.address == report.device.address), same[0])
 
 
@@ -176,16 +203,31 @@ def _pairs(before: Report, after: Report, file: Path) -> list[tuple[Result, Resu
     stored = {result.same: result for result in before.results}
     found = [(stored[result.same], result) for result in after.results if result.same in stored]
     if not found:
-        raise BadData(f"{file}: none of the same recipe, runtime and threads", "Measure what the baseline has.")
+        raise _nothing_in_common(file)
     for old, _ in found:
-        if not old.valid or old.invoke_ms is None:
-            why = "; ".join(old.invalid_reasons) or "it has no latency"
-            raise BadData(f"{file}: {old} is no baseline: {why}", _ADVICE)
+        if not old.timed:
+            raise _no_baseline(file, old)
     if left := len(after.results) - len(found):
         progress.warn(f"{left} of {len(after.results)} results have none to be compared with in {file}")
     if left := len(before.results) - len(found):
         progress.warn(f"{left} of the {len(before.results)} results in {file} were not measured now")
     return found
+
+
+def _of_another(file: Path, wanted: str, stored: Sequence[Report]) -> BadData:
+    return BadData(
+        f"{file}: no report of {wanted} (it has {'; '.join(map(str, stored))})",
+        "Compare with a report of the same device and model name.",
+    )
+
+
+def _nothing_in_common(file: Path) -> BadData:
+    return BadData(f"{file}: none of the same recipe, runtime and threads", "Measure what the baseline has.")
+
+
+def _no_baseline(file: Path, result: Result) -> BadData:
+    why = "; ".join(result.invalid_reasons) or "it has no latency"
+    return BadData(f"{file}: {result} is no baseline: {why}", _ADVICE)
 
 
 def _lost(before: Report, after: Report) -> Iterator[str]:

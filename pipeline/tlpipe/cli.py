@@ -5,13 +5,39 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tlpipe import __version__
+from tlpipe.options import (
+    Alpha,
+    BatchSize,
+    BundleFolder,
+    Crop,
+    CropChoice,
+    Data,
+    Deterministic,
+    Epochs,
+    ImageSize,
+    Json,
+    Keras,
+    LabelledData,
+    LearningRate,
+    MaxDrop,
+    Overwrite,
+    Quantize,
+    RunFolder,
+    Seed,
+    Strict,
+    TestFraction,
+    TopLayers,
+    TuningEpochs,
+    ValidationFraction,
+    Views,
+    Weights,
+)
 from tlpipe_edge import terminal
 from tlpipe_edge.errors import GateNotMet, MissingInput, TlpipeError, WrongUsage
 from tlpipe_edge.manifest import RECIPES
@@ -33,60 +59,6 @@ TOP_LAYERS, FINETUNE_EPOCHS, FINETUNE_RATE = 50, 12, 3e-4
 RUNS = Path("runs")
 EXPORTED = Path("exported")
 REPORTS = Path("reports")
-
-
-class CropChoice(StrEnum):
-    """What --crop takes."""
-
-    CENTER = "center-crop"
-    STRETCH = "stretch"
-    LETTERBOX = "letterbox"
-    AUTO = "auto"
-
-
-Data = Annotated[
-    Path,
-    typer.Argument(
-        metavar="DATA",
-        help="A folder per class; or train/, validation/, test/ of that; or a CSV of path,label[,split].",
-    ),
-]
-RunFolder = Annotated[
-    Path | None, typer.Argument(metavar="[RUN]", help="A run folder; the newest below runs/ if left out.")
-]
-BundleFolder = Annotated[
-    Path | None, typer.Argument(metavar="[BUNDLE]", help="A bundle; the newest below exported/ if left out.")
-]
-Weights = Annotated[
-    str, typer.Option(help="imagenet (downloaded by Keras), none (train the whole network), or a FILE.")
-]
-ImageSize = Annotated[int, typer.Option(help="Side of the square that the network sees, 64 to 224 pixels.")]
-Alpha = Annotated[float, typer.Option(help="Width of the network: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4.")]
-Crop = Annotated[CropChoice, typer.Option(help="How a photograph becomes a square; auto chooses on validation.")]
-Views = Annotated[int, typer.Option(min=1, help="Views of each training image: the plain one and augmented ones.")]
-Epochs = Annotated[int, typer.Option(min=0, help="Epochs of this stage at most; of the frozen one in `run`.")]
-BatchSize = Annotated[int, typer.Option(min=1)]
-LearningRate = Annotated[float, typer.Option(min=0.0)]
-ValidationFraction = Annotated[float, typer.Option(help="Share of train that becomes validation, where there is none.")]
-TestFraction = Annotated[float, typer.Option(help="Share of train that becomes test, where there is none; 0 for none.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="For splits, views, weights and batches.")]
-Deterministic = Annotated[
-    bool,
-    typer.Option(
-        "--deterministic",
-        help="The same fine-tuned weights and int8 file each time on one machine; fine-tuning takes 1.2 times as long.",
-    ),
-]
-Strict = Annotated[bool, typer.Option("--strict", help="End when an image cannot be read, instead of leaving it out.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Quantize = Annotated[
-    list[str], typer.Option(metavar="FORMAT", help="float32, float16, dynamic or int8; repeat for several.")
-]
-MaxDrop = Annotated[
-    float | None, typer.Option(min=0.0, help="Exit with 1 when a file's top-1 is more than this below Keras's.")
-]
-TopLayers = Annotated[int, typer.Option(min=0, help="How many of the backbone's layers train, from the top.")]
 
 
 def main() -> None:
@@ -113,7 +85,7 @@ def _training(
     overwrite: Overwrite = False,
 ) -> Any:  # typer evaluates annotations, so not "Run", which would import more
     """The frozen stage, with the options that `train` and `run` share."""
-    from tlpipe import atomic, runs
+    from tlpipe import atomic, dataset, runs
     from tlpipe_edge.manifest import Crop as Policy
 
     where = data.resolve()
@@ -134,18 +106,10 @@ def _training(
         seed=seed,
         deterministic=deterministic,
     )
+    photographs = dataset.load(data, validation_fraction=validation_fraction, test_fraction=test_fraction, seed=seed)
     from tlpipe import train as stages
 
-    return stages.train(
-        data,
-        out,
-        config,
-        crop_auto=crop is CropChoice.AUTO,
-        validation_fraction=validation_fraction,
-        test_fraction=test_fraction,
-        strict=strict,
-        overwrite=overwrite,
-    )
+    return stages.train(photographs, out, config, crop_auto=crop is CropChoice.AUTO, strict=strict, overwrite=overwrite)
 
 
 @app.command(
@@ -163,14 +127,14 @@ def train(**options: Any) -> None:
 def finetune(
     run: RunFolder = None,
     top_layers: TopLayers = TOP_LAYERS,
-    epochs: Epochs = FINETUNE_EPOCHS,
+    epochs: TuningEpochs = FINETUNE_EPOCHS,
     learning_rate: LearningRate = FINETUNE_RATE,
     overwrite: Overwrite = False,
 ) -> None:
     """Go on with the top layers of the backbone unfrozen; what is worse on validation is not kept."""
+    chosen = _run(run)
     from tlpipe import train as stages
 
-    chosen = _run(run)
     tuned = stages.finetune(
         chosen, top_layers=top_layers, epochs=epochs, learning_rate=learning_rate, overwrite=overwrite
     )
@@ -191,18 +155,17 @@ def export(
 @app.command(epilog="Example: tlpipe evaluate exported/clothing --max-drop 0.01")
 def evaluate(
     bundle: BundleFolder = None,
-    data: Annotated[Path | None, typer.Option(help="Labelled photographs; the run's test split if left out.")] = None,
-    keras: Annotated[
-        Path | None, typer.Option(help="The Keras original, where the manifest's path is no more.")
-    ] = None,
+    data: LabelledData = None,
+    keras: Keras = None,
     max_drop: MaxDrop = None,
     as_json: Json = False,
 ) -> None:
     """Score the Keras original and every file of the bundle on the same images."""
+    chosen = _bundle(bundle)
     from tlpipe import evaluate as scoring
     from tlpipe import progress, summary
 
-    document = scoring.evaluate(_bundle(bundle), data=data, keras_file=keras, max_drop=max_drop)
+    document = scoring.evaluate(chosen, data=data, keras_file=keras, max_drop=max_drop)
     print(json.dumps(document, indent=2) if as_json else summary.accuracy_table(document))
     gate = document["gate"]
     if gate and not gate["passed"]:
@@ -220,12 +183,11 @@ def bench(
         list[str] | None,
         typer.Option(metavar="ssh://USER@HOST[:PORT]", help="Measure there, too; repeatable.", show_default=False),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Labelled photographs; the run's test split if left out.")] = None,
-    keras: Annotated[
-        Path | None, typer.Option(help="The Keras original, where the manifest's path is no more.")
-    ] = None,
+    data: LabelledData = None,
+    keras: Keras = None,
     recipe: Annotated[
-        list[str] | None, typer.Option(help="float32, float16, dynamic or int8; repeatable.", show_default="all")
+        list[str] | None,
+        typer.Option(metavar="FORMAT", help="float32, float16, dynamic or int8; repeatable.", show_default="all"),
     ] = None,
     threads: Annotated[str, typer.Option(metavar="N,N", help="Numbers of threads, each in turn.")] = "1",
     runtime: Annotated[str, typer.Option(help="auto, ai-edge-litert or tflite-runtime.")] = "auto",
@@ -246,7 +208,8 @@ def bench(
     """Measure the bundle here, with the Keras original beside it on the same images, and on devices over ssh.
 
     A device gets the bundle and the images, and an environment with tlpipe-edge, in ~/.cache/tlpipe-remote; what it has
-    is not sent again. One that fails is reported at the end, with the results of the others.
+    is not sent again. Devices come first; one that fails does not cost the results of the others, and ends with its
+    exit code. Where all fail, nothing is measured here.
     """
     from tlpipe.address import Address
     from tlpipe_edge import bench_table, subject
@@ -258,15 +221,18 @@ def bench(
         raise MissingInput(f"{out}: no such folder", "Make it, or name another FILE.")
     if out is not None and out.exists() and not overwrite:
         raise WrongUsage(f"{out}: exists already", "Name another FILE, or pass --overwrite to replace it.")
+    chosen = _bundle(bundle)
+    recipes = options.recipes or tuple(artifact.recipe for artifact in chosen.manifest.artifacts)
+    for each in recipes:
+        chosen.artifact(each)  # raises for one that is not there
     limits = None
     if baseline is not None:
         from tlpipe import baseline as gate
 
         limits = gate.Limits(max_slowdown, max_drop)
-        gate.read(baseline)  # before minutes are spent
-    chosen = _bundle(bundle)
-    for each in options.recipes:
-        chosen.artifact(each)  # raises for one that is not there
+        gate.foresee(
+            baseline, chosen.manifest.name, recipes=recipes, threads=options.threads, elsewhere=bool(addresses)
+        )
     from tlpipe import atomic, progress
     from tlpipe import bench as benchmark
 
@@ -278,8 +244,10 @@ def bench(
                 benchmark.elsewhere(address, chosen, options, data=data, keras_file=keras, wheelhouse=wheelhouse)
             )
         except TlpipeError as error:
-            progress.warn(error.what)
             failures.append(error)
+            if len(failures) == len(addresses):
+                raise
+            progress.warn("; ".join(filter(None, (error.what, error.advice))))
     command = shlex.join(["tlpipe", *sys.argv[1:]])
     documents.insert(0, benchmark.bench(chosen, options, command=command, data=data, keras_file=keras))
     document = to_json(benchmark.together(documents)) + "\n"
@@ -310,12 +278,12 @@ def run_all(**options: Any) -> None:
 @app.command(epilog="Example: tlpipe demo")
 def demo() -> None:
     """The whole job in a few minutes, offline: handwritten digits on the small backbone that comes with tlpipe."""
+    from tlpipe import dataset, runs
     from tlpipe import demo as digits
-    from tlpipe import runs
     from tlpipe import train as stages
 
-    images = digits.write_images(RUNS / "demo-images")
-    run = stages.train(images, runs.unused(RUNS / "demo"), digits.CONFIG, test_fraction=digits.TEST_FRACTION)
+    photographs = dataset.load(digits.write_images(RUNS / "demo-images"), test_fraction=digits.TEST_FRACTION)
+    run = stages.train(photographs, runs.unused(RUNS / "demo"), digits.CONFIG)
     run = stages.finetune(run, top_layers=TOP_LAYERS, epochs=digits.EPOCHS, learning_rate=digits.LEARNING_RATE)
     _finish(run, overwrite=False)
 
@@ -324,7 +292,7 @@ def demo() -> None:
 def report(
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="BUNDLE|FILE...", help="A bundle, and what bench --json wrote, of any devices."),
+        typer.Argument(metavar="BUNDLE|FILE...", help="A bundle, and what bench --out wrote, of any devices."),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write.")],
     overwrite: Overwrite = False,
@@ -360,11 +328,13 @@ def _bundle(path: Path | None) -> "Bundle":
 
 
 def _export(run: "Run", quantize: Sequence[str], out: Path | None, *, overwrite: bool) -> "Bundle":
-    from tlpipe import progress, recipes, runs
+    from tlpipe import atomic, progress, recipes, runs
+    from tlpipe_edge.bundle import MANIFEST
 
     chosen = recipes.parse(quantize)
     usual = EXPORTED / run.path.name
     out = out or (usual if overwrite else runs.unused(usual))
+    atomic.refuse_existing(out, overwrite=overwrite, marker=MANIFEST)
     if out != usual and usual.exists():
         progress.say(f"{usual} exists: writing {out}")
     from tlpipe import export as exporting

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -275,7 +276,8 @@ def _refused(address: Address, said: str) -> TlpipeError:
             f"{address}: the login was refused", f"Give it your key with ssh-copy-id, and try {address.command}."
         )
     last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "no reason given")
-    return Unavailable(f"{address}: ssh cannot connect: {last}", f"Is it switched on? Try {address.command}.")
+    reason = re.sub("^ssh: (connect to host .* port [0-9]+: )?", "", last)
+    return Unavailable(f"{address}: ssh cannot connect: {reason}", f"Is it switched on? Try {address.command}.")
 
 
 def _known_as(address: Address) -> str:

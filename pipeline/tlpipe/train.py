@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tlpipe import atomic, cache, dataset, features, fit, model, progress, runs, stage
+from tlpipe import atomic, cache, features, fit, model, progress, runs, stage
 from tlpipe.dataset import Dataset, Example, Unreadable
 from tlpipe.features import Extractor, Source
 from tlpipe.history import History
@@ -24,26 +24,20 @@ PATIENCE = 4
 
 
 def train(
-    data: Path,
+    photographs: Dataset,
     out: Path,
     config: Config,
     *,
     crop_auto: bool = False,
-    validation_fraction: float = 0.1,
-    test_fraction: float = 0.1,
     strict: bool = False,
     overwrite: bool = False,
 ) -> Run:
     """The frozen stage: a new head on cached features of the backbone (or, without weights, the whole network).
 
-    ``data`` is what ``dataset.load`` takes; the run folder ``out`` appears when all is done. With ``strict`` a
-    photograph that cannot be read ends the training, else it is left out and named. Raises the errors of
-    ``dataset.load``, ``model.build`` and ``atomic.directory``.
+    The run folder ``out`` appears when all is done. With ``strict`` a photograph that cannot be read ends the training,
+    else it is left out and named. Raises the errors of ``model.build`` and ``atomic.directory``.
     """
     atomic.refuse_existing(out, overwrite=overwrite, marker=runs.RUN_FILE)
-    photographs = dataset.load(
-        data, validation_fraction=validation_fraction, test_fraction=test_fraction, seed=config.seed
-    )
     for warning in photographs.warnings:
         progress.warn(warning)
     _describe(photographs)

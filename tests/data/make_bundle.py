@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tlpipe import recipes
+from tlpipe import dataset, recipes
 from tlpipe.demo import BACKBONE
 from tlpipe.export import export
 from tlpipe.runs import Config
@@ -25,7 +25,7 @@ if __name__ == "__main__":
         folder = Path(name)
         photographs = drawing.photographs(folder / "photographs", LABELS, count=12)
         config = Config(weights=str(BACKBONE), alpha=0.35, image_size=64, views=2, epochs=8, learning_rate=3e-3)
-        run = train(photographs, folder / "run", config, test_fraction=0.25)
+        run = train(dataset.load(photographs, test_fraction=0.25), folder / "run", config)
         made = export(run, recipes.parse(["int8"]), folder / "drawn").path
         shutil.rmtree(made / "training")  # its pictures would be the larger part of the repository
         shutil.rmtree(HERE / "bundle", ignore_errors=True)

@@ -62,9 +62,10 @@ def few(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def run(photographs: Path, config: Config, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run with both stages. To look at only."""
-    from tlpipe import train
+    from tlpipe import dataset, train
 
-    frozen = train.train(photographs, tmp_path_factory.mktemp("runs") / "drawn", config, test_fraction=0.25)
+    found = dataset.load(photographs, test_fraction=0.25)
+    frozen = train.train(found, tmp_path_factory.mktemp("runs") / "drawn", config)
     return train.finetune(frozen, top_layers=50, epochs=2, learning_rate=2e-4)
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tlpipe import baseline
 from tlpipe.baseline import Limits
+from tlpipe_edge import device
 from tlpipe_edge.errors import BadData, GateNotMet, MissingInput, Unavailable
 
 Document = dict[str, Any]
@@ -116,6 +118,31 @@ def test_a_baseline_that_was_invalid_is_none(file: Path) -> None:
 
     with pytest.raises(BadData, match="it has no latency"):
         check(file, report(result("int8", 1) | {"invoke_ms": None}), report())
+
+
+def foresee(file: Path, stored: Document, *, elsewhere: bool = True, threads: int = 1) -> None:
+    file.write_text(json.dumps(stored))
+    baseline.foresee(file, "birds", recipes=["int8"], threads=[threads], elsewhere=elsewhere)
+
+
+def test_what_cannot_be_compared_is_foreseen(file: Path) -> None:
+    foresee(file, report())
+    invalid = result("int8", 1) | {"valid": False, "invalid_reasons": ["throttled: throttled now"]}
+    foresee(file, report(invalid, result("int8", 4)), threads=4)
+
+    with pytest.raises(BadData, match="int8, 1 thread is no baseline: throttled"):
+        foresee(file, report(invalid, result("int8", 4)))
+    with pytest.raises(BadData, match="none of the same recipe"):
+        foresee(file, report(), threads=2)
+    with pytest.raises(BadData, match=r"no report of birds \(it has fish on Raspberry Pi 5"):
+        foresee(file, report(name="fish"))
+
+
+def test_without_devices_the_baseline_has_to_be_of_this_machine(file: Path) -> None:
+    machine = device.read()
+    foresee(file, report(board=machine.board, cpu=machine.cpu), elsewhere=False)
+    with pytest.raises(BadData, match=re.escape(f"no report of birds on {machine.board}")):
+        foresee(file, report(), elsewhere=False)
 
 
 def test_a_new_measurement_that_is_invalid_proves_nothing(file: Path) -> None:

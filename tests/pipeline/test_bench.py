@@ -217,6 +217,17 @@ def test_a_missing_baseline_is_told_before_minutes_are_spent(
     assert done.code == 66 and "gone.json: no such baseline" in done.stderr
 
 
+def test_a_baseline_of_another_machine_is_told_before_minutes_are_spent(
+    tlpipe: Callable[..., Any], bundle: Bundle, benchmark: Document, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(bench, "bench", lambda *_, **__: pytest.fail("measured"))
+    pi = trusted(benchmark) | {"device": benchmark["device"] | {"board": "Raspberry Pi 5"}}
+    (tmp_path / "pi.json").write_text(json.dumps(pi))
+    done = tlpipe("bench", bundle.path, "--baseline", "pi.json")
+
+    assert done.code == 65 and "pi.json: no report of drawn on" in done.stderr and "Raspberry Pi 5" in done.stderr
+
+
 def trusted(document: Document) -> Document:
     """The document as if the rules had been met."""
     document = copy.deepcopy(document)
@@ -273,9 +284,26 @@ def test_a_device_that_is_not_there_does_not_cost_the_results_of_the_others(
     """A real ssh, which finds the port closed."""
     monkeypatch.setattr(bench, "bench", lambda *_, **__: trusted(benchmark))
 
-    done = tlpipe("bench", bundle.path, "--device", "ssh://nobody@127.0.0.1:1", "--json")
-    assert json.loads(done.stdout)["device"]["address"] is None
-    assert done.code == 69 and "error: ssh://nobody@127.0.0.1:1: ssh cannot connect" in done.stderr
+    gone = "ssh://nobody@127.0.0.1:1"
+    there = benches.document(recipes=["int8"], keras=False, address="ssh://pi@one")
+    elsewhere = bench.elsewhere
+    monkeypatch.setattr(
+        bench, "elsewhere", lambda at, *rest, **given: there if at.host == "one" else elsewhere(at, *rest, **given)
+    )
+
+    done = tlpipe("bench", bundle.path, "--device", gone, "--device", "ssh://pi@one", "--json")
+    assert [each["device"]["address"] for each in json.loads(done.stdout)["benches"]] == [None, "ssh://pi@one"]
+    assert f"warning: {gone}: ssh cannot connect: Connection refused; Is it switched on?" in done.stderr
+    assert done.code == 69 and f"error: {gone}: ssh cannot connect: Connection refused\n" in done.stderr
+
+
+def test_where_no_device_is_there_nothing_is_measured_here(
+    bundle: Bundle, tlpipe: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "bench", lambda *_, **__: pytest.fail("measured"))
+
+    done = tlpipe("bench", bundle.path, "--device", "ssh://nobody@127.0.0.1:1")
+    assert done.code == 69 and done.stdout == "" and "warning" not in done.stderr
 
 
 def test_an_address_that_is_none_is_said_before_anything_is_measured(bundle: Bundle, tlpipe: Command) -> None:

@@ -28,6 +28,33 @@ def test_help_does_not_wait_for_tensorflow(in_a_process: Command) -> None:
     assert done.returncode == 0 and done.stdout.endswith("set()\n")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "nowhere"),
+        ("finetune", "nowhere"),
+        ("export", "RUN", "--out", "HERE"),
+        ("evaluate", "nowhere"),
+        ("bench", "nowhere"),
+        ("report", "nowhere", "--out", "reports"),
+    ],
+)
+def test_a_path_that_cannot_be_does_not_wait_for_tensorflow(
+    in_a_process: Command, run: Run, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/kept").touch()
+    paths = {"RUN": run.path, "HERE": tmp_path / "here"}
+    done = in_a_process(
+        "import atexit, sys; import tlpipe.cli\n"
+        "atexit.register(lambda: print({'tensorflow', 'keras'} & set(sys.modules)))\n"
+        "tlpipe.cli.main()",
+        *(paths.get(each, each) for each in arguments),
+    )
+
+    assert done.returncode in (2, 66) and done.stdout == "set()\n"
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_help_shows_an_example(tlpipe: Command, command: str) -> None:
     done = tlpipe(command, "--help")

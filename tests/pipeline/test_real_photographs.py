@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tlpipe import stage, train
+from tlpipe import dataset, stage, train
 from tlpipe.runs import Config
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -24,7 +24,9 @@ def test_forty_photographs_teach_a_head(tmp_path: Path) -> None:
         for file in sorted((TRAIN / label).iterdir())[:20]:
             shutil.copy(file, tmp_path / "data" / label)
     config = Config(weights=str(WEIGHTS), image_size=96, views=1, epochs=5)
-    run = train.train(tmp_path / "data", tmp_path / "run", config, validation_fraction=0.25, test_fraction=0.25)
+    run = train.train(
+        dataset.load(tmp_path / "data", validation_fraction=0.25, test_fraction=0.25), tmp_path / "run", config
+    )
 
     metrics = json.loads((run.best_stage / stage.METRICS).read_text())
     assert metrics["test"]["images"] == 10

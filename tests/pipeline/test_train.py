@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlpipe import cache, model, stage, train
+from tlpipe import cache, dataset, model, stage, train
 from tlpipe.dataset import Dataset, Example
 from tlpipe.history import History
 from tlpipe.runs import Config, Run
@@ -101,7 +101,7 @@ def test_the_backbone_stays_as_it_came(run: Run, config: Config) -> None:
 def test_the_same_seed_gives_the_same_splits_and_the_same_head(
     run: Run, photographs: Path, config: Config, tmp_path: Path
 ) -> None:
-    again = train.train(photographs, tmp_path / "again", config, test_fraction=0.25)
+    again = train.train(dataset.load(photographs, test_fraction=0.25), tmp_path / "again", config)
 
     assert (again.path / "1-frozen/splits.json").read_text() == (run.path / "1-frozen/splits.json").read_text()
     first = model.load(run.path / "1-frozen/model.keras").get_layer("head").get_weights()
@@ -109,7 +109,7 @@ def test_the_same_seed_gives_the_same_splits_and_the_same_head(
 
 
 def test_without_a_test_split_the_numbers_are_those_of_validation(few: Path, brief: Config, tmp_path: Path) -> None:
-    run = train.train(few, tmp_path / "run", brief, test_fraction=0)
+    run = train.train(dataset.load(few, test_fraction=0), tmp_path / "run", brief)
     metrics = json.loads((run.best_stage / stage.METRICS).read_text())
 
     assert metrics["evaluation_split"] == "validation" and "test" not in metrics
@@ -120,7 +120,7 @@ def test_the_crop_can_be_chosen_on_validation(
 ) -> None:
     results = iter([0.5, 0.4, 0.6])
     monkeypatch.setattr(train, "_linear_accuracy", lambda *_: next(results))
-    run = train.train(few, tmp_path / "run", brief, crop_auto=True)
+    run = train.train(dataset.load(few), tmp_path / "run", brief, crop_auto=True)
 
     assert Config.read(run.best_stage / stage.CONFIG).crop is Crop.LETTERBOX
     said = capfd.readouterr().err
@@ -145,7 +145,7 @@ def test_without_weights_the_whole_network_trains(few: Path, brief: Config, tmp_
     options = {"alpha": 0.35, "size": 64, "weights": "none", "labels": ("a", "b", "c"), "dropout": 0.3, "seed": 0}
     before = model.build("mobilenet_v2", **options)
     size = cache.size()
-    run = train.train(few, tmp_path / "run", config)
+    run = train.train(dataset.load(few), tmp_path / "run", config)
 
     assert cache.size() == size
     after = model.load(run.best_stage / stage.MODEL)
@@ -158,7 +158,7 @@ def test_without_weights_the_whole_network_trains(few: Path, brief: Config, tmp_
 
 def test_a_crop_cannot_be_chosen_without_weights(few: Path, brief: Config, tmp_path: Path) -> None:
     with pytest.raises(WrongUsage, match="--crop auto needs a pre-trained backbone"):
-        train.train(few, tmp_path / "run", dataclasses.replace(brief, weights="none"), crop_auto=True)
+        train.train(dataset.load(few), tmp_path / "run", dataclasses.replace(brief, weights="none"), crop_auto=True)
     assert not (tmp_path / "run").exists()
 
 
@@ -166,14 +166,14 @@ def test_a_run_that_exists_stays_as_it_is(run: Run, photographs: Path, brief: Co
     before = {file: file.stat().st_mtime_ns for file in run.path.rglob("*")}
 
     with pytest.raises(WrongUsage, match="--overwrite"):
-        train.train(photographs, run.path, brief)
+        train.train(dataset.load(photographs), run.path, brief)
     assert {file: file.stat().st_mtime_ns for file in run.path.rglob("*")} == before
 
 
 @pytest.mark.parametrize("change", [{"weights": "gone.h5"}, {"alpha": 0.4}, {"image_size": 32}])
 def test_a_run_that_fails_leaves_nothing(few: Path, brief: Config, tmp_path: Path, change: dict[str, object]) -> None:
     with pytest.raises(TlpipeError):
-        train.train(few, tmp_path / "runs/run", dataclasses.replace(brief, **change))  # type: ignore[arg-type]
+        train.train(dataset.load(few), tmp_path / "runs/run", dataclasses.replace(brief, **change))  # type: ignore[arg-type]
     assert list((tmp_path / "runs").iterdir()) == []
 
 
@@ -185,7 +185,7 @@ def test_a_photograph_in_two_splits_is_said_on_stderr(
             (tmp_path / "data" / split / label).mkdir(parents=True)
             for file in sorted((few / label).iterdir())[numbers[0] : numbers[-1] + 1]:
                 shutil.copy(file, tmp_path / "data" / split / label)
-    train.train(tmp_path / "data", tmp_path / "run", brief, test_fraction=0)
+    train.train(dataset.load(tmp_path / "data", test_fraction=0), tmp_path / "run", brief)
 
     said = capfd.readouterr().err
     where = tmp_path / "data/validation/kryss/05.png"
@@ -199,7 +199,7 @@ def test_a_class_without_test_images_has_no_accuracy(few: Path, brief: Config, t
             split = "test" if number > 6 and label != "kryss" else ("validation" if number > 4 else "train")
             rows.append(f"{file.relative_to(few)},{label},{split}")
     (few / "list.csv").write_text("\n".join(rows), "utf-8")
-    run = train.train(few / "list.csv", tmp_path / "run", brief)
+    run = train.train(dataset.load(few / "list.csv"), tmp_path / "run", brief)
 
     text = (run.best_stage / stage.METRICS).read_text()
     assert "NaN" not in text and json.loads(text)["test"]["per_class"]["kryss"] is None
@@ -208,7 +208,7 @@ def test_a_class_without_test_images_has_no_accuracy(few: Path, brief: Config, t
 def test_what_trains_and_from_where_is_said(
     few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run = train.train(few, tmp_path / "run", brief)
+    run = train.train(dataset.load(few), tmp_path / "run", brief)
     said = capfd.readouterr().err
     assert "1-frozen: training 1 layers with 3,843 of 414,051 parameters, on what comes before from pooling" in said
     assert "1-frozen: before training: loss " in said and "MB of all runs" in said

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlpipe import evaluate, export, pictures, recipes, stage, train
+from tlpipe import dataset, evaluate, export, pictures, recipes, stage, train
 from tlpipe.dataset import Dataset
 from tlpipe.runs import Config
 from tlpipe_edge.errors import BadData
@@ -35,7 +35,7 @@ def test_damaged_files_are_named_and_left_out(
     few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     reasons = damage(few / "kryss")
-    run = train.train(few, tmp_path / "run", brief)
+    run = train.train(dataset.load(few), tmp_path / "run", brief)
     said = capfd.readouterr().err
     kept = Dataset.read(run.best_stage / stage.SPLITS)
 
@@ -64,7 +64,7 @@ def test_an_unreadable_test_image_counts_as_wrong_from_training_to_evaluation(
             for file in sorted((few / label).iterdir())[:count]:
                 shutil.move(file, folder)
     damage(tmp_path / "split/test/kryss")
-    run = train.train(tmp_path / "split", tmp_path / "run", brief)
+    run = train.train(dataset.load(tmp_path / "split"), tmp_path / "run", brief)
     metrics = json.loads((run.best_stage / stage.METRICS).read_text())
     assert (metrics["test"]["images"], metrics["test"]["unreadable"]) == (9, 3)
     assert metrics["test"]["per_class"]["kryss"] <= 2 / 5
@@ -83,7 +83,7 @@ def test_a_file_that_the_system_will_not_read_is_named_too(
     few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (few / "kryss/broken.jpg").symlink_to("/proc/self/mem")  # a regular file; reading its start is an error of the disk
-    run = train.train(few, tmp_path / "run", brief)
+    run = train.train(dataset.load(few), tmp_path / "run", brief)
 
     kept = Dataset.read(run.best_stage / stage.SPLITS)
     assert [(each.file.name, each.reason) for each in kept.unreadable] == [
@@ -91,14 +91,14 @@ def test_a_file_that_the_system_will_not_read_is_named_too(
     ]
     assert "kryss/broken.jpg: cannot be read (Input/output error); left out" in capfd.readouterr().err
     with pytest.raises(BadData, match=r"1 unreadable in all"):
-        train.train(few, tmp_path / "strict", brief, strict=True)
+        train.train(dataset.load(few), tmp_path / "strict", brief, strict=True)
 
 
 def test_a_name_that_is_not_unicode_goes_through(few: Path, brief: Config, tmp_path: Path) -> None:
     odd = few / "kryss" / os.fsdecode(b"caf\xe9.jpg")
     shutil.copy(few / "kryss/00.jpg", odd)
     (few / "kryss/00.jpg").unlink()
-    run = train.train(few, tmp_path / "run", brief)
+    run = train.train(dataset.load(few), tmp_path / "run", brief)
 
     kept = Dataset.read(run.best_stage / stage.SPLITS)
     assert odd in {example.file for examples in kept.splits.values() for example in examples}
@@ -110,9 +110,9 @@ def test_each_damaged_file_is_warned_of_once_and_strict_holds(
 ) -> None:
     damage(few / "kryss")
     with pytest.raises(BadData, match=r"3 unreadable in all"):
-        train.train(few, tmp_path / "run", brief, crop_auto=crop, strict=True)
+        train.train(dataset.load(few), tmp_path / "run", brief, crop_auto=crop, strict=True)
     capfd.readouterr()
-    train.train(few, tmp_path / "run", brief, crop_auto=crop)
+    train.train(dataset.load(few), tmp_path / "run", brief, crop_auto=crop)
     assert capfd.readouterr().err.count("left out") == 3
 
 
@@ -120,7 +120,7 @@ def test_strict_ends_the_training(few: Path, brief: Config, tmp_path: Path) -> N
     damage(few / "kryss")
 
     with pytest.raises(BadData, match=r"3 unreadable in all") as caught:
-        train.train(few, tmp_path / "run", brief, strict=True)
+        train.train(dataset.load(few), tmp_path / "run", brief, strict=True)
     assert str(few) in caught.value.what and caught.value.exit_code == 65
     assert not (tmp_path / "run").exists()
 
@@ -130,7 +130,7 @@ def test_a_class_of_damaged_files_alone_ends_the_training(few: Path, brief: Conf
         file.write_text(f"no picture {number}")
 
     with pytest.raises(BadData, match="no readable training image of class 'kryss'"):
-        train.train(few, tmp_path / "run", brief)
+        train.train(dataset.load(few), tmp_path / "run", brief)
     assert not (tmp_path / "run").exists()
 
 
@@ -151,7 +151,7 @@ def test_odd_photographs_go_through_the_whole_training(few: Path, brief: Config,
     Image.fromarray(sixteen).save(folder / "sixteen-bit.png")
     shutil.copy(folder / "00.jpg", folder / "NO SUFFIX")
 
-    run = train.train(few, tmp_path / "run", dataclasses.replace(brief, views=2))
+    run = train.train(dataset.load(few), tmp_path / "run", dataclasses.replace(brief, views=2))
     kept = Dataset.read(run.best_stage / stage.SPLITS)
     assert kept.unreadable == ()
     assert sum(map(len, kept.splits.values())) == 24 + 6 + 8 + 2
