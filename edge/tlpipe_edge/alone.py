@@ -21,8 +21,12 @@ class Alone:
     ``peak_memory_mb`` is in millions of bytes, after some photographs; None where Linux does not tell.
     """
 
-    cold_start_ms: dict[str, float]
+    cold_start_ms: dict[str, float] | None
     peak_memory_mb: float | None
+
+
+NOT_ALONE = Alone(None, None)
+"""Where a process did not come through."""
 
 
 def measure(model: Path, *, recipe: str | None, threads: int, runtime: str, photograph: Path, processes: int) -> Alone:

@@ -8,6 +8,10 @@ from tlpipe_edge.terminal import printable, table
 TIMES = ("", "threads", "p50", "p90", "p99", "whole p50", "images/s", "cold start", "memory")
 QUALITY = ("", "size", "top-1", "95 % interval", "agree")
 
+ENOUGH = 100
+"""Labelled images for a top-1 without a word of doubt: each is a point or less."""
+TOO_FEW = ": too few to tell how accurate it is; name more with --data"
+
 Rows = Iterator[tuple[str, ...]]
 
 
@@ -25,7 +29,7 @@ def render(*documents: dict[str, Any]) -> str:
             "p50, p90, p99: the network alone; whole: from a file's bytes to its label; images/s: on all cores;",
             "cold start: a new process up to its first answer" + "; faster: than Keras, compiled" * compared,
             "",
-            f"{images['count']} images ({printable(images['name'])})",
+            f"{images['count']} images ({printable(images['name'])})" + TOO_FEW * (0 < images["labelled"] < ENOUGH),
             _table(QUALITY + ("smaller", "top-1 lost") * compared, documents, _quality),
             "agree: the same answer as the Keras original" + "; smaller, lost: against it" * compared,
             *(line for document in documents for line in ("", *_remarks(document, named=len(documents) > 1))),

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from tlpipe_edge import alone, conditions, image, throughput
+from tlpipe_edge.alone import NOT_ALONE
 from tlpipe_edge.classifier import Classifier
+from tlpipe_edge.errors import MissingInput, Unavailable
 from tlpipe_edge.latency import Stages, timed, warm_up
 from tlpipe_edge.photographs import Photograph
 from tlpipe_edge.subject import Options, Subject
@@ -44,9 +46,16 @@ NOT_TIMED = Timing(dict.fromkeys(KEYS))
 
 
 def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers: Mapping[Photograph, int]) -> Timing:
-    """Time one recipe. ``answers`` are the photographs that can be read, with the label's number of each."""
-    chosen = _chosen(list(answers))
-    sources = [photograph.file.read_bytes() for photograph in chosen]
+    """Time one recipe. ``answers`` are the photographs that can be read, with the label's number of each.
+
+    Raises MissingInput where one of them is gone meanwhile.
+    """
+    try:
+        chosen = _chosen(list(answers))
+        sources = [photograph.file.read_bytes() for photograph in chosen]
+    except OSError as error:
+        what = f"{error.filename}: cannot be read any more ({error.strerror})"
+        raise MissingInput(what, "Put it back, or leave it out.") from None
     classifier = of.open(recipe, threads=threads, runtime=options.runtime)
     classifier(sources[0])
     stable = warm_up(classifier.session.invoke, rules=options.rules)
@@ -67,14 +76,18 @@ def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers
         seconds=options.rules.full_seconds,
     )
     largest = max(zip(map(len, sources), chosen, strict=True), key=lambda pair: pair[0])[1]
-    apart = alone.measure(
-        of.path,
-        recipe=of.named(recipe),
-        threads=threads,
-        runtime=options.runtime,
-        photograph=largest.file,
-        processes=options.rules.processes,
-    )
+    apart, without = NOT_ALONE, []
+    try:
+        apart = alone.measure(
+            of.path,
+            recipe=of.named(recipe),
+            threads=threads,
+            runtime=options.runtime,
+            photograph=largest.file,
+            processes=options.rules.processes,
+        )
+    except Unavailable as error:  # what was timed until now is not lost
+        without.append(f"no cold start: {error.what}")
     samples = {"invoke": network, "end_to_end": whole}
     samples |= {("invoke_in_stages" if name == "invoke" else name): each for name, each in by_stage.items()}
     figures = (
@@ -92,7 +105,12 @@ def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers
     changed = {chosen[at] for at, answer in stages.answers if answer != answers[chosen[at]]}
     return Timing(
         dict(zip(KEYS, figures, strict=True)),
-        (*conditions.disturbances(before, after), *conditions.doubts(network, [whole]), *_changed(changed)),
+        (
+            *conditions.disturbances(before, after),
+            *conditions.doubts(network, [whole]),
+            *_changed(changed),
+            *without,
+        ),
     )
 
 

@@ -19,6 +19,7 @@ def test_each_step_of_a_cold_start_has_its_time_and_all_make_the_total(drawn: Bu
     found = measured(drawn, drawn.golden().files[0], processes=1)
 
     steps = found.cold_start_ms
+    assert steps is not None
     assert list(steps) == ["process", "import", "load", "first_invoke", "total"]
     assert all(milliseconds > 0 for milliseconds in steps.values())
     assert sum(steps.values()) == pytest.approx(2 * steps["total"], abs=0.01)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tlpipe_edge import Bundle, Classifier, WrongUsage, bench, bench_table, subject, terminal, timing
+from tlpipe_edge import Bundle, Classifier, WrongUsage, alone, bench, bench_table, scoring, subject, terminal, timing
 from tlpipe_edge.errors import BadData, MissingInput
 from tlpipe_edge.latency import Rules
 from tlpipe_edge.photographs import Photograph
@@ -161,6 +162,38 @@ def test_what_was_too_short_is_invalid_wherever_it_is_shown(drawn: Bundle) -> No
     assert not document["valid"] and document["invalid_reasons"][0].startswith("int8, 1 thread: too short")
     shown = bench_table.render(document)
     assert "int8 (invalid)" in shown and "INVALID: int8, 1 thread: too short: 30 runs" in shown
+
+
+def test_a_cold_start_that_fails_costs_nothing_but_itself(drawn: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alone, "LIMIT_SECONDS", 0.001)
+    document = benched(drawn.path)
+    (result,) = document["results"]
+
+    assert (result["cold_start_ms"], result["peak_memory_mb"]) == (None, None) and result["invoke_ms"]["runs"] == 30
+    assert any(reason.startswith("no cold start: a process of its own") for reason in result["invalid_reasons"])
+    assert "INVALID: int8, 1 thread: no cold start" in bench_table.render(document)
+
+
+def test_a_photograph_that_goes_while_others_are_scored_is_named(
+    drawn: Bundle, photographs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = next(file for file in photographs.iterdir() if file.is_file())
+    score = scoring.score
+
+    def late(*given: Any, **named: Any) -> scoring.Scored:
+        scored = score(*given, **named)
+        gone.unlink()
+        return scored
+
+    monkeypatch.setattr(scoring, "score", late)
+    with pytest.raises(MissingInput, match=f"{re.escape(str(gone))}: cannot be read any more"):
+        benched(drawn.path, photographs)
+
+
+def test_few_images_are_no_proof_of_accuracy_and_the_table_says_so(document: Document) -> None:
+    assert "6 images (golden): too few to tell how accurate it is; name more" in bench_table.render(document)
+    many = document | {"images": document["images"] | {"labelled": 100}}
+    assert "too few" not in bench_table.render(many)
 
 
 def test_each_recipe_is_measured_with_each_number_of_threads(drawn: Bundle) -> None:
