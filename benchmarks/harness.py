@@ -7,6 +7,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -51,22 +52,27 @@ def run(
 ) -> Timed:
     """Run a process in ``folder`` to its end; the clock stops at the first line of stderr that holds ``until``."""
     start = time.perf_counter()
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | (environment or {}),
-        cwd=folder,
-    ) as process:
-        assert process.stdout and process.stderr
+    with (
+        tempfile.TemporaryFile("w+") as output,  # not a pipe, which a long document would fill
+        subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | (environment or {}),
+            cwd=folder,
+        ) as process,
+    ):
+        assert process.stderr
         reached, lines = None, []
         for line in process.stderr:
             lines.append(line)
             if reached is None and until and until in line:
                 reached = time.perf_counter() - start
-        stdout = process.stdout.read()
-    end = time.perf_counter() - start
+        process.wait()
+        end = time.perf_counter() - start
+        output.seek(0)
+        stdout = output.read()
     if process.returncode or (until and reached is None):
         sys.exit(f"{' '.join(command)}: exit code {process.returncode}\n{''.join(lines[-20:])}")
     return Timed(reached if reached is not None else end, stdout, "".join(lines))

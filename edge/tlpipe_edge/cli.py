@@ -149,7 +149,8 @@ def bench(
         typer.Option(metavar="DIR", help="Photographs, best a folder per class.", show_default="the bundle's golden"),
     ] = None,
     recipe: Annotated[
-        list[str] | None, typer.Option(help="float32, float16, dynamic or int8; repeatable.", show_default="all")
+        list[str] | None,
+        typer.Option(metavar="FORMAT", help="float32, float16, dynamic or int8; repeatable.", show_default="all"),
     ] = None,
     threads: Annotated[str, typer.Option(metavar="N,N", help="Numbers of threads, each in turn.")] = "1",
     runtime: Runtime = "auto",

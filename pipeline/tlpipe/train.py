@@ -117,8 +117,9 @@ def _stage(
     """Train these layers in place, with TensorBoard's log in ``folder``; the data come back with what is unreadable."""
     cut = "image" if config.weights == "none" and name == FROZEN else model.cut_below(whole, trained)
     model.freeze_all_but(whole, trained)
+    layers = f"{len(trained)} layer{'s' * (len(trained) != 1)}"
     progress.say(
-        f"{name}: training {len(trained)} layers with {model.parameters(trained):,} of {whole.count_params():,} "
+        f"{name}: training {layers} with {model.parameters(trained):,} of {whole.count_params():,} "
         f"parameters, on what comes before from {cut}"
     )
     seconds: dict[str, float] = {}
@@ -159,7 +160,9 @@ def _stage(
             stage=name,
             tensorboard=folder / stage.TENSORBOARD,
         )
-    progress.say(f"{name}: kept epoch {history.best}")
+    ran = history.epochs[-1].number
+    ended = f"; no better one came in {settings.patience} more" if ran < settings.epochs else ""
+    progress.say(f"{name}: kept epoch {history.best} of {ran}, the best on validation{ended}")
     scores = {}
     for split in ("validation", "test"):
         if examples := photographs.splits.get(split):

@@ -205,12 +205,22 @@ def test_a_class_without_test_images_has_no_accuracy(few: Path, brief: Config, t
     assert "NaN" not in text and json.loads(text)["test"]["per_class"]["kryss"] is None
 
 
+def test_an_early_end_is_said_with_its_reason(
+    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    still = dataclasses.replace(brief, epochs=9, learning_rate=0.0)
+    train.train(dataset.load(few), tmp_path / "run", still)
+
+    ended = "1-frozen: kept epoch 1 of 5, the best on validation; no better one came in 4 more\n"
+    assert ended in capfd.readouterr().err
+
+
 def test_what_trains_and_from_where_is_said(
     few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = train.train(dataset.load(few), tmp_path / "run", brief)
     said = capfd.readouterr().err
-    assert "1-frozen: training 1 layers with 3,843 of 414,051 parameters, on what comes before from pooling" in said
+    assert "1-frozen: training 1 layer with 3,843 of 414,051 parameters, on what comes before from pooling" in said
     assert "1-frozen: before training: loss " in said and "MB of all runs" in said
 
     train.finetune(run, top_layers=50, epochs=1, learning_rate=1e-4)
