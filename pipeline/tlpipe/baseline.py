@@ -31,7 +31,7 @@ class Device:
     address: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.board} ({self.cpu})"
+        return " with ".join(dict.fromkeys((self.board, self.cpu)))
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def foresee(
     results = [result for each in same for result in each.results]
     wanted = [result for result in results if result.recipe in recipes and result.threads in threads]
     if not wanted:
-        raise _nothing_in_common(file)
+        raise _nothing_in_common(file, results)
     if not any(result.timed for result in wanted):
         raise _no_baseline(file, wanted[0])
 
@@ -203,7 +203,7 @@ def _pairs(before: Report, after: Report, file: Path) -> list[tuple[Result, Resu
     stored = {result.same: result for result in before.results}
     found = [(stored[result.same], result) for result in after.results if result.same in stored]
     if not found:
-        raise _nothing_in_common(file)
+        raise _nothing_in_common(file, before.results)
     for old, _ in found:
         if not old.timed:
             raise _no_baseline(file, old)
@@ -221,8 +221,11 @@ def _of_another(file: Path, wanted: str, stored: Sequence[Report]) -> BadData:
     )
 
 
-def _nothing_in_common(file: Path) -> BadData:
-    return BadData(f"{file}: none of the same recipe, runtime and threads", "Measure what the baseline has.")
+def _nothing_in_common(file: Path, results: Sequence[Result]) -> BadData:
+    return BadData(
+        f"{file}: none of the same recipe, runtime and threads (it has {'; '.join(map(str, results))})",
+        "Measure what the baseline has.",
+    )
 
 
 def _no_baseline(file: Path, result: Result) -> BadData:
