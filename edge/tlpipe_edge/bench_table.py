@@ -1,5 +1,6 @@
 """The document of ``bench`` as lines for a person."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -20,7 +21,8 @@ def render(*documents: dict[str, Any]) -> str:
 
     The documents are of one model; of several devices each row begins with the device.
     """
-    compared = any(document["keras"] for document in documents)
+    original = next((document for document in documents if document["keras"]), None)
+    compared = original is not None
     images = documents[0]["images"]
     return "\n".join(
         [
@@ -30,7 +32,7 @@ def render(*documents: dict[str, Any]) -> str:
             "cold start: a new process up to its first answer" + "; faster: than Keras, compiled" * compared,
             "",
             f"{images['count']} images ({printable(images['name'])})" + TOO_FEW * (0 < images["labelled"] < ENOUGH),
-            _table(QUALITY + ("smaller", "top-1 lost") * compared, documents, _quality),
+            _table(QUALITY + ("smaller", "top-1 lost") * compared, documents, functools.partial(_quality, original)),
             "agree: the same answer as the Keras original" + "; smaller, lost: against it" * compared,
             *(line for document in documents for line in ("", *_remarks(document, named=len(documents) > 1))),
         ]
@@ -57,7 +59,7 @@ def _table(
         for document in documents
         for row in rows_of(document)
     ]
-    return table(("",) * several + header, rows)
+    return table(("",) * several + header, rows, names=1 + several)
 
 
 def _remarks(document: dict[str, Any], *, named: bool) -> Iterator[str]:
@@ -91,16 +93,28 @@ def _times(document: dict[str, Any]) -> Rows:
         yield (*row, _with(result["speedup"]["compiled"], "{:.1f}x")) if keras else row
 
 
-def _quality(document: dict[str, Any]) -> Rows:
-    """A row for a recipe: accuracy does not depend on the threads."""
+def _quality(original: dict[str, Any] | None, document: dict[str, Any]) -> Rows:
+    """A row for a recipe: accuracy does not depend on the threads.
+
+    Against the Keras original of whichever document has it: its size is the same everywhere, and so is what it answers.
+    """
     if keras := document["keras"]:
         yield "Keras", _megabytes(keras), *_rate(keras)
     for result in {each["recipe"]: each for each in document["results"]}.values():
         row: tuple[str, ...] = result["recipe"], _megabytes(result), *_rate(result), _percent(result["agreement"])
-        if keras:
-            lost = result["top1_difference"]
-            row += _with(result["size_ratio"], "{:.1f}x"), _percent(None if lost is None else 0.0 - lost)
+        if original:
+            row += (
+                _with(original["keras"]["bytes"] / result["bytes"], "{:.1f}x"),
+                _percent(_lost(original, document, result)),
+            )
         yield row
+
+
+def _lost(original: dict[str, Any], document: dict[str, Any], result: dict[str, Any]) -> float | None:
+    """Top-1 of Keras minus that of a result on the same images."""
+    before, after = original["keras"]["top1"], result["top1"]
+    same = original["images"]["sha256"] == document["images"]["sha256"]
+    return before - after if same and None not in (before, after) else None
 
 
 def _marked(name: str, result: dict[str, Any]) -> str:

@@ -37,13 +37,13 @@ def printable(text: str) -> str:
     )
 
 
-def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A plain text table: the first column left-aligned, the others right-aligned, two spaces between them."""
+def table(header: Iterable[str], rows: Iterable[Iterable[str]], *, names: int = 1) -> str:
+    """A plain text table: the first columns, ``names``, left-aligned, the others right-aligned, two spaces between."""
     cells = [[printable(cell) for cell in row] for row in [header, *rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     lines = (
         "  ".join(
-            cell.rjust(width) if column else cell.ljust(width)
+            cell.ljust(width) if column < names else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         for row in cells

@@ -248,8 +248,21 @@ def test_devices_are_side_by_side_in_one_table(
     shown = [(row[1], row[2]) for row in rows if row[:1] == ["ssh://pi@one"]]
     assert shown == [("int8", "1"), ("int8", f"{there['results'][0]['bytes'] / 1e6:.2f}")]
     assert sum(row[:2] == ["this", "machine"] for row in rows) == 2 * (1 + len(RECIPES)) + 1
+    smaller = benchmark["keras"]["bytes"] / there["results"][0]["bytes"]
+    (quality,) = [row for row in rows if row[:3] == ["ssh://pi@one", *shown[1]]]
+    assert quality[-2:] == [f"{smaller:.1f}x", "-"], "no top-1 against Keras: these are other images"
     stored = json.loads(Path("both.json").read_text())
     assert [each["device"]["address"] for each in stored["benches"]] == [None, "ssh://pi@one"]
+
+
+def test_a_device_with_the_same_images_is_held_against_keras_too(benchmark: Document) -> None:
+    here, there = trusted(benchmark), trusted(benchmark)
+    there |= {"keras": None, "device": there["device"] | {"address": "ssh://pi@one"}}
+    for result in there["results"]:
+        result["top1"] = here["keras"]["top1"] - 0.1
+    shown = bench_table.render(here, there).splitlines()
+
+    assert sum(line.startswith("ssh://pi@one") and line.endswith(" 10.0 %") for line in shown) == len(RECIPES)
 
 
 def test_without_an_image_that_can_be_read_there_is_nothing_to_measure(
