@@ -214,3 +214,23 @@ def test_an_emulated_device_shows_no_latency(tmp_path: Path) -> None:
     assert not re.search(r"\d ms", (out / "report.md").read_text())
     assert "Emulated: latency is not reported." in page.text
     assert not {"front", "latency", "stages"} & {section.attributes["id"] for section in page.all("section")}
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.1534, "ms", "0.15 ms"),
+        (12345.678, "ms", "12,345.68 ms"),
+        (0.9876, "percent", "98.8 %"),
+        (-0.0032, "points", "−0.3 points"),
+        (0.0032, "points", "+0.3 points"),
+        (-1e-9, "points", "0.0 points"),
+        (9.94, "times", "9.9×"),
+        (0.0003, "p", "0.0003"),
+        (1.0, "p", "1.00"),
+        (2_725_112, "megabytes", "2.73 MB"),
+        (None, "ms", "–"),
+    ],
+)
+def test_a_number_is_rounded_one_way(value: float | None, unit: str, text: str) -> None:
+    assert numbers.shown(value, unit) == text

@@ -3,21 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from tlpipe.report.document import (
-    Accuracy,
-    Basis,
-    Choice,
-    Group,
-    Part,
-    Row,
-    Sentence,
-    Verdict,
-    name,
-    number,
-    quoted,
-    sentence,
-    text,
-)
+from tlpipe.report.document import Accuracy, Basis, Choice, Group, Row, Verdict
+from tlpipe.report.sentences import Part, Sentence, name, number, quoted, sentence, text
 from tlpipe_edge.bundle import PREFERENCE
 
 Phrase = tuple[str | Part, ...]

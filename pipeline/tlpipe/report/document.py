@@ -9,52 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from tlpipe.report import numbers
+from tlpipe.report.machine import Conditions, Device
+from tlpipe.report.sentences import Sentence
 from tlpipe_edge.manifest import ImageSpec
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Part:
-    """A piece of a sentence: words of ours, words from ``outside``, or a number with what it is (``numbers``).
-
-    ``strong``: what a reader looks for.
-    """
-
-    text: str
-    outside: bool = False
-    strong: bool = False
-    value: float | None = None
-    unit: str | None = None
-
-
-Sentence = tuple[Part, ...]
-
-
-def number(value: float, unit: str) -> Part:
-    """A number as a part of a sentence."""
-    return Part(numbers.shown(value, unit), value=value, unit=unit)
-
-
-def name(text: str) -> Part:
-    """A label or a device, as a part of a sentence."""
-    return Part(text, outside=True, strong=True)
-
-
-def quoted(text: str) -> Part:
-    """What a bench says, as a part of a sentence."""
-    return Part(text, outside=True)
-
-
-def sentence(*parts: "str | Part") -> Sentence:
-    """Words and other parts as a sentence."""
-    return tuple(Part(part) if isinstance(part, str) else part for part in parts)
-
-
-def text(parts: Sentence) -> str:
-    """A sentence as text, rounded."""
-    return "".join(part.text for part in parts)
 
 
 @dataclass(frozen=True)
@@ -173,51 +132,6 @@ class Images:
     def scored(self) -> int:
         """How many images accuracy is over."""
         return self.count if self.labelled is None else self.labelled
-
-
-@dataclass(frozen=True)
-class Device:
-    """The machine of a group; ``throttling`` is empty where nothing was throttled, None where nobody can tell."""
-
-    board: str
-    cpu: str
-    cores: int
-    machine: str
-    bits: int
-    os: str
-    kernel: str
-    address: str | None = None
-
-
-@dataclass(frozen=True)
-class Span:
-    """A number before and after the run."""
-
-    before: float | None = None
-    after: float | None = None
-
-
-@dataclass(frozen=True)
-class Flags:
-    """What was throttled before and after the run; empty for nothing, None for unknown."""
-
-    before: tuple[str, ...] | None = None
-    after: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """Under which a group was measured."""
-
-    date: str
-    command: str | None
-    python: str | None
-    versions: dict[str, str]
-    governor: str | None
-    frequency_mhz: Span
-    temperature_c: Span
-    throttling: Flags
-    load_average: Span
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from tlpipe.report import accuracies, choice
-from tlpipe.report.document import (
-    Accuracy,
-    Conditions,
-    Flags,
-    Group,
-    Images,
-    Keras,
-    Row,
-    Sentence,
-    Span,
-    number,
-    quoted,
-    sentence,
-)
+from tlpipe.report.document import Accuracy, Group, Images, Keras, Row
+from tlpipe.report.machine import Conditions, Flags, Span
 from tlpipe.report.measured import Bench, Evaluation, Loads, Result, Scores
+from tlpipe.report.sentences import Sentence, number, quoted, sentence
 from tlpipe.report.sources import Source
 from tlpipe_edge.bundle import Bundle
 from tlpipe_edge.manifest import Artifact

@@ -6,7 +6,8 @@ from markupsafe import Markup
 
 from tlpipe.model_card import environment, inert
 from tlpipe.report import numbers, views
-from tlpipe.report.document import Accuracy, Group, Report, Sentence
+from tlpipe.report.document import Accuracy, Group, Report
+from tlpipe.report.sentences import Sentence
 
 
 def render(report: Report) -> str:

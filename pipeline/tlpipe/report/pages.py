@@ -7,7 +7,8 @@ import jinja2
 from markupsafe import Markup, escape
 
 from tlpipe.report import charts, numbers, views
-from tlpipe.report.document import Part, Report, Sentence
+from tlpipe.report.document import Report
+from tlpipe.report.sentences import Part, Sentence
 from tlpipe_edge.terminal import printable
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from tlpipe.report import choice
-from tlpipe.report.document import Group, Sentence, name, number, quoted, sentence
+from tlpipe.report.document import Group
+from tlpipe.report.sentences import Sentence, name, number, quoted, sentence
 from tlpipe.report.sources import Sources
 
 
