@@ -102,4 +102,6 @@ def test_run_ends_with_what_it_measured(tmp_path: Path) -> None:
     document["model"]["labels"] = tuple(document["model"]["labels"])
     made = report.of_run(bundle, [document], tmp_path / "out")
 
-    assert made.groups[0].rows[0].invoke_ms is not None and (tmp_path / "out/report.html").is_file()
+    page = reports.page(tmp_path / "out").text
+    assert made.groups[0].rows[0].invoke_ms is not None
+    assert made.groups[0].source == "tlpipe bench exported/clothing --json" and page.count(made.groups[0].source) == 1

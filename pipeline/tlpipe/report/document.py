@@ -146,7 +146,7 @@ class Skipped:
 class Group:
     """Rows that were measured together: on one device, or (``device`` None) by ``tlpipe evaluate``, without latency.
 
-    ``source`` is the file that says so. ``emulated``: the device was, and latency is not reported. ``doubt`` says in
+    ``source`` is the file that says so, or the command. ``emulated``: the device was, and latency is not reported. ``doubt`` says in
     short what ``invalid_reasons`` say in full.
     """
 
