@@ -110,7 +110,7 @@ def test_an_emulated_device_has_no_latency_whatever_the_bench_says() -> None:
     document = made(emulated)
 
     for row in document["groups"][0]["rows"]:
-        assert row["invoke_ms"] is row["end_to_end_ms"] is row["throughput_per_s"] is None
+        assert row["invoke_ms"] is row["end_to_end_ms"] is row["throughput_per_s"] is row["peak_memory_mb"] is None
         assert row["stages_ms"] == row["quantiles_ms"] == row["cold_start_ms"] == {}
     assert "nothing was timed" in document["verdict"]["text"]
 

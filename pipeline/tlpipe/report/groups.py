@@ -118,7 +118,7 @@ def _row(
         end_to_end_ms=result.end_to_end_ms if timed else None,
         stages_ms=stages,
         cold_start_ms={k: v for k, v in (result.cold_start_ms or {}).items() if v is not None} if timed else {},
-        peak_memory_mb=result.peak_memory_mb,
+        peak_memory_mb=result.peak_memory_mb if timed else None,
         throughput_per_s=result.throughput_per_s if timed else None,
         quantiles_ms=_quantiles(result) if timed else {},
         speedup=keras.compiled_ms.p50 / invoke.p50 if invoke and keras and keras.compiled_ms else None,
