@@ -88,3 +88,14 @@ def test_the_evaluation_tells_what_a_bench_of_few_images_cannot(tmp_path: Path) 
     (choice,) = document["verdict"]["choices"]
     assert (choice["images"], choice["accuracy"]["top1"]) == (40, 0.9)
     assert [group["name"] for group in document["groups"]][1] == "Evaluation"
+
+
+@pytest.mark.parametrize("way", ["compiled", "predict"])
+def test_a_speed_up_over_an_invalid_latency_of_keras_is_called_so(way: str) -> None:
+    keras = benches.document()["keras"] | {"valid": False, "invalid_reasons": ["throttled: frequency capped now"]}
+    keras |= {} if way == "compiled" else {"compiled_ms": None}
+
+    assert (
+        f"as fast as Keras ({way}, an invalid measurement)"
+        in made(benches.document() | {"keras": keras})["verdict"]["text"]
+    )

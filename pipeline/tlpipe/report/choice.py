@@ -95,11 +95,10 @@ def _sentence(group: Group, row: Row, basis: Basis, accuracy: Accuracy | None, i
         reason = "on this emulated device nothing was timed" if group.emulated else "its latency is not measured yet"
         return sentence(*begin, *_size(row), "; ", *right, f"; {reason}.")
     speed = [_latency(row)]
-    if row.speedup is not None and group.keras:
+    way, speedup = ("predict", row.speedup_predict) if row.speedup is None else ("compiled", row.speedup)
+    if speedup is not None and group.keras:
         doubt = "" if group.keras.valid else ", an invalid measurement"
-        speed.append((number(row.speedup, "times as"), f" as fast as Keras (compiled{doubt})"))
-    elif row.speedup_predict is not None:
-        speed.append((number(row.speedup_predict, "times as"), " as fast as Keras (predict)"))
+        speed.append((number(speedup, "times as"), f" as fast as Keras ({way}{doubt})"))
     size = _size(row, than="" if len(speed) > 1 else " than Keras")
     if _is_ratio(row):
         speed.append(size)
