@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from tlpipe.report import doubts
 from tlpipe.report.document import Accuracy, Basis, Choice, Group, Row, Verdict
 from tlpipe.report.sentences import Part, Sentence, name, number, quoted, sentence, text
 from tlpipe_edge.bundle import PREFERENCE
@@ -86,7 +87,7 @@ def _sentence(group: Group, row: Row, basis: Basis, accuracy: Accuracy | None, i
     where = name(group.name)
     right = _accuracy(accuracy, images)
     if basis is Basis.SIZE and group.doubt:
-        kinds = dict.fromkeys(kind(reason) for each in group.rows for reason in each.invalid_reasons)
+        kinds = doubts.kinds(reason for each in group.rows for reason in each.invalid_reasons)
         begin: Phrase = ("No latency on ", where, " is valid (", *_joined([(quoted(each),) for each in kinds]), ")")
         alone = "; until one is, take the format that is usually the fastest, "
         return sentence(*begin, alone, name(row.recipe), ": ", *_size(row), "; ", *right, ".")
@@ -103,11 +104,6 @@ def _sentence(group: Group, row: Row, basis: Basis, accuracy: Accuracy | None, i
     if _is_ratio(row):
         speed.append(size)
     return sentence(*begin, *_joined(speed), "; ", *(() if _is_ratio(row) else (*size, "; ")), *right, ".")
-
-
-def kind(reason: str) -> str:
-    """What kind of reason it is: what stands before its details."""
-    return reason.rpartition(": ")[0] or reason
 
 
 def _latency(row: Row) -> Phrase:

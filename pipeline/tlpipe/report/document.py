@@ -69,7 +69,8 @@ class Row:
     ``quantiles_ms`` are the 0th, 1st, ... 100th percentile of "invoke" and "end_to_end", from the raw samples.
     ``speedup`` is over Keras compiled, ``speedup_predict`` over its ``predict``, in medians; ``size_ratio`` is Keras's
     size over this file's. ``on_front``: no other valid row of the group is both faster and as accurate, or as fast and
-    more accurate. ``label`` names it within its group.
+    more accurate. ``label`` names it within its group. ``valid`` and ``invalid_reasons`` are about what was timed: they
+    say nothing of size and accuracy.
     """
 
     label: str
@@ -99,7 +100,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Keras:
-    """The original beside the rows of a group; ``derived`` where its answers come from the bundle, not from a run."""
+    """The original beside the rows of a group; ``derived`` where its answers come from the bundle, not from a run.
+
+    ``valid`` and ``invalid_reasons`` are about what was timed, as those of a row.
+    """
 
     bytes: int | None
     predict_ms: Latency | None
@@ -146,8 +150,9 @@ class Skipped:
 class Group:
     """Rows that were measured together: on one device, or (``device`` None) by ``tlpipe evaluate``, without latency.
 
-    ``source`` is the file that says so, or the command. ``emulated``: the device was, and latency is not reported. ``doubt`` says in
-    short what ``invalid_reasons`` say in full.
+    ``source`` is the file that says so, or the command. ``emulated``: the device was, and latency is not reported.
+    ``valid`` and ``invalid_reasons`` are about what was timed, of any row or of Keras; ``doubt`` says in short what is
+    wrong with the rows.
     """
 
     name: str

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tlpipe.report import accuracies, choice
+from tlpipe.report import accuracies, doubts
 from tlpipe.report.document import Accuracy, Group, Images, Keras, Row
 from tlpipe.report.machine import Conditions, Flags, Span
 from tlpipe.report.measured import Bench, Evaluation, Loads, Result, Scores
@@ -35,9 +35,7 @@ def named(groups: list[Group]) -> list[Group]:
 
 def of_bench(source: Source, size: int | None) -> Group:
     bench = source.bench
-    whole_run = (
-        () if any(not result.valid for result in bench.results) else _reasons(bench.valid, bench.invalid_reasons)
-    )
+    whole_run = _of_whole_run(bench)
     keras = _keras(bench, whole_run)
     several = len({result.threads for result in bench.results}) > 1
     rows = tuple(_row(result, bench, keras, size, whole_run, several=several) for result in bench.results)
@@ -49,7 +47,7 @@ def of_bench(source: Source, size: int | None) -> Group:
         emulated=bench.conditions.emulated,
         valid=bench.valid and all(row.valid for row in rows),
         invalid_reasons=bench.invalid_reasons or tuple(dict.fromkeys(r for row in rows for r in row.invalid_reasons)),
-        doubt=_doubt(rows),
+        doubt=None if bench.conditions.emulated else _doubt(rows),
         images=replace(bench.images, labelled=bench.images.scored) if bench.images else None,
         keras=keras,
         rows=_with_front(rows),
@@ -62,7 +60,7 @@ def _doubt(rows: Sequence[Row]) -> Sentence | None:
     invalid = [row for row in rows if not row.valid]
     if not invalid:
         return None
-    kinds = dict.fromkeys(choice.kind(reason) for row in invalid for reason in row.invalid_reasons)
+    kinds = doubts.kinds(reason for row in invalid for reason in row.invalid_reasons)
     count, whole = number(len(invalid), "count"), number(len(rows), "count")
     return sentence(count, " of ", whole, " latencies are invalid: ", quoted("; ".join(kinds)))
 
@@ -70,6 +68,14 @@ def _doubt(rows: Sequence[Row]) -> Sentence | None:
 def _reasons(valid: bool, reasons: tuple[str, ...]) -> tuple[str, ...]:
     """Why something is invalid, never nothing where it is."""
     return () if valid else reasons or ("no reason is given",)
+
+
+def _of_whole_run(bench: Bench) -> tuple[str, ...]:
+    """Why all of a bench is invalid: what is not said of a result or of Keras alone, which it repeats after a name."""
+    invalid = [each for each in (*bench.results, bench.keras) if each is not None and not each.valid]
+    repeated = tuple(reason for each in invalid for reason in each.invalid_reasons if reason)
+    own = tuple(reason for reason in bench.invalid_reasons if not reason.endswith(repeated))
+    return () if invalid and not own else _reasons(bench.valid, own)
 
 
 def _conditions(bench: Bench) -> Conditions:
@@ -96,7 +102,7 @@ def _last_minute(loads: Loads | None) -> Span:
 def _row(
     result: Result, bench: Bench, keras: Keras | None, size: int | None, whole_run: tuple[str, ...], *, several: bool
 ) -> Row:
-    reasons = whole_run or _reasons(result.valid, result.invalid_reasons)
+    reasons = (*whole_run, *_reasons(result.valid, result.invalid_reasons))
     timed = not bench.conditions.emulated
     invoke = result.invoke_ms if timed else None
     stages = {name: latency for name in STAGES if (latency := (result.stages_ms or {}).get(name)) and timed}
@@ -146,10 +152,7 @@ def _keras(bench: Bench, whole_run: tuple[str, ...]) -> Keras | None:
         return Keras(None, None, None, accuracy, derived=True, versions={}, valid=True, invalid_reasons=())
     given = bench.keras
     timed = not bench.conditions.emulated
-    reasons = _reasons(given.valid, given.invalid_reasons) or whole_run
-    if not reasons and all(not result.valid for result in bench.results):  # it was timed in the same run
-        kinds = dict.fromkeys(choice.kind(reason) for result in bench.results for reason in result.invalid_reasons)
-        reasons = tuple(kinds) or ("every result of this run is invalid",)
+    reasons = (*whole_run, *_reasons(given.valid, given.invalid_reasons))
     accuracy = None
     if given.top1 is not None and given.top1_interval is not None:
         rates = accuracies.class_rates(given.per_class or {}, bench.model.labels, {})
@@ -162,7 +165,7 @@ def _keras(bench: Bench, whole_run: tuple[str, ...]) -> Keras | None:
         derived=False,
         versions=given.versions or {},
         valid=not reasons,
-        invalid_reasons=tuple(reasons),
+        invalid_reasons=reasons,
     )
 
 

@@ -6,7 +6,7 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup, escape
 
-from tlpipe.report import charts, numbers, views
+from tlpipe.report import charts, doubts, numbers, views
 from tlpipe.report.document import Report
 from tlpipe.report.sentences import Part, Sentence
 from tlpipe_edge.terminal import printable
@@ -28,6 +28,7 @@ def render(report: Report) -> str:
         words=words,
         listed=listed,
         charts=charts,
+        doubts=doubts,
         views=views,
         style=Markup(_asset("report.css")),  # ours, and it has no "<"
     )

@@ -109,9 +109,14 @@ class Columns:
     agreement: bool
 
     @property
+    def of_latency(self) -> int:
+        """How many columns are of what was timed."""
+        return 2 * self.latency + self.speedup
+
+    @property
     def count(self) -> int:
         """Of all columns."""
-        return 4 + 2 * self.latency + self.ratio + self.speedup + self.agreement
+        return 4 + self.of_latency + self.ratio + self.agreement
 
 
 def columns(report: Report) -> Columns:
