@@ -139,27 +139,6 @@ def test_the_csv_is_exact(out: Path) -> None:
         assert found == [value for value, _ in of_row(row)]
 
 
-def test_charts_are_drawn_from_the_json(tmp_path: Path) -> None:
-    """The bars of the stages are as long as the means say, and the marks of a distribution are at its percentiles."""
-    out = reports.write(tmp_path, benches.document())
-    rows = reports.read(out)["groups"][0]["rows"]
-    page = reports.page(out)
-    longest = max(sum(stage["mean"] for stage in row["stages_ms"].values()) for row in rows)
-    bars = [node for node in page.all("div") if node.has("bar")]
-    for bar, row in zip(bars, rows, strict=True):
-        shares = [float(re.findall(r"width:([\d.]+)%", str(part.attributes["style"]))[0]) for part in bar.all("span")]
-        wanted = [100 * stage["mean"] / longest for stage in row["stages_ms"].values()]
-        assert shares == pytest.approx(wanted, abs=0.006)
-
-    strips = [node for node in page.all("div") if node.has("strip") and not node.has("scale")]
-    end = 1.06 * max(row["quantiles_ms"]["invoke"][99] for row in rows)
-    for strip, row in zip(strips[: len(rows)], rows, strict=True):
-        for percentile in ("p50", "p90", "p99"):
-            (line,) = [line for line in strip.all("line") if line.has(percentile)]
-            wanted = 1000 * row["invoke_ms"][percentile] / end
-            assert float(line.attributes["x1"] or "") == pytest.approx(wanted, abs=0.06)
-
-
 def test_an_emulated_device_shows_no_latency(tmp_path: Path) -> None:
     out = reports.write(tmp_path, benches.emulated(DEVICE))
     page = reports.page(out)

@@ -168,6 +168,11 @@ class Group:
     rows: tuple[Row, ...]
     skipped: tuple[Skipped, ...]
 
+    @property
+    def has_front(self) -> bool:
+        """Whether any row lies on the Pareto front; none does where no valid latency was measured."""
+        return any(row.on_front for row in self.rows)
+
 
 class Basis(StrEnum):
     """What a choice rests on besides accuracy."""

@@ -6,7 +6,7 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup, escape
 
-from tlpipe.report import charts, doubts, numbers, views
+from tlpipe.report import charts, doubts, numbers, scatter, views
 from tlpipe.report.document import Report
 from tlpipe.report.sentences import Part, Sentence
 from tlpipe_edge.terminal import printable
@@ -29,6 +29,7 @@ def render(report: Report) -> str:
         listed=listed,
         charts=charts,
         doubts=doubts,
+        scatter=scatter,
         views=views,
         style=Markup(_asset("report.css")),  # ours, and it has no "<"
     )

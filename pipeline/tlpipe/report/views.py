@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tlpipe.report import charts
+from tlpipe.report import scatter
 from tlpipe.report.document import Accuracy, ClassRate, Group, Keras, Report, Row
 from tlpipe_edge.manifest import RECIPES
 
@@ -99,6 +99,12 @@ def chosen(report: Report, group: int) -> int | None:
     return next((each.row for each in report.verdict.choices if each.group == group), None)
 
 
+def plotted(report: Report) -> tuple[tuple[Group, int | None], ...]:
+    """The groups with something to show of accuracy against latency, and the rows that the verdict takes of them."""
+    found = ((group, chosen(report, place)) for place, group in enumerate(report.groups))
+    return tuple((group, taken) for group, taken in found if scatter.points(group, taken))
+
+
 @dataclass(frozen=True)
 class Columns:
     """Which columns of the table have anything in them."""
@@ -165,7 +171,7 @@ def with_series(group: Group, series: str) -> tuple[Row, ...]:
 
 def kinds(group: Group, taken: int | None) -> set[str]:
     """The kinds of marks that the group's scatter shows."""
-    return {point.kind for point in charts.points(group, taken)}
+    return {point.kind for point in scatter.points(group, taken)}
 
 
 def runtimes(group: Group) -> list[str]:

@@ -1,0 +1,78 @@
+"""The charts of the page: drawn from report.json, with names near their marks, and what is said of them true."""
+
+import re
+from itertools import combinations
+from pathlib import Path
+
+import benches
+import pytest
+import reports
+from markupsafe import Markup
+from reports import changed
+
+from tlpipe.report import labels, svg
+from tlpipe.report.axes import Box
+
+REASON = "disturbed: other processes used 1.12 of 2 cores"
+
+
+def test_charts_are_drawn_from_the_json(tmp_path: Path) -> None:
+    """The bars of the stages are as long as the means say, and the marks of a distribution are at its percentiles."""
+    out = reports.write(tmp_path, benches.document())
+    rows = reports.read(out)["groups"][0]["rows"]
+    page = reports.page(out)
+    longest = max(sum(stage["mean"] for stage in row["stages_ms"].values()) for row in rows)
+    bars = [node for node in page.all("div") if node.has("bar")]
+    for bar, row in zip(bars, rows, strict=True):
+        shares = [float(re.findall(r"width:([\d.]+)%", str(part.attributes["style"]))[0]) for part in bar.all("span")]
+        wanted = [100 * stage["mean"] / longest for stage in row["stages_ms"].values()]
+        assert shares == pytest.approx(wanted, abs=0.006)
+
+    strips = [node for node in page.all("div") if node.has("strip") and not node.has("scale")]
+    end = 1.06 * max(row["quantiles_ms"]["invoke"][99] for row in rows)
+    for strip, row in zip(strips[: len(rows)], rows, strict=True):
+        for percentile in ("p50", "p90", "p99"):
+            (line,) = [line for line in strip.all("line") if line.has(percentile)]
+            wanted = 1000 * row["invoke_ms"][percentile] / end
+            assert float(line.attributes["x1"] or "") == pytest.approx(wanted, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("frame", "across"),
+    [
+        (Box(44, 10, 340, 328), (94, 152, 153, 154, 216, 217, 247, 277, 286)),
+        (Box(48, 10, 848, 328), (193, 360, 363, 366, 546, 549, 634, 722, 748)),
+    ],
+    ids=["phone", "desktop"],
+)
+def test_a_name_is_near_its_mark_and_over_no_other(frame: Box, across: tuple[float, ...]) -> None:
+    """Nine marks side by side, as of four files at two numbers of threads, all right equally often, and of Keras."""
+    names = [f"{recipe}, {count} threads" for recipe in benches.SIZES for count in (1, 2)] + ["Keras, compiled"]
+    marks = [(at, 140.0) for at in across]
+    whiskers = [Box(at, 40, at, 300) for at in across]
+    drawn = Markup("").join(labels.beside(marks, [(name, "") for name in names], frame, crossed=whiskers, size=12))
+
+    found = re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]+)<', drawn)
+    assert [text for *_, text in found] == names
+    boxes = [Box(float(x), float(y) - 10, float(x) + svg.width(text, 12), float(y) + 2) for x, y, text in found]
+    for box, mark in zip(boxes, marks, strict=True):
+        assert box.within(frame) and box.distance(*mark) < 60
+    assert not any(one.overlap(other) for one, other in combinations(boxes, 2))
+
+
+def test_the_front_is_spoken_of_where_there_is_one(tmp_path: Path) -> None:
+    bench = benches.document()
+    without = reports.page(reports.write(tmp_path, benches.invalid(bench, REASON, rows=range(4)), name="without")).text
+    with_one = reports.page(reports.write(tmp_path, benches.invalid(bench, REASON, rows=[1]), name="with")).text
+
+    assert "The dashed line is the Pareto front" in with_one and "No valid latency was measured" not in with_one
+    assert "The dashed line" not in without and "No valid latency was measured, so that" in without
+
+
+def test_without_accuracy_there_is_no_chart_of_it(tmp_path: Path) -> None:
+    unlabelled = benches.document(keras=False, recipes=("int8",))
+    nothing = dict.fromkeys(("top1", "top1_interval", "per_class", "confusion", "disagreements"))
+    page = reports.page(reports.write(tmp_path, changed(unlabelled, 0, **nothing)))
+
+    assert "front" not in {section.attributes["id"] for section in page.all("section")}
+    assert "#front" not in {link.attributes["href"] for link in page.all("a")}
