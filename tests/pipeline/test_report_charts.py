@@ -5,6 +5,7 @@ from itertools import combinations
 from pathlib import Path
 
 import benches
+import numpy as np
 import pytest
 import reports
 from markupsafe import Markup
@@ -16,8 +17,8 @@ from tlpipe.report.axes import Box
 REASON = "disturbed: other processes used 1.12 of 2 cores"
 
 
-def test_charts_are_drawn_from_the_json(tmp_path: Path) -> None:
-    """The bars of the stages are as long as the means say, and the marks of a distribution are at its percentiles."""
+def test_stages_are_as_long_as_their_means(tmp_path: Path) -> None:
+    """The bars of the stages are as long as the means say."""
     out = reports.write(tmp_path, benches.document())
     rows = reports.read(out)["groups"][0]["rows"]
     page = reports.page(out)
@@ -28,13 +29,30 @@ def test_charts_are_drawn_from_the_json(tmp_path: Path) -> None:
         wanted = [100 * stage["mean"] / longest for stage in row["stages_ms"].values()]
         assert shares == pytest.approx(wanted, abs=0.006)
 
-    strips = [node for node in page.all("div") if node.has("strip") and not node.has("scale")]
-    end = 1.06 * max(row["quantiles_ms"]["invoke"][99] for row in rows)
-    for strip, row in zip(strips[: len(rows)], rows, strict=True):
-        for percentile in ("p50", "p90", "p99"):
-            (line,) = [line for line in strip.all("line") if line.has(percentile)]
-            wanted = 1000 * row["invoke_ms"][percentile] / end
-            assert float(line.attributes["x1"] or "") == pytest.approx(wanted, abs=0.06)
+
+@pytest.mark.parametrize("outliers", [0, 6, 30], ids=["none", "six in a hundred", "thirty in a hundred"])
+def test_the_axis_of_a_distribution_shows_its_body(tmp_path: Path, outliers: int) -> None:
+    """Marks are at their percentiles, and what lies beyond the axis has an arrow in the list and no mark."""
+    document = benches.document(recipes=("float32", "int8"), keras=False)
+    runs = np.concatenate([np.linspace(9, 11, 400 - 4 * outliers), np.full(4 * outliers, 500.0)])
+    slow = {"samples_ms": {"invoke": runs.tolist()}, "invoke_ms": benches.latency(runs)}
+    out = reports.write(tmp_path, changed(document, 0, **slow))
+    rows = reports.read(out)["groups"][0]["rows"]
+    reach = [row["quantiles_ms"]["invoke"] for row in rows]
+    end = max(min(1.06 * each[99], 1.5 * each[90]) for each in reach)
+    assert (end < 20) is (outliers < 10)  # where a tenth are slow, they are no outliers
+
+    page = reports.page(out)
+    lists = [node for node in page.all("ol") if node.has("strips")]
+    strips = [node for node in lists[0].all("li") if not node.has("heads") and not node.has("ticks")]
+    assert len(strips) == len(rows)
+    for strip, row in zip(strips, rows, strict=True):
+        for name, shown in zip(("p50", "p90", "p99", "max"), strip.all("dd"), strict=True):
+            value = row["invoke_ms"][name]
+            lines = [float(line.attributes["x1"] or "") for line in strip.all("line") if line.has(name)]
+            assert ("→" in shown.text) is (value > end)
+            wanted = [] if value > end or name == "max" else [1000 * value / end]
+            assert lines == pytest.approx(wanted, abs=0.06)
 
 
 @pytest.mark.parametrize(

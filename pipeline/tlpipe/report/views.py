@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tlpipe.report import scatter
-from tlpipe.report.document import Accuracy, ClassRate, Group, Keras, Report, Row
+from tlpipe.report.document import Accuracy, ClassRate, Group, Keras, Latency, Report, Row
 from tlpipe_edge.manifest import RECIPES
 
 MOST_CLASSES = 40
@@ -13,6 +13,10 @@ CONFUSIONS = 6
 MOST_CARDS = 24
 """Of disagreements."""
 SHADES = 9
+STRIP = ("p50", "p90", "p99", "max")
+"""The numbers beside a distribution of latency."""
+BODY = 1.5
+"""How far a latency axis goes at most, in 90th percentiles of the slowest row."""
 STAGE_NAMES = {
     "decode": "decode",
     "resize": "resize",
@@ -160,8 +164,17 @@ def longest(group: Group) -> float:
 
 
 def axis_end(group: Group, series: str) -> float:
-    """The end of the latency axis that the rows of a group share: a little beyond the largest 99th percentile."""
-    return max((row.quantiles_ms[series][99] for row in group.rows if series in row.quantiles_ms), default=0.0) * 1.06
+    """The end of the latency axis that the rows of a group share, in milliseconds.
+
+    It is a little beyond the largest 99th percentile, unless few slow runs would push all others to the left.
+    """
+    shown = [row.quantiles_ms[series] for row in group.rows if series in row.quantiles_ms]
+    return max((min(1.06 * quantiles[99], BODY * quantiles[90]) for quantiles in shown), default=0.0)
+
+
+def beyond(latency: Latency, end: float) -> tuple[str, ...]:
+    """Which of a row's numbers lie beyond the end of the axis."""
+    return tuple(each for each in STRIP if getattr(latency, each) > end)
 
 
 def with_series(group: Group, series: str) -> tuple[Row, ...]:
