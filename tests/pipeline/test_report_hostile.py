@@ -13,6 +13,7 @@ import pytest
 import reports
 from markdown_it import MarkdownIt
 
+from tlpipe.model_card import inert
 from tlpipe.report import sheet
 from tlpipe_edge.terminal import printable
 
@@ -111,6 +112,29 @@ def test_markdown_stays_text(out: Path) -> None:
     for label in HOSTILE:
         assert printable(label) in shown, label
     assert not re.search(r"://|www\.", text)  # GitHub makes links of these without any brackets
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x86_64", "t-shirt", "Debian 12 (bookworm)", "R&D", "C++", "a_b__c", "2026-11-24T13:47:10+00:00", "ok!", "C#"],
+)
+def test_a_harmless_text_is_itself_in_markdown(text: str) -> None:
+    assert inert(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("_a_", "__a__", "a_ _b", "_(a)_", "é_e_", "# a", "a #", "## ##", "- a", "+ a", "&lt;b&gt;", "&#65;"),
+        *("![a](b)", "~~a~~", "<b>", "`a`", "*a*"),
+    ],
+)
+def test_what_would_be_markup_is_text_in_markdown(text: str) -> None:
+    renderer = MarkdownIt("gfm-like", {"html": True, "linkify": False}).enable(["table", "strikethrough"])
+    for line, tag in ((f"before {inert(text)}", "p"), (f"### {inert(text)}", "h3"), (f"- {inert(text)}", "li")):
+        page = reports.Page(renderer.render(line)).root
+
+        assert {node.tag for node in page.all()} - {"ul"} == {tag} and text in page.text
 
 
 def test_each_table_of_the_markdown_has_its_columns(out: Path) -> None:

@@ -9,6 +9,7 @@ from tlpipe.model_card import environment, inert
 from tlpipe.report import doubts, numbers, views
 from tlpipe.report.document import Accuracy, Keras, Report
 from tlpipe.report.doubts import Timed
+from tlpipe.report.machine import Span
 from tlpipe.report.sentences import Sentence
 
 
@@ -16,7 +17,7 @@ def render(report: Report) -> str:
     """The text. What comes from outside is escaped, so that Markdown and HTML do not act on it."""
     markdown = environment()
     markdown.globals.update(number=number, timed=timed, invalid=invalid, interval=interval, words=words, listed=listed)
-    markdown.globals.update(views=views, doubts=doubts)
+    markdown.globals.update(span=span, views=views, doubts=doubts)
     template = markdown.from_string((files("tlpipe") / "assets" / "report.md.j2").read_text("utf-8"))
     return template.render(report=report).rstrip("\n") + "\n"
 
@@ -24,6 +25,14 @@ def render(report: Report) -> str:
 def number(value: float | None, unit: str, *, bare: bool = False) -> Markup:
     """A measured number, rounded."""
     return Markup(numbers.rounded(value, unit) if bare else numbers.shown(value, unit))
+
+
+def span(pair: Span, unit: str) -> Markup:
+    """A number before and after the run."""
+    if pair == Span():
+        return Markup(numbers.UNKNOWN)
+    before, after = (numbers.UNKNOWN if each is None else number(each, unit) for each in (pair.before, pair.after))
+    return Markup(f"{before} before, {after} after")
 
 
 def interval(accuracy: Accuracy | None) -> Markup:

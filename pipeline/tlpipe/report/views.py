@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tlpipe.report import scatter
+from tlpipe.report import numbers, scatter
 from tlpipe.report.document import Accuracy, ClassRate, Group, Keras, Latency, Report, Row
 from tlpipe_edge.manifest import RECIPES
 
@@ -193,7 +193,7 @@ def runtimes(group: Group) -> list[str]:
         " ".join(filter(None, (row.runtime, row.runtime_version))) + (f" ({row.delegate})" if row.delegate else "")
         for row in group.rows
     )
-    return [runtime for runtime in dict.fromkeys(found) if runtime] or ["unknown"]
+    return [runtime for runtime in dict.fromkeys(found) if runtime] or [numbers.UNKNOWN]
 
 
 def runs(group: Group) -> int | None:
