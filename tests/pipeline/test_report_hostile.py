@@ -154,11 +154,11 @@ def test_no_cell_of_the_csv_is_a_formula(out: Path) -> None:
 
 @pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@a", " =1", "＝1", "\t=1", "\r=1", "%a", "|a"])
 def test_a_cell_that_could_be_a_formula_is_text(cell: str) -> None:
-    assert str(sheet._inert(cell)).startswith(("'", "\\"))
+    assert str(sheet._written(cell)).startswith(("'", "\\"))
 
 
 def test_numbers_and_words_are_not_changed() -> None:
-    assert [sheet._inert(cell) for cell in (-0.5, 3, None, True, "int8, 1 thread", "a=b")] == [
+    assert [sheet._written(cell) for cell in (-0.5, 3, None, True, "int8, 1 thread", "a=b")] == [
         *(-0.5, 3, None, True, "int8, 1 thread", "a=b"),
     ]
 

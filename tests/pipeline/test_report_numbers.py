@@ -124,7 +124,7 @@ def test_the_markdown_has_no_other_numbers(out: Path) -> None:
     assert set(NUMBER.findall(FIXED.sub("", text))) <= known
 
 
-def test_the_csv_is_exact(out: Path) -> None:
+def test_the_csv_has_the_numbers_of_the_json_to_six_digits(out: Path) -> None:
     with (out / "report.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["recipe"] != "keras"]
     expected = [(group, row) for group in reports.read(out)["groups"] for row in group["rows"]]
@@ -136,7 +136,22 @@ def test_the_csv_is_exact(out: Path) -> None:
         assert line["latency_valid"] == (str(row["valid"]) if row["invoke_ms"] else "")
         assert line["latency_invalid_reasons"] == "; ".join(row["invalid_reasons"])
         found = [float(line[column]) if line[column] else None for column in (*columns, *scores)]
-        assert found == [value for value, _ in of_row(row)]
+        assert found == [float(f"{value:.6g}") if isinstance(value, float) else value for value, _ in of_row(row)]
+        assert all(len(cell) < 14 for cell in line.values() if re.fullmatch(r"-?[\d.]+", cell))
+
+
+@pytest.mark.parametrize(("counts", "said"), [((1,), "on 1 thread"), ((4,), "on 4 threads"), ((1, 2), "")])
+def test_a_speed_up_is_of_so_many_threads_over_keras_on_all_cores(
+    tmp_path: Path, counts: tuple[int, ...], said: str
+) -> None:
+    """The number of threads stands with the device, or else, where there are several, with each row."""
+    out = reports.write(tmp_path, benches.document(threads=counts))
+    text, page = (out / "report.md").read_text(), reports.page(out)
+
+    assert "runs on all cores" in page.text and "runs on all cores" in text
+    head = next(row for row in page.all("tr") if row.has("device")).text
+    assert (f"each file {said}" in head) is (f"Each file {said}.\n" in text) is (len(counts) == 1)
+    assert ("float32, 2 threads" in page.text) is (len(counts) > 1) is ("each file" not in head)
 
 
 def test_an_emulated_device_shows_no_latency(tmp_path: Path) -> None:

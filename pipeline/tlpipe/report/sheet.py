@@ -1,4 +1,7 @@
-"""The report's table as CSV, with exact numbers: what a spreadsheet would take for a formula is text in it."""
+"""The report's table as CSV, for a spreadsheet: numbers have six significant digits, and nothing in it is a formula.
+
+``report.json`` has the numbers unrounded.
+"""
 
 import csv
 import io
@@ -13,6 +16,7 @@ HEADER = (
     *("speedup", "speedup_predict", "throughput_per_s"),
     *("peak_memory_mb", "images", "top1", "top1_low", "top1_high", "top5", "difference", "p", "agreement", "sha256"),
 )
+DIGITS = 6
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "|", "%")
 """What spreadsheets begin a formula with (OWASP, "CSV Injection"); full-width forms count in some."""
 
@@ -26,13 +30,15 @@ def render(report: Report) -> str:
     writer.writerow(HEADER)
     for group in report.groups:
         for row in group.rows:
-            writer.writerow(map(_inert, _row(group, row)))
+            writer.writerow(map(_written, _row(group, row)))
         if group.keras:
-            writer.writerow(map(_inert, _keras(group, group.keras)))
+            writer.writerow(map(_written, _keras(group, group.keras)))
     return text.getvalue()
 
 
-def _inert(cell: Cell) -> Cell:
+def _written(cell: Cell) -> Cell:
+    if isinstance(cell, float):
+        return float(f"{cell:.{DIGITS}g}")
     if not isinstance(cell, str):
         return cell
     text = printable(cell)

@@ -196,6 +196,12 @@ def runtimes(group: Group) -> list[str]:
     return [runtime for runtime in dict.fromkeys(found) if runtime] or [numbers.UNKNOWN]
 
 
+def threads(group: Group) -> int | None:
+    """The number of threads of all rows, where there is one; else each row says its own."""
+    counts = {row.threads for row in group.rows}
+    return counts.pop() if len(counts) == 1 else None
+
+
 def runs(group: Group) -> int | None:
     """The fewest timed runs of any row."""
     return min((row.invoke_ms.runs for row in group.rows if row.invoke_ms), default=None)
