@@ -80,11 +80,14 @@ def test_a_name_is_near_its_mark_and_over_no_other(frame: Box, across: tuple[flo
 
 def test_the_front_is_spoken_of_where_there_is_one(tmp_path: Path) -> None:
     bench = benches.document()
-    without = reports.page(reports.write(tmp_path, benches.invalid(bench, REASON, rows=range(4)), name="without")).text
-    with_one = reports.page(reports.write(tmp_path, benches.invalid(bench, REASON, rows=[1]), name="with")).text
+    texts = []
+    for name, rows in (("with", [1]), ("without", range(4))):
+        page = reports.page(reports.write(tmp_path, benches.invalid(bench, REASON, rows=rows), name=name))
+        assert any(path.has("pareto") for path in page.all("path")) is (name == "with")
+        texts.append(page.text)
 
-    assert "The dashed line is the Pareto front" in with_one and "No valid latency was measured" not in with_one
-    assert "The dashed line" not in without and "No valid latency was measured, so that" in without
+    assert "The dashed line is the Pareto front" in texts[0] and "No valid latency was measured" not in texts[0]
+    assert "The dashed line" not in texts[1] and "No valid latency was measured, so that" in texts[1]
 
 
 def test_without_accuracy_there_is_no_chart_of_it(tmp_path: Path) -> None:

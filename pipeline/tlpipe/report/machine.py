@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Device:
-    """The machine of a group; ``throttling`` is empty where nothing was throttled, None where nobody can tell."""
+    """The machine of a group."""
 
     board: str
     cpu: str

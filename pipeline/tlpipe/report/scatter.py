@@ -51,7 +51,7 @@ def scatter(group: Group, chosen: int | None, *, wide: bool) -> Markup:
         *grid_x(plot, [(x(tick), f"{tick:g}") for tick in x_ticks]),
         element("text", "top-1, with its 95 % interval", x=0, y=14, class_="axis"),
         element("text", "median latency of the network, ms", x=plot.right, y=plot.bottom + 40, class_="axis end"),
-        element("path", d=" ".join(map(_line, front)), class_="pareto"),
+        *(element("path", d=_line(line), class_="pareto") for line in front),
         *map(_whisker, whiskers),
         *(_mark(place, kind) for _, place, kind in sorted(_stacked(shown, marks))),
         *labels.beside(
