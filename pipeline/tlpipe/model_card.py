@@ -1,6 +1,7 @@
 """The model card of a bundle, from measured numbers only."""
 
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,11 @@ _SQUARE = {
     Crop.LETTERBOX: "ImageOps.pad(upright, ({size}, {size}), Image.Resampling.BOX, color=(128, 128, 128))",
 }
 """What a client without our code does in Pillow's words; its BOX comes closest to ours."""
+
+_MARKUP = re.compile(r"[\\`*{}\[\]|$~]|(?<!\w)_+|_++(?!\w)|(?<!\S)#+(?!\S)|\A[+-](?!\S)")
+"""In CommonMark and GFM a "_" inside a word is no emphasis, a "#" makes a heading where it stands alone, and "+" or "-"
+begins an item of a list; parentheses make a link only behind brackets, and those are escaped. Braces are Liquid's."""
+_ENTITY = re.compile(r"&(?=#?\w+;)")
 
 
 def render(bundle: Bundle, evaluation: dict[str, Any]) -> str:
@@ -46,9 +52,9 @@ def environment() -> jinja2.Environment:
 
 
 def inert(text: str) -> str:
-    """``text`` from outside with everything escaped that Markdown or HTML would act on, bare addresses too."""
-    escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    escaped = "".join(f"\\{character}" if character in "\\`*_{}[]()#+!|$~" else character for character in escaped)
+    """``text`` from outside with what Markdown or HTML would act on escaped, bare addresses too, and nothing else."""
+    escaped = _MARKUP.sub(lambda found: "".join(map("\\{}".format, found[0])), printable(text))
+    escaped = _ENTITY.sub("&amp;", escaped).replace("<", "&lt;").replace(">", "&gt;")
     return escaped.replace("://", ":\\//").replace("www.", "www\\.")
 
 

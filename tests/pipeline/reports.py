@@ -11,6 +11,7 @@ from typing import Any
 import benches
 
 from tlpipe import report
+from tlpipe.report import sources
 from tlpipe_edge.accuracy import wilson
 from tlpipe_edge.bundle import Bundle
 
@@ -153,3 +154,15 @@ def strings(document: Any) -> Iterator[str]:
             yield from strings(value)
     elif isinstance(document, str):
         yield document
+
+
+def changed(document: benches.Document, row: int, **values: Any) -> benches.Document:
+    """The same with other values in one result."""
+    results = [each | (values if number == row else {}) for number, each in enumerate(document["results"])]
+    return document | {"results": results}
+
+
+def made(*documents: benches.Document) -> Any:
+    """The report on these benches, in memory, as JSON."""
+    named = [(f"{number}.json", document) for number, document in enumerate(documents)]
+    return json.loads(report.build.report(sources.gather(None, named)).to_json())

@@ -13,6 +13,7 @@ import pytest
 import reports
 from markdown_it import MarkdownIt
 
+from tlpipe.model_card import inert
 from tlpipe.report import sheet
 from tlpipe_edge.terminal import printable
 
@@ -113,6 +114,29 @@ def test_markdown_stays_text(out: Path) -> None:
     assert not re.search(r"://|www\.", text)  # GitHub makes links of these without any brackets
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["x86_64", "t-shirt", "Debian 12 (bookworm)", "R&D", "C++", "a_b__c", "2026-11-24T13:47:10+00:00", "ok!", "C#"],
+)
+def test_a_harmless_text_is_itself_in_markdown(text: str) -> None:
+    assert inert(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("_a_", "__a__", "a_ _b", "_(a)_", "é_e_", "# a", "a #", "## ##", "- a", "+ a", "&lt;b&gt;", "&#65;"),
+        *("![a](b)", "~~a~~", "<b>", "`a`", "*a*"),
+    ],
+)
+def test_what_would_be_markup_is_text_in_markdown(text: str) -> None:
+    renderer = MarkdownIt("gfm-like", {"html": True, "linkify": False}).enable(["table", "strikethrough"])
+    for line, tag in ((f"before {inert(text)}", "p"), (f"### {inert(text)}", "h3"), (f"- {inert(text)}", "li")):
+        page = reports.Page(renderer.render(line)).root
+
+        assert {node.tag for node in page.all()} - {"ul"} == {tag} and text in page.text
+
+
 def test_each_table_of_the_markdown_has_its_columns(out: Path) -> None:
     for table in re.findall(r"(?:^\|.*\n)+", (out / "report.md").read_text("utf-8"), re.MULTILINE):
         assert len({len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in table.splitlines()}) == 1, table
@@ -130,11 +154,11 @@ def test_no_cell_of_the_csv_is_a_formula(out: Path) -> None:
 
 @pytest.mark.parametrize("cell", ["=1", "+1", "-1", "@a", " =1", "＝1", "\t=1", "\r=1", "%a", "|a"])
 def test_a_cell_that_could_be_a_formula_is_text(cell: str) -> None:
-    assert str(sheet._inert(cell)).startswith(("'", "\\"))
+    assert str(sheet._written(cell)).startswith(("'", "\\"))
 
 
 def test_numbers_and_words_are_not_changed() -> None:
-    assert [sheet._inert(cell) for cell in (-0.5, 3, None, True, "int8, 1 thread", "a=b")] == [
+    assert [sheet._written(cell) for cell in (-0.5, 3, None, True, "int8, 1 thread", "a=b")] == [
         *(-0.5, 3, None, True, "int8, 1 thread", "a=b"),
     ]
 

@@ -25,8 +25,8 @@ def of_paths(paths: Sequence[Path], out: Path, *, overwrite: bool = False) -> Re
 
 
 def of_run(bundle: Bundle, benches: Sequence[dict[str, Any]], out: Path, *, overwrite: bool = False) -> Report:
-    """The same of a bundle and of documents of ``bench`` that were not written to a file."""
-    documents = [("tlpipe run", json.loads(json.dumps(document))) for document in benches]
+    """The same of a bundle and of documents of ``bench`` that are from no file: they go by their commands."""
+    documents = [(document["conditions"]["command"], json.loads(json.dumps(document))) for document in benches]
     return _write(sources.gather(bundle, documents), out, overwrite=overwrite)
 
 

@@ -3,21 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from tlpipe.report.document import (
-    Accuracy,
-    Basis,
-    Choice,
-    Group,
-    Part,
-    Row,
-    Sentence,
-    Verdict,
-    name,
-    number,
-    quoted,
-    sentence,
-    text,
-)
+from tlpipe.report import doubts
+from tlpipe.report.document import Accuracy, Basis, Choice, Group, Row, Verdict
+from tlpipe.report.sentences import Part, Sentence, name, number, quoted, sentence, text
 from tlpipe_edge.bundle import PREFERENCE
 
 Phrase = tuple[str | Part, ...]
@@ -99,7 +87,7 @@ def _sentence(group: Group, row: Row, basis: Basis, accuracy: Accuracy | None, i
     where = name(group.name)
     right = _accuracy(accuracy, images)
     if basis is Basis.SIZE and group.doubt:
-        kinds = dict.fromkeys(kind(reason) for each in group.rows for reason in each.invalid_reasons)
+        kinds = doubts.kinds(reason for each in group.rows for reason in each.invalid_reasons)
         begin: Phrase = ("No latency on ", where, " is valid (", *_joined([(quoted(each),) for each in kinds]), ")")
         alone = "; until one is, take the format that is usually the fastest, "
         return sentence(*begin, alone, name(row.recipe), ": ", *_size(row), "; ", *right, ".")
@@ -108,20 +96,14 @@ def _sentence(group: Group, row: Row, basis: Basis, accuracy: Accuracy | None, i
         reason = "on this emulated device nothing was timed" if group.emulated else "its latency is not measured yet"
         return sentence(*begin, *_size(row), "; ", *right, f"; {reason}.")
     speed = [_latency(row)]
-    if row.speedup is not None and group.keras:
+    way, speedup = ("predict", row.speedup_predict) if row.speedup is None else ("compiled", row.speedup)
+    if speedup is not None and group.keras:
         doubt = "" if group.keras.valid else ", an invalid measurement"
-        speed.append((number(row.speedup, "times as"), f" as fast as Keras (compiled{doubt})"))
-    elif row.speedup_predict is not None:
-        speed.append((number(row.speedup_predict, "times as"), " as fast as Keras (predict)"))
+        speed.append((number(speedup, "times as"), f" as fast as Keras ({way}{doubt})"))
     size = _size(row, than="" if len(speed) > 1 else " than Keras")
     if _is_ratio(row):
         speed.append(size)
     return sentence(*begin, *_joined(speed), "; ", *(() if _is_ratio(row) else (*size, "; ")), *right, ".")
-
-
-def kind(reason: str) -> str:
-    """What kind of reason it is: what stands before its details."""
-    return reason.rpartition(": ")[0] or reason
 
 
 def _latency(row: Row) -> Phrase:

@@ -9,52 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from tlpipe.report import numbers
+from tlpipe.report.machine import Conditions, Device
+from tlpipe.report.sentences import Sentence
 from tlpipe_edge.manifest import ImageSpec
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Part:
-    """A piece of a sentence: words of ours, words from ``outside``, or a number with what it is (``numbers``).
-
-    ``strong``: what a reader looks for.
-    """
-
-    text: str
-    outside: bool = False
-    strong: bool = False
-    value: float | None = None
-    unit: str | None = None
-
-
-Sentence = tuple[Part, ...]
-
-
-def number(value: float, unit: str) -> Part:
-    """A number as a part of a sentence."""
-    return Part(numbers.shown(value, unit), value=value, unit=unit)
-
-
-def name(text: str) -> Part:
-    """A label or a device, as a part of a sentence."""
-    return Part(text, outside=True, strong=True)
-
-
-def quoted(text: str) -> Part:
-    """What a bench says, as a part of a sentence."""
-    return Part(text, outside=True)
-
-
-def sentence(*parts: "str | Part") -> Sentence:
-    """Words and other parts as a sentence."""
-    return tuple(Part(part) if isinstance(part, str) else part for part in parts)
-
-
-def text(parts: Sentence) -> str:
-    """A sentence as text, rounded."""
-    return "".join(part.text for part in parts)
 
 
 @dataclass(frozen=True)
@@ -110,7 +69,8 @@ class Row:
     ``quantiles_ms`` are the 0th, 1st, ... 100th percentile of "invoke" and "end_to_end", from the raw samples.
     ``speedup`` is over Keras compiled, ``speedup_predict`` over its ``predict``, in medians; ``size_ratio`` is Keras's
     size over this file's. ``on_front``: no other valid row of the group is both faster and as accurate, or as fast and
-    more accurate. ``label`` names it within its group.
+    more accurate. ``label`` names it within its group. ``valid`` and ``invalid_reasons`` are about what was timed: they
+    say nothing of size and accuracy.
     """
 
     label: str
@@ -140,7 +100,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Keras:
-    """The original beside the rows of a group; ``derived`` where its answers come from the bundle, not from a run."""
+    """The original beside the rows of a group; ``derived`` where its answers come from the bundle, not from a run.
+
+    ``valid`` and ``invalid_reasons`` are about what was timed, as those of a row.
+    """
 
     bytes: int | None
     predict_ms: Latency | None
@@ -176,51 +139,6 @@ class Images:
 
 
 @dataclass(frozen=True)
-class Device:
-    """The machine of a group; ``throttling`` is empty where nothing was throttled, None where nobody can tell."""
-
-    board: str
-    cpu: str
-    cores: int
-    machine: str
-    bits: int
-    os: str
-    kernel: str
-    address: str | None = None
-
-
-@dataclass(frozen=True)
-class Span:
-    """A number before and after the run."""
-
-    before: float | None = None
-    after: float | None = None
-
-
-@dataclass(frozen=True)
-class Flags:
-    """What was throttled before and after the run; empty for nothing, None for unknown."""
-
-    before: tuple[str, ...] | None = None
-    after: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """Under which a group was measured."""
-
-    date: str
-    command: str | None
-    python: str | None
-    versions: dict[str, str]
-    governor: str | None
-    frequency_mhz: Span
-    temperature_c: Span
-    throttling: Flags
-    load_average: Span
-
-
-@dataclass(frozen=True)
 class Skipped:
     """An artifact that the device could not run."""
 
@@ -232,8 +150,9 @@ class Skipped:
 class Group:
     """Rows that were measured together: on one device, or (``device`` None) by ``tlpipe evaluate``, without latency.
 
-    ``source`` is the file that says so. ``emulated``: the device was, and latency is not reported. ``doubt`` says in
-    short what ``invalid_reasons`` say in full.
+    ``source`` is the file that says so, or the command. ``emulated``: the device was, and latency is not reported.
+    ``valid`` and ``invalid_reasons`` are about what was timed, of any row or of Keras; ``doubt`` says in short what is
+    wrong with the rows.
     """
 
     name: str
@@ -248,6 +167,11 @@ class Group:
     keras: Keras | None
     rows: tuple[Row, ...]
     skipped: tuple[Skipped, ...]
+
+    @property
+    def has_front(self) -> bool:
+        """Whether any row lies on the Pareto front; none does where no valid latency was measured."""
+        return any(row.on_front for row in self.rows)
 
 
 class Basis(StrEnum):

@@ -5,22 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from tlpipe.report import accuracies, choice
-from tlpipe.report.document import (
-    Accuracy,
-    Conditions,
-    Flags,
-    Group,
-    Images,
-    Keras,
-    Row,
-    Sentence,
-    Span,
-    number,
-    quoted,
-    sentence,
-)
+from tlpipe.report import accuracies, doubts
+from tlpipe.report.document import Accuracy, Group, Images, Keras, Row
+from tlpipe.report.machine import Conditions, Flags, Span
 from tlpipe.report.measured import Bench, Evaluation, Loads, Result, Scores
+from tlpipe.report.sentences import Sentence, number, quoted, sentence
 from tlpipe.report.sources import Source
 from tlpipe_edge.bundle import Bundle
 from tlpipe_edge.manifest import Artifact
@@ -46,9 +35,7 @@ def named(groups: list[Group]) -> list[Group]:
 
 def of_bench(source: Source, size: int | None) -> Group:
     bench = source.bench
-    whole_run = (
-        () if any(not result.valid for result in bench.results) else _reasons(bench.valid, bench.invalid_reasons)
-    )
+    whole_run = _of_whole_run(bench)
     keras = _keras(bench, whole_run)
     several = len({result.threads for result in bench.results}) > 1
     rows = tuple(_row(result, bench, keras, size, whole_run, several=several) for result in bench.results)
@@ -60,7 +47,7 @@ def of_bench(source: Source, size: int | None) -> Group:
         emulated=bench.conditions.emulated,
         valid=bench.valid and all(row.valid for row in rows),
         invalid_reasons=bench.invalid_reasons or tuple(dict.fromkeys(r for row in rows for r in row.invalid_reasons)),
-        doubt=_doubt(rows),
+        doubt=None if bench.conditions.emulated else _doubt(rows),
         images=replace(bench.images, labelled=bench.images.scored) if bench.images else None,
         keras=keras,
         rows=_with_front(rows),
@@ -73,7 +60,7 @@ def _doubt(rows: Sequence[Row]) -> Sentence | None:
     invalid = [row for row in rows if not row.valid]
     if not invalid:
         return None
-    kinds = dict.fromkeys(choice.kind(reason) for row in invalid for reason in row.invalid_reasons)
+    kinds = doubts.kinds(reason for row in invalid for reason in row.invalid_reasons)
     count, whole = number(len(invalid), "count"), number(len(rows), "count")
     return sentence(count, " of ", whole, " latencies are invalid: ", quoted("; ".join(kinds)))
 
@@ -81,6 +68,14 @@ def _doubt(rows: Sequence[Row]) -> Sentence | None:
 def _reasons(valid: bool, reasons: tuple[str, ...]) -> tuple[str, ...]:
     """Why something is invalid, never nothing where it is."""
     return () if valid else reasons or ("no reason is given",)
+
+
+def _of_whole_run(bench: Bench) -> tuple[str, ...]:
+    """Why all of a bench is invalid: what is not said of a result or of Keras alone, which it repeats after a name."""
+    invalid = [each for each in (*bench.results, bench.keras) if each is not None and not each.valid]
+    repeated = tuple(reason for each in invalid for reason in each.invalid_reasons if reason)
+    own = tuple(reason for reason in bench.invalid_reasons if not reason.endswith(repeated))
+    return () if invalid and not own else _reasons(bench.valid, own)
 
 
 def _conditions(bench: Bench) -> Conditions:
@@ -107,7 +102,7 @@ def _last_minute(loads: Loads | None) -> Span:
 def _row(
     result: Result, bench: Bench, keras: Keras | None, size: int | None, whole_run: tuple[str, ...], *, several: bool
 ) -> Row:
-    reasons = whole_run or _reasons(result.valid, result.invalid_reasons)
+    reasons = (*whole_run, *_reasons(result.valid, result.invalid_reasons))
     timed = not bench.conditions.emulated
     invoke = result.invoke_ms if timed else None
     stages = {name: latency for name in STAGES if (latency := (result.stages_ms or {}).get(name)) and timed}
@@ -129,7 +124,7 @@ def _row(
         end_to_end_ms=result.end_to_end_ms if timed else None,
         stages_ms=stages,
         cold_start_ms={k: v for k, v in (result.cold_start_ms or {}).items() if v is not None} if timed else {},
-        peak_memory_mb=result.peak_memory_mb,
+        peak_memory_mb=result.peak_memory_mb if timed else None,
         throughput_per_s=result.throughput_per_s if timed else None,
         quantiles_ms=_quantiles(result) if timed else {},
         speedup=keras.compiled_ms.p50 / invoke.p50 if invoke and keras and keras.compiled_ms else None,
@@ -157,10 +152,7 @@ def _keras(bench: Bench, whole_run: tuple[str, ...]) -> Keras | None:
         return Keras(None, None, None, accuracy, derived=True, versions={}, valid=True, invalid_reasons=())
     given = bench.keras
     timed = not bench.conditions.emulated
-    reasons = _reasons(given.valid, given.invalid_reasons) or whole_run
-    if not reasons and all(not result.valid for result in bench.results):  # it was timed in the same run
-        kinds = dict.fromkeys(choice.kind(reason) for result in bench.results for reason in result.invalid_reasons)
-        reasons = tuple(kinds) or ("every result of this run is invalid",)
+    reasons = (*whole_run, *_reasons(given.valid, given.invalid_reasons))
     accuracy = None
     if given.top1 is not None and given.top1_interval is not None:
         rates = accuracies.class_rates(given.per_class or {}, bench.model.labels, {})
@@ -173,7 +165,7 @@ def _keras(bench: Bench, whole_run: tuple[str, ...]) -> Keras | None:
         derived=False,
         versions=given.versions or {},
         valid=not reasons,
-        invalid_reasons=tuple(reasons),
+        invalid_reasons=reasons,
     )
 
 

@@ -1,18 +1,23 @@
 """The report as Markdown, for a pull request or a wiki: the verdict, the table, and what differs from Keras."""
 
+from collections.abc import Iterable
 from importlib.resources import files
 
 from markupsafe import Markup
 
 from tlpipe.model_card import environment, inert
-from tlpipe.report import numbers, views
-from tlpipe.report.document import Accuracy, Group, Report, Sentence
+from tlpipe.report import doubts, numbers, views
+from tlpipe.report.document import Accuracy, Keras, Report
+from tlpipe.report.doubts import Timed
+from tlpipe.report.machine import Span
+from tlpipe.report.sentences import Sentence
 
 
 def render(report: Report) -> str:
     """The text. What comes from outside is escaped, so that Markdown and HTML do not act on it."""
     markdown = environment()
-    markdown.globals.update(number=number, interval=interval, words=words, listed=listed, doubt=doubt, views=views)
+    markdown.globals.update(number=number, timed=timed, invalid=invalid, interval=interval, words=words, listed=listed)
+    markdown.globals.update(span=span, views=views, doubts=doubts)
     template = markdown.from_string((files("tlpipe") / "assets" / "report.md.j2").read_text("utf-8"))
     return template.render(report=report).rstrip("\n") + "\n"
 
@@ -20,6 +25,14 @@ def render(report: Report) -> str:
 def number(value: float | None, unit: str, *, bare: bool = False) -> Markup:
     """A measured number, rounded."""
     return Markup(numbers.rounded(value, unit) if bare else numbers.shown(value, unit))
+
+
+def span(pair: Span, unit: str) -> Markup:
+    """A number before and after the run."""
+    if pair == Span():
+        return Markup(numbers.UNKNOWN)
+    before, after = (numbers.UNKNOWN if each is None else number(each, unit) for each in (pair.before, pair.after))
+    return Markup(f"{before} before, {after} after")
 
 
 def interval(accuracy: Accuracy | None) -> Markup:
@@ -30,10 +43,16 @@ def interval(accuracy: Accuracy | None) -> Markup:
     return Markup(f" ({low} – {high})")
 
 
-def doubt(group: Group) -> Markup:
-    """A paragraph where the latency of a group is not to be believed, or not there."""
-    invalid = Markup(f"\n**Invalid**: {words(group.doubt)}.\n") if group.doubt else Markup()
-    return invalid + Markup("\n**Emulated**: latency is not reported.\n" if group.emulated else "")
+def timed(value: float | None, unit: str, row: Timed, keras: Keras | None = None) -> Markup:
+    """A number from what was timed of ``row``, or, where ``keras`` is given, of both."""
+    if value is None:
+        return number(value, unit)
+    return number(value, unit) + (invalid(row) or (invalid(keras, "Keras ") if keras else Markup()))
+
+
+def invalid(timed: Timed, what: str = "") -> Markup:
+    """Behind what is not to be believed, why in short."""
+    return Markup() if timed.valid else Markup(f" ({what}invalid: {listed(doubts.kinds(timed.invalid_reasons))})")
 
 
 def words(sentence: Sentence) -> Markup:
@@ -41,6 +60,6 @@ def words(sentence: Sentence) -> Markup:
     return Markup("".join(inert(part.text) if part.outside else part.text for part in sentence))
 
 
-def listed(texts: tuple[str, ...] | list[str], between: str = ", ") -> Markup:
+def listed(texts: Iterable[str], between: str = ", ") -> Markup:
     """Several texts from outside."""
     return Markup(between.join(map(inert, texts)))

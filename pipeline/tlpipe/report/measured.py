@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tlpipe.report.document import Device, Failed, Flags, Images, Latency, Model, Skipped, Span
+from tlpipe.report.document import Failed, Images, Latency, Model, Skipped
+from tlpipe.report.machine import Device, Flags, Span
 from tlpipe_edge import bundle, typed
 from tlpipe_edge.errors import BadData, MissingInput
 

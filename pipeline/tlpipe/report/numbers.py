@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 NOTHING = "–"
-"""What stands for a number that nobody measured."""
+"""What stands in a table for a number that nobody measured."""
+UNKNOWN = "unknown"
+"""The same in a text."""
 
 
 def _milliseconds(value: float) -> str:

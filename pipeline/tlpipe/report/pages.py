@@ -6,8 +6,10 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup, escape
 
-from tlpipe.report import charts, numbers, views
-from tlpipe.report.document import Part, Report, Sentence
+from tlpipe.report import charts, doubts, numbers, scatter, views
+from tlpipe.report.document import Report
+from tlpipe.report.machine import Span
+from tlpipe.report.sentences import Part, Sentence
 from tlpipe_edge.terminal import printable
 
 
@@ -23,10 +25,13 @@ def render(report: Report) -> str:
     )
     environment.globals.update(
         number=number,
+        span=span,
         said=said,
         words=words,
         listed=listed,
         charts=charts,
+        doubts=doubts,
+        scatter=scatter,
         views=views,
         style=Markup(_asset("report.css")),  # ours, and it has no "<"
     )
@@ -36,9 +41,18 @@ def render(report: Report) -> str:
 def number(value: float | None, unit: str, *, bare: bool = False) -> Markup:
     """A measured number: rounded, and exact in an attribute. ``bare`` leaves its unit to the head of the column."""
     if value is None:
-        return Markup('<span class="none" aria-hidden="true">–</span><span class="unseen">not measured</span>')
+        nothing = Markup('<span class="none" aria-hidden="true">{}</span><span class="unseen">{}</span>')
+        return nothing.format(numbers.NOTHING, numbers.UNKNOWN)
     text = numbers.rounded(value, unit) if bare else numbers.shown(value, unit)
     return Markup('<data value="{}" data-unit="{}">{}</data>').format(repr(value), unit, text)
+
+
+def span(pair: Span, unit: str) -> Markup:
+    """A number before and after the run."""
+    if pair == Span():
+        return Markup(numbers.UNKNOWN)
+    before, after = (numbers.UNKNOWN if each is None else number(each, unit) for each in (pair.before, pair.after))
+    return Markup("{} before, {} after").format(before, after)
 
 
 def said(text: str) -> Markup:

@@ -1,16 +1,22 @@
-"""The report's table as CSV, with exact numbers: what a spreadsheet would take for a formula is text in it."""
+"""The report's table as CSV, for a spreadsheet: numbers have six significant digits, and nothing in it is a formula.
+
+``report.json`` has the numbers unrounded.
+"""
 
 import csv
 import io
 
 from tlpipe.report.document import Accuracy, Group, Keras, Latency, Report, Row
+from tlpipe.report.doubts import Timed
 from tlpipe_edge.terminal import printable
 
 HEADER = (
-    *("device", "file", "recipe", "threads", "valid", "invalid_reasons", "bytes", "size_ratio", "invoke_p50_ms"),
-    *("invoke_p90_ms", "invoke_p99_ms", "end_to_end_p50_ms", "speedup", "speedup_predict", "throughput_per_s"),
+    *("device", "file", "recipe", "threads", "bytes", "size_ratio", "latency_valid", "latency_invalid_reasons"),
+    *("invoke_p50_ms", "invoke_p90_ms", "invoke_p99_ms", "end_to_end_p50_ms"),
+    *("speedup", "speedup_predict", "throughput_per_s"),
     *("peak_memory_mb", "images", "top1", "top1_low", "top1_high", "top5", "difference", "p", "agreement", "sha256"),
 )
+DIGITS = 6
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "|", "%")
 """What spreadsheets begin a formula with (OWASP, "CSV Injection"); full-width forms count in some."""
 
@@ -24,13 +30,15 @@ def render(report: Report) -> str:
     writer.writerow(HEADER)
     for group in report.groups:
         for row in group.rows:
-            writer.writerow(map(_inert, _row(group, row)))
+            writer.writerow(map(_written, _row(group, row)))
         if group.keras:
-            writer.writerow(map(_inert, _keras(group, group.keras)))
+            writer.writerow(map(_written, _keras(group, group.keras)))
     return text.getvalue()
 
 
-def _inert(cell: Cell) -> Cell:
+def _written(cell: Cell) -> Cell:
+    if isinstance(cell, float):
+        return float(f"{cell:.{DIGITS}g}")
     if not isinstance(cell, str):
         return cell
     text = printable(cell)
@@ -40,8 +48,8 @@ def _inert(cell: Cell) -> Cell:
 def _row(group: Group, row: Row) -> tuple[Cell, ...]:
     whole = row.end_to_end_ms
     return (
-        *(group.name, row.file, row.recipe, row.threads, row.valid, "; ".join(row.invalid_reasons)),
-        *(row.bytes, row.size_ratio, *_percentiles(row.invoke_ms), whole.p50 if whole else None),
+        *(group.name, row.file, row.recipe, row.threads, row.bytes, row.size_ratio),
+        *(*_latency(row.invoke_ms, row), whole.p50 if whole else None),
         *(row.speedup, row.speedup_predict, row.throughput_per_s, row.peak_memory_mb),
         *(group.images.scored if group.images else None, *_scores(row.accuracy), row.sha256),
     )
@@ -50,14 +58,16 @@ def _row(group: Group, row: Row) -> tuple[Cell, ...]:
 def _keras(group: Group, keras: Keras) -> tuple[Cell, ...]:
     """Its latency is that of the compiled one."""
     return (
-        *(group.name, "", "keras", None, keras.valid, "; ".join(keras.invalid_reasons)),
-        *(keras.bytes, None, *_percentiles(keras.compiled_ms), None, None, None, None, None),
+        *(group.name, "", "keras", None, keras.bytes, None),
+        *(*_latency(keras.compiled_ms, keras), None, None, None, None, None),
         *(group.images.scored if group.images else None, *_scores(keras.accuracy), ""),
     )
 
 
-def _percentiles(latency: Latency | None) -> tuple[Cell, ...]:
-    return (latency.p50, latency.p90, latency.p99) if latency else (None, None, None)
+def _latency(latency: Latency | None, timed: Timed) -> tuple[Cell, ...]:
+    if latency is None:
+        return (None,) * 5
+    return (timed.valid, "; ".join(timed.invalid_reasons), latency.p50, latency.p90, latency.p99)
 
 
 def _scores(accuracy: Accuracy | None) -> tuple[Cell, ...]:

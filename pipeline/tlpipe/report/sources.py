@@ -17,7 +17,7 @@ EVALUATION = "evaluation.json"
 
 @dataclass(frozen=True)
 class Source:
-    """A bench, and the name of the file that it is from."""
+    """A bench, and the file or the command that it is from."""
 
     name: str
     bench: Bench

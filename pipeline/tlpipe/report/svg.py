@@ -1,6 +1,5 @@
-"""SVG as text: elements with everything escaped, round numbers for axes, and how wide a text will be."""
+"""SVG as text: elements with everything escaped, and how wide a text will be."""
 
-import math
 import unicodedata
 from typing import Any
 
@@ -24,21 +23,6 @@ def _plain(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.1f}".removesuffix(".0")
     return printable(str(value))
-
-
-def ticks(low: float, high: float, *, count: int) -> list[float]:
-    """About ``count`` round numbers (1, 2 or 5 times a power of ten apart) from ``low`` to ``high``."""
-    rough = (high - low) / max(count, 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
-    first = math.ceil(low / step - 1e-9)
-    return [number * step for number in range(first, math.floor(high / step + 1e-9) + 1)]
-
-
-def log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten from ``low`` to ``high``."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [tick for power in powers for factor in (1, 2, 5) if low <= (tick := factor * 10.0**power) <= high]
 
 
 def width(text: str, size: float) -> float:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tlpipe.report import charts
-from tlpipe.report.document import Accuracy, ClassRate, Group, Keras, Report, Row
+from tlpipe.report import numbers, scatter
+from tlpipe.report.document import Accuracy, ClassRate, Group, Keras, Latency, Report, Row
 from tlpipe_edge.manifest import RECIPES
 
 MOST_CLASSES = 40
@@ -13,6 +13,10 @@ CONFUSIONS = 6
 MOST_CARDS = 24
 """Of disagreements."""
 SHADES = 9
+STRIP = ("p50", "p90", "p99", "max")
+"""The numbers beside a distribution of latency."""
+BODY = 1.5
+"""How far a latency axis goes at most, in 90th percentiles of the slowest row."""
 STAGE_NAMES = {
     "decode": "decode",
     "resize": "resize",
@@ -99,6 +103,12 @@ def chosen(report: Report, group: int) -> int | None:
     return next((each.row for each in report.verdict.choices if each.group == group), None)
 
 
+def plotted(report: Report) -> tuple[tuple[Group, int | None], ...]:
+    """The groups with something to show of accuracy against latency, and the rows that the verdict takes of them."""
+    found = ((group, chosen(report, place)) for place, group in enumerate(report.groups))
+    return tuple((group, taken) for group, taken in found if scatter.points(group, taken))
+
+
 @dataclass(frozen=True)
 class Columns:
     """Which columns of the table have anything in them."""
@@ -109,9 +119,14 @@ class Columns:
     agreement: bool
 
     @property
+    def of_latency(self) -> int:
+        """How many columns are of what was timed."""
+        return 2 * self.latency + self.speedup
+
+    @property
     def count(self) -> int:
         """Of all columns."""
-        return 4 + 2 * self.latency + self.ratio + self.speedup + self.agreement
+        return 4 + self.of_latency + self.ratio + self.agreement
 
 
 def columns(report: Report) -> Columns:
@@ -149,8 +164,17 @@ def longest(group: Group) -> float:
 
 
 def axis_end(group: Group, series: str) -> float:
-    """The end of the latency axis that the rows of a group share: a little beyond the largest 99th percentile."""
-    return max((row.quantiles_ms[series][99] for row in group.rows if series in row.quantiles_ms), default=0.0) * 1.06
+    """The end of the latency axis that the rows of a group share, in milliseconds.
+
+    It is a little beyond the largest 99th percentile, unless few slow runs would push all others to the left.
+    """
+    shown = [row.quantiles_ms[series] for row in group.rows if series in row.quantiles_ms]
+    return max((min(1.06 * quantiles[99], BODY * quantiles[90]) for quantiles in shown), default=0.0)
+
+
+def beyond(latency: Latency, end: float) -> tuple[str, ...]:
+    """Which of a row's numbers lie beyond the end of the axis."""
+    return tuple(each for each in STRIP if getattr(latency, each) > end)
 
 
 def with_series(group: Group, series: str) -> tuple[Row, ...]:
@@ -160,7 +184,7 @@ def with_series(group: Group, series: str) -> tuple[Row, ...]:
 
 def kinds(group: Group, taken: int | None) -> set[str]:
     """The kinds of marks that the group's scatter shows."""
-    return {point.kind for point in charts.points(group, taken)}
+    return {point.kind for point in scatter.points(group, taken)}
 
 
 def runtimes(group: Group) -> list[str]:
@@ -169,7 +193,13 @@ def runtimes(group: Group) -> list[str]:
         " ".join(filter(None, (row.runtime, row.runtime_version))) + (f" ({row.delegate})" if row.delegate else "")
         for row in group.rows
     )
-    return [runtime for runtime in dict.fromkeys(found) if runtime] or ["unknown"]
+    return [runtime for runtime in dict.fromkeys(found) if runtime] or [numbers.UNKNOWN]
+
+
+def threads(group: Group) -> int | None:
+    """The number of threads of all rows, where there is one; else each row says its own."""
+    counts = {row.threads for row in group.rows}
+    return counts.pop() if len(counts) == 1 else None
 
 
 def runs(group: Group) -> int | None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from tlpipe.report import choice
-from tlpipe.report.document import Group, Sentence, name, number, quoted, sentence
+from tlpipe.report import doubts
+from tlpipe.report.document import Group
+from tlpipe.report.sentences import Sentence, name, number, quoted, sentence
 from tlpipe.report.sources import Sources
 
 
@@ -28,7 +29,7 @@ def _of_group(group: Group) -> Iterator[Sentence]:
         for flag in flags:
             yield sentence(where, " says: ", quoted(flag))
     if group.keras and not group.keras.valid:
-        kinds = dict.fromkeys(map(choice.kind, group.keras.invalid_reasons))
+        kinds = doubts.kinds(group.keras.invalid_reasons)
         yield sentence(where, ": the latency of Keras is invalid: ", quoted("; ".join(kinds)))
     if group.images:
         failed = len(group.images.failed)
