@@ -72,6 +72,11 @@ def bench_on(
     document["device"]["address"] = str(address)
     if images and document["images"]["count"] != len(images):
         raise BadData(f"{address}: it looked at {document['images']['count']} of {len(images)} images", "Run it again.")
+    if document["images"]["labelled"] < len(images):
+        progress.warn(
+            f"{address}: accuracy is on {document['images']['labelled']} of {len(images)} images: of the others the "
+            "label is not known there, for it cannot be a folder's name"
+        )
     if images_name is not None:
         document["images"]["name"] = images_name
     return document

@@ -120,6 +120,16 @@ def test_old_ones_are_bounded(device: Device, files: dict[str, Path]) -> None:
     assert {file.name for file in device.cache.glob("files/*")} == kept
 
 
+def test_images_whose_label_is_not_known_there_are_told(
+    device: Device, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "new.png").write_bytes(GOLDEN[0].read_bytes() + b"\0")
+    images = {"class 1/new.png": tmp_path / "new.png", "golden.png": GOLDEN[0]}
+    remote.bench_on(device.address, Bundle.open(DRAWN), images, recipes=["int8"])
+
+    assert "accuracy is on 1 of 2 images: of the others the label is not known" in capsys.readouterr().err
+
+
 def test_a_bench_comes_back_with_its_address(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """The device hears every second that somebody is there, and would give up after ten without it."""
     impatient(monkeypatch, seconds=10.0)
