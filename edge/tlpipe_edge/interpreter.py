@@ -98,13 +98,18 @@ def _stderr_silenced() -> Iterator[None]:
             os.close(saved)
 
 
+def check_name(wanted: str) -> None:
+    """Raise WrongUsage for what is neither "auto" nor the name of a runtime, installed or not."""
+    if wanted != "auto" and wanted not in RUNTIMES:
+        raise WrongUsage(f"no runtime {wanted}", f"Choose auto, {' or '.join(RUNTIMES)}.")
+
+
 def find(wanted: str) -> tuple[str, str]:
     """Distribution and version of the runtime that is wanted, or with "auto" of the first that is installed.
 
     Raises WrongUsage for a name that is none, Unavailable where it is not installed or cannot be loaded.
     """
-    if wanted != "auto" and wanted not in RUNTIMES:
-        raise WrongUsage(f"no runtime {wanted}", f"Choose auto, {' or '.join(RUNTIMES)}.")
+    check_name(wanted)
     for distribution in RUNTIMES if wanted == "auto" else [wanted]:
         try:
             importlib.import_module(RUNTIMES[distribution])

@@ -104,8 +104,16 @@ class Report:
         return f"{self.model.name} on {self.device}"
 
 
-def read(file: Path) -> tuple[Report, ...]:
-    """The benchmarks in a file: one, or those of several devices. Raises MissingInput or BadData."""
+@dataclass(frozen=True)
+class Baseline:
+    """What a file holds: the report of one device, or of several."""
+
+    file: Path
+    reports: tuple[Report, ...]
+
+
+def read(file: Path) -> Baseline:
+    """Read it. Raises MissingInput or BadData."""
     if not file.is_file():
         raise MissingInput(f"{file}: no such baseline", _ADVICE)
     try:
@@ -116,70 +124,69 @@ def read(file: Path) -> tuple[Report, ...]:
         raise BadData(f"{file}: not a report of tlpipe bench", _ADVICE)
     if document["schema"] != SCHEMA:
         raise BadData(f"{file}: schema {document['schema']}, this program reads {SCHEMA}", _ADVICE)
-    return _reports(document.get("benches", [document]), str(file))
+    return Baseline(file, _reports(document.get("benches", [document]), str(file)))
 
 
 def foresee(
-    file: Path, model: str, *, recipes: Collection[str], threads: Collection[int], elsewhere: bool = False
+    stored: Baseline, model: str, *, recipes: Collection[str], threads: Collection[int], elsewhere: bool = False
 ) -> None:
-    """See, before minutes are spent, whether what is to be measured can be compared with a result in ``file``.
+    """Raise BadData where nothing that is to be measured can be compared with what is stored.
 
     ``elsewhere``: devices are measured, too, of which it is not known yet what they are; otherwise the report has to be
-    of this machine. Raises MissingInput or BadData.
+    of this machine.
     """
     machine = device.read()
     here = Device(machine.board, machine.cpu)
-    stored = read(file)
-    same = [each for each in stored if each.model == Model(model) and (elsewhere or each.device == here)]
+    same = [each for each in stored.reports if each.model == Model(model) and (elsewhere or each.device == here)]
     if not same:
-        raise _of_another(file, model if elsewhere else f"{model} on {here}", stored)
+        raise _of_another(stored, model if elsewhere else f"{model} on {here}")
     results = [result for each in same for result in each.results]
     wanted = [result for result in results if result.recipe in recipes and result.threads in threads]
     if not wanted:
-        raise _nothing_in_common(file, results)
+        raise _nothing_in_common(stored, results)
     if not any(result.timed for result in wanted):
-        raise _no_baseline(file, wanted[0])
+        raise _no_baseline(stored, wanted[0])
 
 
-def check(documents: Sequence[dict[str, Any]], file: Path, limits: Limits) -> None:
-    """Compare each of ``documents``, one for a device, with the one of its device and model in ``file``.
+def check(documents: Sequence[dict[str, Any]], stored: Baseline, limits: Limits) -> None:
+    """Compare each of ``documents``, one for a device, with the stored one of its device and model.
 
     Raises GateNotMet with what got worse on any of them; BadData where nothing can be compared; Unavailable where a new
     measurement is not valid, and so proves nothing. What cannot be compared beside what can is a warning.
     """
-    stored = read(file)
     worse: list[str] = []
     unsure: list[str] = []
     incomparable: list[BadData] = []
     compared = 0
     for report in _reports(list(documents), "this report"):
         try:
-            before = _before(stored, report, file)
-            pairs = _pairs(before, report, file)
+            before = _before(stored, report)
+            pairs = _pairs(stored, before, report)
         except BadData as error:
             incomparable.append(error)
             continue
         same_images = before.images == report.images
         if not same_images:
-            progress.warn(f"{file} is of other photographs: the network's time is compared, accuracy is not")
+            progress.warn(f"{stored.file} is of other photographs: the network's time is compared, accuracy is not")
         worse += _lost(before, report)
         for old, new in pairs:
             compared += 1
             worse += _worse(old, new, limits, same_images=same_images)
-            unsure += [f"{new}: {why}" for why in new.invalid_reasons]
-            unsure += [f"{new}: no latency under emulation"] * (new.invoke_ms is None)
+            if old.timed:
+                unsure += [f"{new}: {why}" for why in new.invalid_reasons]
+                unsure += [f"{new}: no latency under emulation"] * (new.invoke_ms is None)
     if worse:
-        raise GateNotMet(f"worse than {file}: {'; '.join(worse)}")
+        raise GateNotMet(f"worse than {stored.file}: {'; '.join(worse)}")
     if not compared:
         raise incomparable[0]
     if unsure:
         raise Unavailable(
-            f"not comparable with {file}: this measurement is invalid ({'; '.join(unsure)})",
+            f"not comparable with {stored.file}: this measurement is invalid ({'; '.join(unsure)})",
             "Run it again when the machine is calm.",
         )
     for each in incomparable:
         progress.warn(each.what)
-    progress.say(f"no worse than {file}, in {compared} measurements")
+    progress.say(f"no worse than {stored.file}, in {compared} measurements")
 
 
 def _reports(documents: Any, where: str) -> tuple[Report, ...]:
@@ -187,50 +194,59 @@ def _reports(documents: Any, where: str) -> tuple[Report, ...]:
         reports: tuple[Report, ...] = typed.read(tuple[Report, ...], documents, where)
     except BadData as error:
         raise BadData(f"{error.what}: not a report of tlpipe bench", _ADVICE) from None
+    for result in (result for report in reports for result in report.results):
+        for figures in (result.invoke_ms, result.end_to_end_ms):
+            if figures is not None and figures.p50 <= 0:
+                raise BadData(f"{where}: {result} took {figures.p50:g} ms: not a report of tlpipe bench", _ADVICE)
     return reports
 
 
-def _before(stored: Sequence[Report], report: Report, file: Path) -> Report:
+def _before(stored: Baseline, report: Report) -> Report:
     """The stored one of the same device and model; of several equal devices the one at the same address."""
-    same = [each for each in stored if (each.device, each.model) == (report.device, report.model)]
+    same = [each for each in stored.reports if (each.device, each.model) == (report.device, report.model)]
     if not same:
-        raise _of_another(file, str(report), stored)
+        raise _of_another(stored, str(report))
     return next((each for each in same if each.device.address == report.device.address), same[0])
 
 
-def _pairs(before: Report, after: Report, file: Path) -> list[tuple[Result, Result]]:
-    """The stored and the new result of the same recipe, runtime and threads. Raises BadData where there are none."""
-    stored = {result.same: result for result in before.results}
-    found = [(stored[result.same], result) for result in after.results if result.same in stored]
+def _pairs(stored: Baseline, before: Report, after: Report) -> list[tuple[Result, Result]]:
+    """The stored and the new result of the same recipe, runtime and threads.
+
+    Raises BadData where there are none, or none of the stored ones has a valid latency.
+    """
+    known = {result.same: result for result in before.results}
+    found = [(known[result.same], result) for result in after.results if result.same in known]
     if not found:
-        raise _nothing_in_common(file, before.results)
-    for old, _ in found:
-        if not old.timed:
-            raise _no_baseline(file, old)
+        raise _nothing_in_common(stored, before.results)
+    unfit = [_no_baseline(stored, old) for old, _ in found if not old.timed]
+    if len(unfit) == len(found):
+        raise unfit[0]
+    for each in unfit:
+        progress.warn(each.what)
     if left := len(after.results) - len(found):
-        progress.warn(f"{left} of {len(after.results)} results have none to be compared with in {file}")
+        progress.warn(f"{left} of {len(after.results)} results have none to be compared with in {stored.file}")
     if left := len(before.results) - len(found):
-        progress.warn(f"{left} of the {len(before.results)} results in {file} were not measured now")
+        progress.warn(f"{left} of the {len(before.results)} results in {stored.file} were not measured now")
     return found
 
 
-def _of_another(file: Path, wanted: str, stored: Sequence[Report]) -> BadData:
+def _of_another(stored: Baseline, wanted: str) -> BadData:
     return BadData(
-        f"{file}: no report of {wanted} (it has {'; '.join(map(str, stored))})",
+        f"{stored.file}: no report of {wanted} (it has {'; '.join(map(str, stored.reports))})",
         "Compare with a report of the same device and model name.",
     )
 
 
-def _nothing_in_common(file: Path, results: Sequence[Result]) -> BadData:
+def _nothing_in_common(stored: Baseline, results: Sequence[Result]) -> BadData:
     return BadData(
-        f"{file}: none of the same recipe, runtime and threads (it has {'; '.join(map(str, results))})",
+        f"{stored.file}: none of the same recipe, runtime and threads (it has {'; '.join(map(str, results))})",
         "Measure what the baseline has.",
     )
 
 
-def _no_baseline(file: Path, result: Result) -> BadData:
+def _no_baseline(stored: Baseline, result: Result) -> BadData:
     why = "; ".join(result.invalid_reasons) or "it has no latency"
-    return BadData(f"{file}: {result} is no baseline: {why}", _ADVICE)
+    return BadData(f"{stored.file}: {result} is no baseline: {why}", _ADVICE)
 
 
 def _lost(before: Report, after: Report) -> Iterator[str]:
@@ -240,7 +256,7 @@ def _lost(before: Report, after: Report) -> Iterator[str]:
 
 
 def _worse(old: Result, new: Result, limits: Limits, *, same_images: bool) -> Iterator[str]:
-    if new.valid:
+    if new.valid and old.timed:
         yield from _slower("the network alone", old.invoke_ms, new.invoke_ms, new, limits)
         if same_images:
             yield from _slower("from file to label", old.end_to_end_ms, new.end_to_end_ms, new, limits)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tlpipe import evaluate, keras_bench, remote
+from tlpipe import evaluate, keras_bench, progress, remote
 from tlpipe.address import Address
 from tlpipe.dataset import Example
 from tlpipe.evaluate import Images
 from tlpipe_edge import bench as device_bench
 from tlpipe_edge import subject
 from tlpipe_edge.bundle import Bundle
-from tlpipe_edge.errors import BadData
+from tlpipe_edge.errors import BadData, TlpipeError
 from tlpipe_edge.photographs import Photograph, Photographs, sha256_of
 from tlpipe_edge.subject import Options
 
@@ -28,6 +28,47 @@ def bench(
     of = dataclasses.replace(subject.read(bundle.path, options), reference=original.reference)
     document = device_bench.bench(of, looked_at, options, command=command)
     return beside(document, keras_bench.measure(original, looked_at, bundle, rules=options.rules))
+
+
+def everywhere(
+    addresses: Sequence[Address],
+    bundle: Bundle,
+    options: Options,
+    *,
+    command: str,
+    data: Path | None = None,
+    keras_file: Path | None = None,
+    wheelhouse: Path | None = None,
+) -> tuple[list[dict[str, Any]], list[TlpipeError]]:
+    """The documents of here and of all devices, in this order, and what failed of them.
+
+    Devices are measured first; where all of them fail, nothing is measured here, and the last error is raised. What was
+    measured is never lost to what fails after it.
+    """
+    documents: list[dict[str, Any]] = []
+    failures: list[TlpipeError] = []
+    for address in addresses:
+        try:
+            documents.append(
+                elsewhere(address, bundle, options, data=data, keras_file=keras_file, wheelhouse=wheelhouse)
+            )
+        except TlpipeError as error:
+            failures.append(error)
+            if len(failures) == len(addresses):
+                raise
+            _warn_of(error)
+    try:
+        documents.insert(0, bench(bundle, options, command=command, data=data, keras_file=keras_file))
+    except TlpipeError as error:
+        if not documents:
+            raise
+        failures.append(error)
+        _warn_of(error)
+    return documents, failures
+
+
+def _warn_of(error: TlpipeError) -> None:
+    progress.warn("; ".join(filter(None, (error.what, error.advice))))
 
 
 def elsewhere(

@@ -39,7 +39,7 @@ from tlpipe.options import (
     Weights,
 )
 from tlpipe_edge import terminal
-from tlpipe_edge.errors import GateNotMet, MissingInput, TlpipeError, WrongUsage
+from tlpipe_edge.errors import GateNotMet, MissingInput, WrongUsage
 from tlpipe_edge.manifest import RECIPES
 
 if TYPE_CHECKING:
@@ -212,52 +212,48 @@ def bench(
     exit code. Where all fail, nothing is measured here.
     """
     from tlpipe.address import Address
-    from tlpipe_edge import bench_table, subject
+    from tlpipe_edge import bench_table, interpreter, subject
     from tlpipe_edge.bench import to_json
 
     options = subject.Options(tuple(recipe or ()), terminal.numbers(threads), runtime)
+    interpreter.check_name(runtime)
     addresses = list(map(Address.parse, device or ()))
-    if out is not None and not out.absolute().parent.is_dir():
-        raise MissingInput(f"{out}: no such folder", "Make it, or name another FILE.")
-    if out is not None and out.exists() and not overwrite:
-        raise WrongUsage(f"{out}: exists already", "Name another FILE, or pass --overwrite to replace it.")
+    if out is not None:
+        _refuse_out(out, baseline, overwrite=overwrite)
     chosen = _bundle(bundle)
     recipes = options.recipes or tuple(artifact.recipe for artifact in chosen.manifest.artifacts)
     for each in recipes:
         chosen.artifact(each)  # raises for one that is not there
-    limits = None
     if baseline is not None:
         from tlpipe import baseline as gate
 
-        limits = gate.Limits(max_slowdown, max_drop)
-        gate.foresee(
-            baseline, chosen.manifest.name, recipes=recipes, threads=options.threads, elsewhere=bool(addresses)
-        )
-    from tlpipe import atomic, progress
+        stored = gate.read(baseline)
+        gate.foresee(stored, chosen.manifest.name, recipes=recipes, threads=options.threads, elsewhere=bool(addresses))
+    from tlpipe import atomic
     from tlpipe import bench as benchmark
 
-    failures: list[TlpipeError] = []
-    documents: list[dict[str, Any]] = []
-    for address in addresses:
-        try:
-            documents.append(
-                benchmark.elsewhere(address, chosen, options, data=data, keras_file=keras, wheelhouse=wheelhouse)
-            )
-        except TlpipeError as error:
-            failures.append(error)
-            if len(failures) == len(addresses):
-                raise
-            progress.warn("; ".join(filter(None, (error.what, error.advice))))
     command = shlex.join(["tlpipe", *sys.argv[1:]])
-    documents.insert(0, benchmark.bench(chosen, options, command=command, data=data, keras_file=keras))
+    documents, failures = benchmark.everywhere(
+        addresses, chosen, options, command=command, data=data, keras_file=keras, wheelhouse=wheelhouse
+    )
     document = to_json(benchmark.together(documents)) + "\n"
     print(document if as_json else bench_table.render(*documents), end="" if as_json else "\n", flush=True)
     if out is not None:
         atomic.write_text(out, document)
-    if baseline is not None and limits is not None:
-        gate.check(documents, baseline, limits)
+    if baseline is not None:
+        gate.check(documents, stored, gate.Limits(max_slowdown, max_drop))
     if failures:
         raise failures[0]
+
+
+def _refuse_out(out: Path, baseline: Path | None, *, overwrite: bool) -> None:
+    """Raise where the document that is to be measured could not be kept in ``out``, or at the baseline's cost."""
+    if not out.absolute().parent.is_dir():
+        raise MissingInput(f"{out}: no such folder", "Make it, or name another FILE.")
+    if out.is_dir() or (out.exists() and not overwrite):
+        raise WrongUsage(f"{out}: exists already", "Name another FILE, or pass --overwrite to replace a file.")
+    if baseline is not None and out.resolve() == baseline.resolve():
+        raise WrongUsage(f"{out}: the baseline itself, which would be lost", "Name another FILE for --out.")
 
 
 @app.command(

@@ -49,7 +49,7 @@ def file(tmp_path: Path) -> Path:
 
 def check(file: Path, before: Document, *after: Document, limits: Limits = LIMITS) -> None:
     file.write_text(json.dumps(before))
-    baseline.check(after, file, limits)
+    baseline.check(after, baseline.read(file), limits)
 
 
 def test_the_same_is_no_worse(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,9 +120,28 @@ def test_a_baseline_that_was_invalid_is_none(file: Path) -> None:
         check(file, report(result("int8", 1) | {"invoke_ms": None}), report())
 
 
+def test_one_stored_result_that_was_invalid_hides_nothing_of_the_others(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    invalid = {"valid": False, "invalid_reasons": ["spread too high: the 90th percentile is 1.40 times the median"]}
+    before = report(result("int8", 1), result("dynamic", 1) | invalid)
+    check(file, before, report(result("int8", 1), result("dynamic", 1, p50=9.0)))
+    assert "dynamic, 1 thread is no baseline: spread too high" in capsys.readouterr().err
+
+    with pytest.raises(GateNotMet, match="int8, 1 thread: the network alone"):
+        check(file, before, report(result("int8", 1, p50=9.0), result("dynamic", 1)))
+    with pytest.raises(GateNotMet, match=r"dynamic, 1 thread: top-1 0\.1"):  # which no spread explains
+        check(file, before, report(result("int8", 1), result("dynamic", 1, top1=0.1)))
+
+
+def test_a_latency_of_nothing_is_no_report(file: Path) -> None:
+    with pytest.raises(BadData, match="int8, 1 thread took 0 ms: not a report"):
+        check(file, report(result("int8", 1, p50=0.0)), report())
+
+
 def foresee(file: Path, stored: Document, *, elsewhere: bool = True, threads: int = 1) -> None:
     file.write_text(json.dumps(stored))
-    baseline.foresee(file, "birds", recipes=["int8"], threads=[threads], elsewhere=elsewhere)
+    baseline.foresee(baseline.read(file), "birds", recipes=["int8"], threads=[threads], elsewhere=elsewhere)
 
 
 def test_what_cannot_be_compared_is_foreseen(file: Path) -> None:

@@ -20,7 +20,7 @@ from tlpipe_edge import bench as device_bench
 from tlpipe_edge import bench_table, subject
 from tlpipe_edge.bundle import Bundle
 from tlpipe_edge.classifier import Classifier
-from tlpipe_edge.errors import BadData
+from tlpipe_edge.errors import BadData, Unavailable
 from tlpipe_edge.manifest import RECIPES
 from tlpipe_edge.subject import Options, Subject
 
@@ -215,6 +215,43 @@ def test_a_missing_baseline_is_told_before_minutes_are_spent(
     done = tlpipe("bench", bundle.path, "--baseline", "gone.json")
 
     assert done.code == 66 and "gone.json: no such baseline" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--out", "folder", "--overwrite"], "folder: exists already"),
+        (["--out", "stored.json", "--overwrite", "--baseline", "./stored.json"], "stored.json: the baseline itself"),
+        (["--runtime", "tensorflow"], "no runtime tensorflow"),
+        (["--threads", "0"], "0: not numbers of threads"),
+    ],
+)
+def test_wrong_usage_is_told_before_minutes_are_spent(
+    tlpipe: Command, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: list[str], said: str
+) -> None:
+    monkeypatch.setattr(bench, "bench", lambda *_, **__: pytest.fail("measured"))
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "stored.json").write_text("kept")
+    done = tlpipe("bench", bundle.path, *options)
+
+    assert done.code == 2 and said in done.stderr
+    assert (tmp_path / "stored.json").read_text() == "kept"
+
+
+def test_what_devices_measured_survives_an_error_here(
+    bundle: Bundle, tlpipe: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def without_a_runtime(*_: Any, **__: Any) -> None:
+        raise Unavailable("the TFLite runtime is not installed (tflite-runtime)", "pip install tflite-runtime")
+
+    there = benches.document(recipes=["int8"], keras=False, address="ssh://pi@one")
+    monkeypatch.setattr(bench, "bench", without_a_runtime)
+    monkeypatch.setattr(bench, "elsewhere", lambda *_, **__: there)
+
+    done = tlpipe("bench", bundle.path, "--device", "ssh://pi@one", "--out", "there.json")
+    assert done.code == 69 and "error: the TFLite runtime is not installed" in done.stderr
+    assert json.loads((tmp_path / "there.json").read_text())["device"]["address"] == "ssh://pi@one"
+    assert "int8" in done.stdout
 
 
 def test_a_baseline_of_another_machine_is_told_before_minutes_are_spent(
