@@ -28,8 +28,9 @@ def render(*documents: dict[str, Any]) -> str:
         [
             *map(_title, documents),
             _table(TIMES + ("faster",) * compared, documents, _times),
-            "p50, p90, p99: the network alone; whole: from a file's bytes to its label; images/s: on all cores;",
-            "cold start: a new process up to its first answer" + "; faster: than Keras, compiled" * compared,
+            "p50, p90, p99: the network alone; whole: from a file's bytes to its label;",
+            "images/s: by as many at once as the cores have room for; cold start: a new process up to its first answer"
+            + "; faster: than Keras, compiled" * compared,
             "",
             f"{images['count']} images ({printable(images['name'])})" + TOO_FEW * (0 < images["labelled"] < ENOUGH),
             _table(QUALITY + ("smaller", "top-1 lost") * compared, documents, functools.partial(_quality, original)),
@@ -90,7 +91,7 @@ def _times(document: dict[str, Any]) -> Rows:
             _with(cold.get("total"), "{:.0f} ms"),
             _with(result["peak_memory_mb"], "{:.0f} MB"),
         )
-        yield (*row, _with(result["speedup"]["compiled"], "{:.1f}x")) if keras else row
+        yield (*row, _marked(_with(result["speedup"]["compiled"], "{:.1f}x"), keras)) if keras else row
 
 
 def _quality(original: dict[str, Any] | None, document: dict[str, Any]) -> Rows:

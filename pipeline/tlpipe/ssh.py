@@ -3,7 +3,8 @@
 ssh's own configuration, keys and agent are respected, and on a terminal ssh asks for what it needs. Host keys are
 checked strictly, whatever that configuration says. All goes through one login: the command line that the shell there
 sees is always the same, and names, addresses and files never pass through it. $TLPIPE_SSH_OPTIONS may hold further
-options of ssh, such as ``-F FILE`` or ``-i KEY``; they cannot make it less strict, for ssh takes what it reads first.
+options of ssh, such as ``-F FILE`` or ``-i KEY``; they cannot make it less strict, for of ``-o`` ssh takes what it
+reads first, and of flags such as ``-A`` what it reads last.
 """
 
 import contextlib
@@ -50,6 +51,8 @@ _OPTIONS = {
     "ServerAliveCountMax": "3",
     "LogLevel": "ERROR",
 }
+_LAST_WORDS = ("-S", "none", "-a", "-x")
+"""No shared connection, no agent and no display forwarded, whatever flags came before."""
 _GREETING = b"tlpipe-remote"
 _MOST_NOISE = 1 << 16
 """Bytes that a shell may print of its own before the greeting."""
@@ -237,7 +240,7 @@ def command(address: Address) -> list[str]:
     """The command line of ssh. Where nobody can be asked, it does not ask."""
     batch = "no" if _somebody_can_be_asked() else "yes"
     options = [f"-o{name}={value}" for name, value in (_OPTIONS | {"BatchMode": batch}).items()]
-    return ["ssh", *options, *_users_options(), *address.arguments, COMMAND]
+    return ["ssh", *options, *_users_options(), *_LAST_WORDS, *address.arguments, COMMAND]
 
 
 def error(code: int, what: str, advice: str = "") -> TlpipeError:

@@ -87,6 +87,17 @@ def test_options_do_not_make_it_less_strict(
     refused(lambda: classified(bare, files), Unavailable, "its host key is not known here")
 
 
+def test_flags_do_not_make_it_less_strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TLPIPE_SSH_OPTIONS", "-S /tmp/socket -A -X -o ControlPath=/tmp/other")
+    (_, *options), known = ssh.command(Address("host"))[:-1], {}
+    for line in subprocess.check_output(["ssh", "-G", *options], text=True).splitlines():
+        key, _, value = line.partition(" ")
+        known[key] = value
+
+    assert known.get("controlpath", "none") == "none"
+    assert (known["forwardagent"], known["forwardx11"], known["stricthostkeychecking"]) == ("no", "no", "true")
+
+
 def test_what_ssh_must_not_do() -> None:
     given = ssh.command(Address("host", "pi", 2222))
 
