@@ -96,6 +96,32 @@ def test_incomplete_or_contradictory_disagreements_prove_nothing() -> None:
         assert group["rows"][0]["accuracy"]["difference"] is None
 
 
+@pytest.mark.parametrize(
+    ("answered", "compared", "known"),
+    [
+        (True, 307, True),  # the device cannot read an image that Keras could
+        (False, 306, True),  # nobody can read it
+        (True, 306, False),  # the device cannot read it, and of another one nobody knows what Keras says
+        (False, 305, False),
+        (False, 307, False),  # more than there can be
+    ],
+)
+@pytest.mark.parametrize("keras", [True, False])
+def test_a_failed_image_that_keras_answered_does_not_stand_for_one_that_it_did_not(
+    *, answered: bool, compared: int, known: bool, keras: bool
+) -> None:
+    document = benches.document(keras=keras, recipes=("int8",))
+    others = [each | {"answer": None, "score": None} for each in document["results"][0]["disagreements"][:1]]
+    others += document["results"][0]["disagreements"][1:]
+    file = others[0]["file"] if answered else "/home/pi/another.jpg"
+    document["images"] |= {"failed": [{"file": file, "reason": "not an image"}]}
+    of_file = {"disagreements": others, "compared": compared, "agreement": 1 - len(others) / compared}
+    group = made(changed(document, 0, **of_file))["groups"][0]
+
+    assert (group["rows"][0]["accuracy"]["p"] is not None) is known
+    assert (group["keras"] is not None) is (known or keras)
+
+
 def test_the_front_is_what_nothing_beats() -> None:
     rows = made(benches.document())["groups"][0]["rows"]
     places = [(row["invoke_ms"]["p50"], -row["accuracy"]["top1"]) for row in rows]
