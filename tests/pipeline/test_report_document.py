@@ -82,6 +82,20 @@ def test_without_keras_its_accuracy_comes_from_the_disagreements() -> None:
     assert all(row["speedup"] is None for row in alone["rows"])
 
 
+def test_keras_is_as_large_on_every_device(tmp_path: Path) -> None:
+    """What its answers are known from has no size; the file that was measured beside has."""
+    emulated, unknown = benches.emulated(DEVICE), benches.document(board="Another", seed=1)
+    unknown["keras"] |= {"bytes": None}
+    out = reports.write(tmp_path, emulated, WORKSTATION, unknown)
+    groups = reports.read(out)["groups"]
+
+    assert [group["keras"]["bytes"] for group in groups] == [benches.KERAS_BYTES] * 3
+    assert [group["keras"]["derived"] for group in groups] == [True, False, False]
+    rows = [row for row in reports.page(out).all("tr") if row.has("keras")]
+    assert ["27.10 MB" in row.text for row in rows] == [True] * 3
+    assert made(emulated)["groups"][0]["keras"]["bytes"] is None
+
+
 def test_incomplete_or_contradictory_disagreements_prove_nothing() -> None:
     document = benches.document(keras=False, recipes=("int8",))
     half = changed(document, 0, disagreements=document["results"][0]["disagreements"][:1])
