@@ -82,6 +82,20 @@ def test_without_keras_its_accuracy_comes_from_the_disagreements() -> None:
     assert all(row["speedup"] is None for row in alone["rows"])
 
 
+def test_keras_is_as_large_on_every_device(tmp_path: Path) -> None:
+    """What its answers are known from has no size; the file that was measured beside has."""
+    emulated, unknown = benches.emulated(DEVICE), benches.document(board="Another", seed=1)
+    unknown["keras"] |= {"bytes": None}
+    out = reports.write(tmp_path, emulated, WORKSTATION, unknown)
+    groups = reports.read(out)["groups"]
+
+    assert [group["keras"]["bytes"] for group in groups] == [benches.KERAS_BYTES] * 3
+    assert [group["keras"]["derived"] for group in groups] == [True, False, False]
+    rows = [row for row in reports.page(out).all("tr") if row.has("keras")]
+    assert ["27.10 MB" in row.text for row in rows] == [True] * 3
+    assert made(emulated)["groups"][0]["keras"]["bytes"] is None
+
+
 def test_incomplete_or_contradictory_disagreements_prove_nothing() -> None:
     document = benches.document(keras=False, recipes=("int8",))
     half = changed(document, 0, disagreements=document["results"][0]["disagreements"][:1])
@@ -94,6 +108,32 @@ def test_incomplete_or_contradictory_disagreements_prove_nothing() -> None:
         group = made(incomplete)["groups"][0]
         assert group["keras"] is None
         assert group["rows"][0]["accuracy"]["difference"] is None
+
+
+@pytest.mark.parametrize(
+    ("answered", "compared", "known"),
+    [
+        (True, 307, True),  # the device cannot read an image that Keras could
+        (False, 306, True),  # nobody can read it
+        (True, 306, False),  # the device cannot read it, and of another one nobody knows what Keras says
+        (False, 305, False),
+        (False, 307, False),  # more than there can be
+    ],
+)
+@pytest.mark.parametrize("keras", [True, False])
+def test_a_failed_image_that_keras_answered_does_not_stand_for_one_that_it_did_not(
+    *, answered: bool, compared: int, known: bool, keras: bool
+) -> None:
+    document = benches.document(keras=keras, recipes=("int8",))
+    others = [each | {"answer": None, "score": None} for each in document["results"][0]["disagreements"][:1]]
+    others += document["results"][0]["disagreements"][1:]
+    file = others[0]["file"] if answered else "/home/pi/another.jpg"
+    document["images"] |= {"failed": [{"file": file, "reason": "not an image"}]}
+    of_file = {"disagreements": others, "compared": compared, "agreement": 1 - len(others) / compared}
+    group = made(changed(document, 0, **of_file))["groups"][0]
+
+    assert (group["rows"][0]["accuracy"]["p"] is not None) is known
+    assert (group["keras"] is not None) is (known or keras)
 
 
 def test_the_front_is_what_nothing_beats() -> None:

@@ -160,9 +160,38 @@ def test_in_the_table_for_spreadsheets_validity_is_of_latency(tmp_path: Path) ->
     bench = benches.document(labels=manifest.labels, recipes=("int8",))
     bench["model"]["keras_sha256"] = manifest.provenance.keras_sha256
     out = reports.write(tmp_path, benches.invalid(bench, REASON, rows=[0]), bundle=bundle)
-    with (out / "report.csv").open(newline="", encoding="utf-8") as file:
-        lines = [*csv.DictReader(file)]
+    lines = lines_of(out)
 
     found = [(line["recipe"], line["latency_valid"], line["latency_invalid_reasons"]) for line in lines]
     assert found == [("int8", "False", REASON), ("keras", "True", ""), ("int8", "", ""), ("keras", "", "")]
     assert "valid" not in lines[0] and all(line["top1"] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("row", "keras", "found"),
+    [(True, True, "True"), (True, False, "False"), (False, True, "False"), (False, False, "False")],
+)
+@pytest.mark.parametrize("missing", ["compiled_ms", "predict_ms", None])
+def test_in_the_table_for_spreadsheets_a_speed_up_is_valid_where_both_latencies_are(
+    tmp_path: Path, row: bool, keras: bool, found: str, missing: str | None
+) -> None:
+    document = benches.document(recipes=("int8",))
+    document = changed(document, 0, valid=row, invalid_reasons=[] if row else [REASON])
+    document["keras"] |= {"valid": keras, "invalid_reasons": [] if keras else [OF_KERAS]}
+    document["keras"] |= {} if missing is None else {missing: None}
+    ours, of_keras = lines_of(reports.write(tmp_path, document))
+
+    assert (ours["speedup_valid"], of_keras["speedup_valid"]) == (found, "")
+    assert of_keras["images"] == "307" and of_keras["top1"]  # each cell is below its head
+    header = list(ours)
+    assert header[header.index("speedup_predict") + 1] == "speedup_valid"
+
+
+def test_in_the_table_for_spreadsheets_no_speed_up_is_neither_valid_nor_invalid(tmp_path: Path) -> None:
+    assert [line["speedup_valid"] for line in lines_of(reports.write(tmp_path, DEVICE))] == [""] * 5
+
+
+def lines_of(out: Path) -> list[dict[str, str]]:
+    """The lines of the table for spreadsheets."""
+    with (out / "report.csv").open(newline="", encoding="utf-8") as file:
+        return [*csv.DictReader(file)]

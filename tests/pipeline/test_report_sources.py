@@ -13,6 +13,11 @@ from tlpipe import report
 from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 
 DEVICE = benches.document(keras=False)
+LATENCY = DEVICE["results"][0]["invoke_ms"]
+EPOCH = (
+    '{"stage": "1-frozen", "best": 0}\n'
+    '{"number": 0, "loss": %s, "accuracy": 0.5, "val_loss": 1.0, "val_accuracy": 0.5}\n'
+)
 
 
 @pytest.mark.parametrize(
@@ -46,15 +51,26 @@ def test_a_damaged_or_foreign_file_is_named(tmp_path: Path, content: str, said: 
     ("values", "said"),
     [
         ({"confusion": [[1, 2], [3, 4]]}, "confusion: not a row and a column for each label"),
-        ({"confusion": [[-1] * 10] * 10}, "confusion: negative"),
+        ({"confusion": [[-1] * 10] * 10}, "confusion: less than 0"),
         ({"per_class": {"cat": {"images": 1, "correct": 1}}}, "a class that the model does not have"),
         ({"per_class": {"hat": {"images": 1, "correct": 2}}}, "more correct than there are images"),
         ({"top1": 1.5}, "not a share"),
         ({"top1_interval": [0.5]}, "not two numbers"),
         ({"agreement": -1.0}, "not a share"),
-        ({"bytes": 0}, "no bytes"),
+        ({"bytes": 0}, "bytes: less than 1"),
+        ({"bytes": 10**308}, "bytes: less than 1, or too many"),
+        ({"threads": 0}, "threads: less than 1"),
+        ({"peak_memory_mb": 1e308}, "nothing that a machine reads"),
+        ({"throughput_per_s": -1.0}, "nothing that a machine reads"),
+        ({"cold_start_ms": {"total": 1e308}}, "cold_start_ms: no durations"),
+        ({"invoke_ms": LATENCY | {"p50": 5e-324, "min": 0.0}}, "a latency of 0"),
+        ({"end_to_end_ms": LATENCY | {"p90": 1e308}}, "a latency of many days"),
+        ({"stages_ms": {"decode": LATENCY | {"mean": 1e308}}}, "a latency of many days"),
+        ({"samples_ms": {"end_to_end": [0.0] * 9}}, "no durations"),
+        ({"samples_ms": {"invoke": [1.7e308] * 9}}, "no durations"),
+        ({"samples_ms": {"decode": [1.7e308] * 9}}, "no durations"),
         ({"invoke_ms": {"p50": 1.0}}, "no p90"),
-        ({"invoke_ms": benches.document()["results"][0]["invoke_ms"] | {"p50": 0.0, "min": 0.0}}, "a latency of 0"),
+        ({"invoke_ms": LATENCY | {"p50": 0.0, "min": 0.0}}, "a latency of 0"),
         ({"samples_ms": {"invoke": [-1.0]}}, "no durations"),
         ({"recipe": 8}, "is not what belongs here"),
         ({"disagreements": [benches.document()["results"][3]["disagreements"][0] | {"answer": "cat"}]}, "a class that"),
@@ -64,6 +80,35 @@ def test_a_bench_that_makes_no_sense_is_refused(values: dict[str, Any], said: st
     with pytest.raises(BadData, match=said) as refused:
         made(changed(DEVICE, 0, **values))
     assert refused.value.what.startswith("0.json: ") and refused.value.advice.startswith("Name what tlpipe bench")
+
+
+@pytest.mark.parametrize("way", ["compiled", "predict"])
+@pytest.mark.parametrize("p50", [0.0, 5e-324, 1e308])
+def test_a_latency_of_keras_that_none_can_be_is_refused(way: str, p50: float) -> None:
+    latency = LATENCY | {"p50": p50, "min": 0.0, "max": max(p50, 1.0)}
+
+    with pytest.raises(BadData, match=r"^0\.json: a latency of"):
+        made(benches.document() | {"keras": benches.document()["keras"] | {f"{way}_ms": latency}})
+
+
+@pytest.mark.parametrize("name", ["frequency_mhz", "temperature_c", "load_average"])
+@pytest.mark.parametrize("reading", [1e308, -300.0])
+def test_a_reading_that_no_machine_gives_is_refused(name: str, reading: float) -> None:
+    before = [reading] * 3 if name == "load_average" else reading
+
+    with pytest.raises(BadData, match=f"{name}: nothing that a machine reads"):
+        made(DEVICE | {"conditions": DEVICE["conditions"] | {name: {"before": before, "after": None}}})
+
+
+def test_a_part_of_a_run_may_be_too_short_to_be_told_from_nothing(tmp_path: Path) -> None:
+    """Samples are rounded to a ten-thousandth of a millisecond, and setting an input takes little more."""
+    nothing = dict.fromkeys(("p50", "p90", "p95", "p99", "mean", "std", "min", "max"), 0.0) | {"runs": 400}
+    result = DEVICE["results"][0]
+    stages = result["stages_ms"] | {"set_input": nothing}
+    samples = result["samples_ms"] | {"set_input": [0.0] * 400}
+    out = reports.write(tmp_path, changed(DEVICE, 0, stages_ms=stages, samples_ms=samples))
+
+    assert reports.read(out)["groups"][0]["rows"][0]["stages_ms"]["set_input"]["p50"] == 0
 
 
 def test_a_report_is_of_one_model(tmp_path: Path) -> None:
@@ -94,6 +139,8 @@ def test_what_is_missing_or_too_much_is_said(tmp_path: Path) -> None:
         ("evaluation.json", "{"),
         ("evaluation.json", '{"schema": 1, "images": 0}'),
         ("training/1-frozen-history.jsonl", '{"stage": "1-frozen", "best": 9}\n'),
+        ("training/1-frozen-history.jsonl", EPOCH % "1e308"),
+        ("training/1-frozen-history.jsonl", EPOCH % "-1"),
         ("training/1-frozen-history.jsonl", '{"stage": "1-frozen", "best": 0}\n{"number": 0, "loss": "<b>"}\n'),
     ],
 )

@@ -57,6 +57,19 @@ def test_of_files_equally_fast_the_smaller_one_is_taken() -> None:
     assert made(document)["verdict"]["choices"][0]["row"] == 1
 
 
+@pytest.mark.parametrize(("quicker", "threads"), [(1.04, 1), (1.06, 2)])
+def test_another_thread_is_advised_only_where_it_gains_something(tmp_path: Path, quicker: float, threads: int) -> None:
+    document = benches.document(recipes=("int8",), threads=(2, 1))
+    two, one = (each["invoke_ms"] for each in document["results"])
+    document = changed(document, 0, invoke_ms={key: one[key] / quicker for key in two} | {"runs": two["runs"]})
+    out = reports.write(tmp_path, document)
+    read = reports.read(out)
+    (chosen,) = read["verdict"]["choices"]
+
+    assert read["groups"][0]["rows"][chosen["row"]]["threads"] == threads
+    assert "within 5 % of its median, the smallest file, on the fewest threads." in reports.page(out).text
+
+
 def test_where_everything_is_invalid_nothing_is_chosen_by_latency() -> None:
     document = made(benches.invalid(benches.document(), REASON, rows=range(4)))
     (chosen,) = document["verdict"]["choices"]

@@ -10,12 +10,18 @@ from tlpipe_edge.accuracy import wilson
 
 
 def complete(result: Result, bench: Bench) -> tuple[measured.Disagreement, ...] | None:
-    """The disagreements with Keras, where all of them are there and their truth is known."""
+    """The disagreements with Keras, where all of them are there and their truth is known.
+
+    An image that could not be read counts as wrong. Keras answered it where it is among the disagreements; where it is
+    not, Keras could not read it either. Of any other image Keras's answer must be known.
+    """
     found = result.disagreements
     if found is None or bench.images is None or result.agreement is None or any(each.truth is None for each in found):
         return None
-    compared = bench.images.count - len(bench.images.failed) if result.compared is None else result.compared
-    all_of_them = compared + len(bench.images.failed) >= bench.images.count
+    answered = {each.file for each in found}
+    unreadable = sum(each.file not in answered for each in bench.images.failed)
+    compared = bench.images.count - unreadable if result.compared is None else result.compared
+    all_of_them = compared + unreadable == bench.images.count
     return found if all_of_them and len(found) == round((1 - result.agreement) * compared) else None
 
 

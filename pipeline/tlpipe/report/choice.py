@@ -15,7 +15,8 @@ MAX_DROP = 0.01
 ENOUGH = 100
 """Images for an accuracy to be quoted where there is another one on more."""
 AS_FAST = 1.05
-"""Of files within this factor of the fastest one's median, the smallest is taken."""
+"""Of rows within this factor of the fastest one's median, the smallest file is taken, and it on the fewest threads:
+another thread that gains less costs throughput and warmth."""
 
 
 def verdict(groups: Sequence[Group]) -> Verdict:
@@ -44,9 +45,8 @@ def choose(rows: Sequence[Row], groups: Sequence[Group]) -> int:
     if not timed:
         return _preferred(rows, groups)
     fastest = min(map(_p50, timed))
-    return rows.index(
-        min((row for row in timed if _p50(row) <= AS_FAST * fastest), key=lambda row: (row.bytes, _p50(row)))
-    )
+    as_fast = [row for row in timed if _p50(row) <= AS_FAST * fastest]
+    return rows.index(min(as_fast, key=lambda row: (row.bytes, row.threads or 0, _p50(row))))
 
 
 def _preferred(rows: Sequence[Row], groups: Sequence[Group]) -> int:

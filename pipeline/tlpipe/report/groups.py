@@ -36,7 +36,7 @@ def named(groups: list[Group]) -> list[Group]:
 def of_bench(source: Source, size: int | None) -> Group:
     bench = source.bench
     whole_run = _of_whole_run(bench)
-    keras = _keras(bench, whole_run)
+    keras = _keras(bench, size, whole_run)
     several = len({result.threads for result in bench.results}) > 1
     rows = tuple(_row(result, bench, keras, size, whole_run, several=several) for result in bench.results)
     return Group(
@@ -143,13 +143,16 @@ def _quantiles(result: Result) -> dict[str, tuple[float, ...]]:
     return {name: tuple(map(float, np.percentile(samples, range(101)))) for name, samples in given.items() if samples}
 
 
-def _keras(bench: Bench, whole_run: tuple[str, ...]) -> Keras | None:
-    """The original: as it was run beside, or else, without latency, as the disagreements tell what it answered."""
+def _keras(bench: Bench, size: int | None, whole_run: tuple[str, ...]) -> Keras | None:
+    """The original: as it was run beside, or else, without latency, as the disagreements tell what it answered.
+
+    ``size`` is that of its file as another bench or the bundle knows it.
+    """
     if bench.keras is None:
         accuracy = next(filter(None, (accuracies.derived(result, bench) for result in bench.results)), None)
         if accuracy is None:
             return None
-        return Keras(None, None, None, accuracy, derived=True, versions={}, valid=True, invalid_reasons=())
+        return Keras(size, None, None, accuracy, derived=True, versions={}, valid=True, invalid_reasons=())
     given = bench.keras
     timed = not bench.conditions.emulated
     reasons = (*whole_run, *_reasons(given.valid, given.invalid_reasons))
@@ -158,7 +161,7 @@ def _keras(bench: Bench, whole_run: tuple[str, ...]) -> Keras | None:
         rates = accuracies.class_rates(given.per_class or {}, bench.model.labels, {})
         accuracy = Accuracy(given.top1, given.top1_interval, given.top5, rates)
     return Keras(
-        bytes=given.bytes,
+        bytes=given.bytes or size,
         predict_ms=given.predict_ms if timed else None,
         compiled_ms=given.compiled_ms if timed else None,
         accuracy=accuracy,

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tlpipe.report import plausible
 from tlpipe.report.document import Failed, Images, Latency, Model, Skipped
 from tlpipe.report.machine import Device, Flags, Span
+from tlpipe.report.plausible import Misfit, require
 from tlpipe_edge import bundle, typed
 from tlpipe_edge.errors import BadData, MissingInput
 
@@ -187,10 +189,11 @@ def evaluation(document: Any, labels: Sequence[str], where: str) -> Evaluation:
     found = _typed(Evaluation, document, where, advice)
 
     def check() -> None:
-        _require(found.images > 0, "no images")
+        plausible.counts("images", found.images, least=1)
         for scores in (found.keras, *found.artifacts):
             _check_rates(scores, labels)
-            _require(set(scores.per_class) == set(labels), "per_class: its classes are not the model's")
+            plausible.shares("agreement or mcnemar_p", scores.agreement, scores.mcnemar_p)
+            require(set(scores.per_class) == set(labels), "per_class: its classes are not the model's")
 
     _checked(check, where, advice)
     return found
@@ -232,64 +235,76 @@ def _typed(kind: type[T], document: Any, where: str, advice: str) -> T:
     return found
 
 
-class _Misfit(Exception):
-    """What is read is of the right types and makes no sense."""
-
-
-def _require(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise _Misfit(otherwise)
-
-
 def _checked(check: Callable[[], None], where: str, advice: str) -> None:
     try:
         check()
-    except _Misfit as misfit:
+    except Misfit as misfit:
         raise BadData(f"{where}: {misfit}", advice) from None
 
 
 def _check_bench(bench: Bench) -> None:
     labels = bench.model.labels
-    _require(len(labels) > 1 and len(set(labels)) == len(labels), "labels: fewer than two, or one twice")
-    _require(bool(bench.results), "no results")
-    _require(bench.images is None or bench.images.count >= 0, "images: a negative count")
+    require(len(labels) > 1 and len(set(labels)) == len(labels), "labels: fewer than two, or one twice")
+    require(bool(bench.results), "no results")
+    _check_machine(bench)
+    if bench.images is not None:
+        plausible.counts("images", bench.images.count, bench.images.labelled)
+        require(bench.images.scored <= bench.images.count, "images: more labelled than there are")
     for result in bench.results:
         _check_result(result, labels)
     if bench.keras is not None:
         _check_rates(bench.keras, labels)
-        _require(bench.keras.bytes is None or bench.keras.bytes > 0, "keras: no bytes")
+        plausible.counts("keras: bytes", bench.keras.bytes, least=1)
         for latency in (bench.keras.predict_ms, bench.keras.compiled_ms):
-            _check_latency(latency)
+            plausible.latency(latency)
+
+
+def _check_machine(bench: Bench) -> None:
+    given = bench.conditions
+    frequency, temperature = (each or Span() for each in (given.frequency_mhz, given.temperature_c))
+    loads = given.load_average or Loads()
+    plausible.counts("pixels of an image", bench.model.image.size, least=1)
+    plausible.counts("device", bench.device.cores, bench.device.bits)
+    plausible.readings("frequency_mhz", frequency.before, frequency.after)
+    plausible.readings("temperature_c", temperature.before, temperature.after, least=-273.15)
+    plausible.readings("load_average", *(loads.before or ()), *(loads.after or ()))
 
 
 def _check_result(result: Result, labels: Sequence[str]) -> None:
-    _require(result.bytes > 0, f"{result.recipe}: no bytes")
+    recipe = result.recipe
+    plausible.counts(f"{recipe}: bytes", result.bytes, least=1)
+    plausible.counts(f"{recipe}: threads", result.threads, least=1)
+    plausible.counts(f"{recipe}: compared", result.compared)
+    plausible.shares(f"{recipe}: agreement", result.agreement)
     _check_rates(result, labels)
-    _require(result.agreement is None or 0 <= result.agreement <= 1, f"{result.recipe}: agreement: not a share")
-    for latency in (result.invoke_ms, result.end_to_end_ms, *(result.stages_ms or {}).values()):
-        _check_latency(latency)
-    for samples in (result.samples_ms or {}).values():
-        _require(all(0 <= sample < math.inf for sample in samples or ()), f"{result.recipe}: samples_ms: no durations")
+    _check_times(result)
     if result.confusion is not None:
         square = len(result.confusion) == len(labels) and {len(row) for row in result.confusion} == {len(labels)}
-        _require(square, f"{result.recipe}: confusion: not a row and a column for each label")
-        _require(all(count >= 0 for row in result.confusion for count in row), f"{result.recipe}: confusion: negative")
+        require(square, f"{recipe}: confusion: not a row and a column for each label")
+        plausible.counts(f"{recipe}: confusion", *(count for row in result.confusion for count in row))
     for each in result.disagreements or ():
         named = {each.keras, each.answer, each.truth} - {None}
-        _require(named <= set(labels), f"{result.recipe}: disagreements: a class that the model does not have")
+        require(named <= set(labels), f"{recipe}: disagreements: a class that the model does not have")
+        plausible.readings(f"{recipe}: scores of disagreements", each.score, each.keras_score)
+
+
+def _check_times(result: Result) -> None:
+    for latency in (result.invoke_ms, result.end_to_end_ms):
+        plausible.latency(latency)
+    for latency in (result.stages_ms or {}).values():
+        plausible.latency(latency, least=0)
+    for name, samples in (result.samples_ms or {}).items():
+        plausible.samples(f"{result.recipe}: samples_ms", samples or (), whole=name in ("invoke", "end_to_end"))
+    plausible.durations(f"{result.recipe}: cold_start_ms", *(result.cold_start_ms or {}).values())
+    plausible.readings(f"{result.recipe}: memory or throughput", result.peak_memory_mb, result.throughput_per_s)
 
 
 def _check_rates(rates: Result | Keras | Scores, labels: Sequence[str]) -> None:
-    for share in (rates.top1, rates.top5, *(rates.top1_interval or ())):
-        _require(share is None or 0 <= share <= 1, "top-1 or top-5: not a share")
-    _require(rates.top1_interval is None or len(rates.top1_interval) == 2, "top1_interval: not two numbers")
+    interval = rates.top1_interval
+    plausible.shares("top-1 or top-5", rates.top1, rates.top5, *(interval or ()))
+    require(interval is None or len(interval) == 2, "top1_interval: not two numbers")
+    require(interval is None or interval[0] <= interval[1], "top1_interval: its ends are the wrong way round")
     for label, count in (rates.per_class or {}).items():
-        _require(label in labels, "per_class: a class that the model does not have")
-        _require(0 <= count.correct <= count.images, f"per_class: {label!r}: more correct than there are images")
-
-
-def _check_latency(latency: Latency | None) -> None:
-    if latency is not None:
-        times = (latency.p50, latency.p90, latency.p95, latency.p99, latency.mean, latency.std, latency.max)
-        _require(0 <= latency.min <= latency.p50 and all(0 <= time < math.inf for time in times), "a latency below 0")
-        _require(latency.p50 > 0 and latency.runs > 0, "a latency of 0, or of no runs")
+        require(label in labels, "per_class: a class that the model does not have")
+        require(0 <= count.correct <= count.images, f"per_class: {label!r}: more correct than there are images")
+        plausible.counts("per_class", count.images)

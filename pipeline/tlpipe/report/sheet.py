@@ -13,7 +13,7 @@ from tlpipe_edge.terminal import printable
 HEADER = (
     *("device", "file", "recipe", "threads", "bytes", "size_ratio", "latency_valid", "latency_invalid_reasons"),
     *("invoke_p50_ms", "invoke_p90_ms", "invoke_p99_ms", "end_to_end_p50_ms"),
-    *("speedup", "speedup_predict", "throughput_per_s"),
+    *("speedup", "speedup_predict", "speedup_valid", "throughput_per_s"),
     *("peak_memory_mb", "images", "top1", "top1_low", "top1_high", "top5", "difference", "p", "agreement", "sha256"),
 )
 DIGITS = 6
@@ -50,7 +50,7 @@ def _row(group: Group, row: Row) -> tuple[Cell, ...]:
     return (
         *(group.name, row.file, row.recipe, row.threads, row.bytes, row.size_ratio),
         *(*_latency(row.invoke_ms, row), whole.p50 if whole else None),
-        *(row.speedup, row.speedup_predict, row.throughput_per_s, row.peak_memory_mb),
+        *(row.speedup, row.speedup_predict, _speedup_valid(row, group.keras), row.throughput_per_s, row.peak_memory_mb),
         *(group.images.scored if group.images else None, *_scores(row.accuracy), row.sha256),
     )
 
@@ -59,7 +59,7 @@ def _keras(group: Group, keras: Keras) -> tuple[Cell, ...]:
     """Its latency is that of the compiled one."""
     return (
         *(group.name, "", "keras", None, keras.bytes, None),
-        *(*_latency(keras.compiled_ms, keras), None, None, None, None, None),
+        *(*_latency(keras.compiled_ms, keras), *(None,) * 6),
         *(group.images.scored if group.images else None, *_scores(keras.accuracy), ""),
     )
 
@@ -68,6 +68,13 @@ def _latency(latency: Latency | None, timed: Timed) -> tuple[Cell, ...]:
     if latency is None:
         return (None,) * 5
     return (timed.valid, "; ".join(timed.invalid_reasons), latency.p50, latency.p90, latency.p99)
+
+
+def _speedup_valid(row: Row, keras: Keras | None) -> bool | None:
+    """A speed-up is of two latencies."""
+    if row.speedup is None and row.speedup_predict is None:
+        return None
+    return row.valid and keras is not None and keras.valid
 
 
 def _scores(accuracy: Accuracy | None) -> tuple[Cell, ...]:

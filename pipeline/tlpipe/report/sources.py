@@ -1,13 +1,12 @@
 """What a report is made of: a bundle, with what ``evaluate`` and training left in it, and benches."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tlpipe.history import History
-from tlpipe.report import measured
+from tlpipe.report import measured, plausible
 from tlpipe.report.measured import Bench, Evaluation
 from tlpipe_edge.bundle import Bundle
 from tlpipe_edge.errors import BadData, WrongUsage
@@ -99,7 +98,7 @@ def _history(file: Path) -> History:
     values = [
         value for epoch in history.epochs for value in (epoch.loss, epoch.accuracy, epoch.val_loss, epoch.val_accuracy)
     ]
-    sound = all(isinstance(value, int | float) and math.isfinite(value) for value in (*numbers, *values))
+    sound = all(isinstance(value, int | float) and 0 <= value < plausible.MOST for value in (*numbers, *values))
     if not sound or history.best not in numbers or not isinstance(history.stage, str):
         raise BadData(f"{file}: not a training history", "Export the run again.")
     return history
