@@ -46,6 +46,11 @@ class Device:
     temperature_c: float | None
     throttling: tuple[str, ...] | None
 
+    @property
+    def hides_throttling(self) -> bool:
+        """Whether this is a board that may be throttled, a Raspberry Pi, and does not tell."""
+        return "Raspberry Pi" in self.board and self.throttling is None
+
 
 def read(root: Path = Path("/")) -> Device:
     """Look at this machine; ``root`` is where /proc, /sys and /etc are looked for."""

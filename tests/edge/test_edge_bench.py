@@ -6,13 +6,27 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from boards import PI
 
-from tlpipe_edge import Bundle, Classifier, WrongUsage, alone, bench, bench_table, scoring, subject, terminal, timing
+from tlpipe_edge import (
+    Bundle,
+    Classifier,
+    WrongUsage,
+    alone,
+    bench,
+    bench_table,
+    device,
+    scoring,
+    subject,
+    terminal,
+    timing,
+)
 from tlpipe_edge.errors import BadData, MissingInput
 from tlpipe_edge.latency import Rules
 from tlpipe_edge.photographs import Photograph
@@ -150,6 +164,20 @@ def test_an_emulated_processor_gets_accuracy_alone(drawn: Bundle, monkeypatch: p
     assert result["top1"] == 1.0
     shown = bench_table.render(document)
     assert " ms" not in shown and "emulated: latency, memory and throughput are not reported" in shown
+
+
+@pytest.mark.parametrize(("throttling", "warnings"), [(None, 1), ((), 0)])
+def test_a_raspberry_pi_that_does_not_tell_its_throttling_is_warned_of_once(
+    throttling: tuple[str, ...] | None,
+    warnings: int,
+    drawn: Bundle,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(device, "read", lambda _: replace(PI, throttling=throttling))
+    benched(drawn.path, threads=(1, 2))
+
+    assert capsys.readouterr().err.count("does not tell whether it is throttled") == warnings
 
 
 def test_what_was_too_short_is_invalid_wherever_it_is_shown(drawn: Bundle) -> None:
