@@ -1,4 +1,8 @@
-"""One recipe with one number of threads, timed: the network alone, stage by stage, from nothing, and at full load."""
+"""One recipe with one number of threads, timed: the network alone, stage by stage, from nothing, and at full load.
+
+Full load is as many classifiers side by side as the cores have room for, at least one: cores // threads. Where threads
+do not divide the cores, some stay idle.
+"""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -92,7 +96,7 @@ def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers
         sources,
         workers=workers,
     )
-    # With all cores at work a clock may be slower than with one: it is looked at once that has come about.
+    # With many cores at work a clock may be slower than with one: it is looked at once that has come about.
     full_load(seconds=options.rules.full_seconds / 4)
     warm = conditions.now()
     per_second = full_load(seconds=options.rules.full_seconds)
