@@ -34,6 +34,8 @@ def bench(of: Subject, looked_at: Photographs, options: Options, *, command: str
     if imitated:
         progress.warn("this processor is emulated: no latency is measured")
     begin = conditions.now()
+    if begin.device.hides_throttling and not imitated:
+        progress.warn("this board does not tell whether it is throttled: `tlpipe-edge doctor` says what to do")
     results: list[dict[str, Any]] = []
     failed: dict[int, str] = {}
     recipes, skipped = _runnable(of, options)

@@ -22,8 +22,8 @@ MOST_SPREAD = 1.25
 class Moment:
     """The machine at one moment. ``seconds`` counts from some moment.
 
-    ``own`` and ``busy`` are CPU seconds until now: of this process, and of all processes on the cores that it may use,
-    with what a hypervisor took away (None where Linux does not tell).
+    ``own`` and ``busy`` are CPU seconds until now: of this process and of those that it started and waited for, and of
+    all processes on the cores that it may use, with what a hypervisor took away (None where Linux does not tell).
     """
 
     device: Device
@@ -35,30 +35,35 @@ class Moment:
 
 def now(root: Path = Path("/")) -> Moment:
     """Look at the machine; ``root`` is where /proc and /sys are looked for."""
+    read = device.read(root)  # before the clocks: it may start a process
     times = os.times()
     return Moment(
-        device=device.read(root),
+        device=read,
         load_average=os.getloadavg() if hasattr(os, "getloadavg") else None,
         seconds=time.monotonic(),
-        own=times.user + times.system,
+        own=times.user + times.system + times.children_user + times.children_system,
         busy=_busy(root),
     )
 
 
-def disturbances(before: Moment, after: Moment) -> Iterator[str]:
-    """Why what was measured between two moments, on a machine that was warm at the first, is not to be trusted."""
+def disturbances(before: Moment, after: Moment, *, warm: Moment | None = None, when: str = "") -> Iterator[str]:
+    """Why what was measured between two moments is not to be trusted; ``when`` it was is said in each reason.
+
+    The machine was warm at the first, or else at ``warm``, and from then on the clock must be steady.
+    """
+    when = when and f" {when}"
     then, later = before.device.throttling or (), after.device.throttling or ()
     # Bits "since boot" may be of last week: they count when they are new.
     throttled = [words for words in later if words not in then or words.endswith(" now")]
     throttled += [words for words in then if words.endswith(" now") and words not in throttled]
     if throttled:
-        yield f"throttled: {', '.join(throttled)}"
-    frequencies = before.device.frequency_mhz, after.device.frequency_mhz
+        yield f"throttled{when}: {', '.join(throttled)}"
+    frequencies = (warm or before).device.frequency_mhz, after.device.frequency_mhz
     if frequencies[0] and frequencies[1] and abs(frequencies[1] / frequencies[0] - 1) > MOST_FREQUENCY_CHANGE:
-        yield f"the frequency changed from {frequencies[0]:.0f} to {frequencies[1]:.0f} MHz"
+        yield f"the frequency changed{when} from {frequencies[0]:.0f} to {frequencies[1]:.0f} MHz"
     others = other_load(before, after)
     if others is not None and others > MOST_OTHER_LOAD * before.device.cores:
-        yield f"disturbed: other processes used {others:.2f} of {before.device.cores} cores"
+        yield f"disturbed{when}: other processes used {others:.2f} of {before.device.cores} cores"
 
 
 def other_load(before: Moment, after: Moment) -> float | None:

@@ -2,7 +2,9 @@
 
 import os
 import platform
+import shutil
 import struct
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,11 @@ THROTTLING = {
     19: "soft temperature limit since boot",
 }
 """The bits of get_throttled, as the Raspberry Pi documentation of ``vcgencmd`` numbers them."""
+GET_THROTTLED = ("soc*/soc*firmware/get_throttled", "soc*firmware/get_throttled")
+"""Its file (raspberrypi/linux, pull request 2397) below /sys/devices/platform: in soc/soc:firmware up to the Raspberry
+Pi 4, in soc@107c000000/soc@107c000000:firmware on the 5, where some kernels have none."""
+LIMIT_SECONDS = 2.0
+"""For ``vcgencmd``, which needs a hundredth of it."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +46,20 @@ class Device:
     temperature_c: float | None
     throttling: tuple[str, ...] | None
 
+    @property
+    def hides_throttling(self) -> bool:
+        """Whether this is a board that may be throttled, a Raspberry Pi, and does not tell."""
+        return "Raspberry Pi" in self.board and self.throttling is None
+
 
 def read(root: Path = Path("/")) -> Device:
     """Look at this machine; ``root`` is where /proc, /sys and /etc are looked for."""
     cpu = _cpu(root)
+    board = _text(root / "proc/device-tree/model") or _text(root / "sys/class/dmi/id/product_name") or cpu
     frequency = _number(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
     temperature = _number(root / "sys/class/thermal/thermal_zone0/temp")
     return Device(
-        board=_text(root / "proc/device-tree/model") or _text(root / "sys/class/dmi/id/product_name") or cpu,
+        board=board,
         cpu=cpu,
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         machine=platform.machine(),
@@ -56,7 +69,7 @@ def read(root: Path = Path("/")) -> Device:
         governor=_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         frequency_mhz=None if frequency is None else frequency / 1e3,
         temperature_c=None if temperature is None else temperature / 1e3,
-        throttling=_throttling(root),
+        throttling=_throttling(root, asking="Raspberry Pi" in board),
     )
 
 
@@ -72,14 +85,27 @@ def _os(root: Path) -> str:
     return named.get("PRETTY_NAME", platform.system()).strip('"')
 
 
-def _throttling(root: Path) -> tuple[str, ...] | None:
-    """The Raspberry Pi's firmware says it in a file, as a hexadecimal number."""
-    text = _text(root / "sys/devices/platform/soc/soc:firmware/get_throttled")
+def _throttling(root: Path, *, asking: bool) -> tuple[str, ...] | None:
+    """A Raspberry Pi's firmware says it as a hexadecimal number: in a file, or else, where ``asking``, to a command."""
+    files = (file for pattern in GET_THROTTLED for file in sorted((root / "sys/devices/platform").glob(pattern)))
+    flags = next((flags for flags in map(_hexadecimal, map(_text, files)) if flags is not None), None)
+    if flags is None and asking:
+        flags = _hexadecimal(_vcgencmd("get_throttled").removeprefix("throttled="))
+    return None if flags is None else tuple(words for bit, words in THROTTLING.items() if flags >> bit & 1)
+
+
+def _vcgencmd(question: str) -> str:
+    """What the firmware answers; empty where the command is missing, may not ask (group video), or fails."""
+    command = shutil.which("vcgencmd")
+    if command is None:
+        return ""
     try:
-        flags = int(text or "", 16)
-    except ValueError:
-        return None
-    return tuple(words for bit, words in THROTTLING.items() if flags >> bit & 1)
+        done = subprocess.run(
+            [command, question], stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.decode(errors="replace").strip()
 
 
 def _text(file: Path) -> str | None:
@@ -93,5 +119,12 @@ def _text(file: Path) -> str | None:
 def _number(file: Path) -> float | None:
     try:
         return float(_text(file) or "")
+    except ValueError:
+        return None
+
+
+def _hexadecimal(text: str | None) -> int | None:
+    try:
+        return int(text or "", 16)
     except ValueError:
         return None

@@ -139,4 +139,12 @@ def _heat(device: Device) -> Finding:
         return Finding("throttling", Level.WARNING, found, "Use a stronger power supply and a short cable.")
     if device.throttling or (device.temperature_c or 0) >= HOT:
         return Finding("throttling", Level.WARNING, found, "Cool it: a heat sink, a fan, or fewer frames a second.")
+    if device.hides_throttling:
+        return Finding(
+            "throttling",
+            Level.WARNING,
+            f"{found}; whether it is throttled is not told, and a benchmark cannot see it",
+            "vcgencmd tells it: sudo apt install raspi-utils (or libraspberrypi-bin, where there is no such package), "
+            "sudo usermod -aG video $USER, and log in again.",
+        )
     return Finding("throttling", Level.FINE, found)

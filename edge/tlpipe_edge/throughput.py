@@ -1,4 +1,8 @@
-"""How many photographs a second a machine classifies when all its cores work."""
+"""How many photographs a second a machine classifies with classifiers side by side, each with threads of its own.
+
+A benchmark takes as many as its cores have room for: four cores hold four classifiers of one thread, or one of three
+threads, which leaves a core idle.
+"""
 
 import threading
 import time

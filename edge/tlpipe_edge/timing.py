@@ -1,5 +1,10 @@
-"""One recipe with one number of threads, timed: the network alone, stage by stage, from nothing, and at full load."""
+"""One recipe with one number of threads, timed: the network alone, stage by stage, from nothing, and at full load.
 
+Full load is as many classifiers side by side as the cores have room for, at least one: cores // threads. Where threads
+do not divide the cores, some stay idle.
+"""
+
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +53,7 @@ NOT_TIMED = Timing(dict.fromkeys(KEYS))
 def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers: Mapping[Photograph, int]) -> Timing:
     """Time one recipe. ``answers`` are the photographs that can be read, with the label's number of each.
 
+    The machine is watched all the while. Full load comes last: it makes hot what would be measured after it.
     Raises MissingInput where one of them is gone meanwhile.
     """
     try:
@@ -68,13 +74,6 @@ def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers
     after = conditions.now()
     whole, by_stage = stages.total(stable=stable), stages.latencies()
 
-    workers = max(1, before.device.cores // threads)
-    per_second = throughput.measure(
-        lambda: of.open(recipe, threads=threads, runtime=options.runtime),
-        sources,
-        workers=workers,
-        seconds=options.rules.full_seconds,
-    )
     largest = max(zip(map(len, sources), chosen, strict=True), key=lambda pair: pair[0])[1]
     apart, without = NOT_ALONE, []
     try:
@@ -88,6 +87,21 @@ def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers
         )
     except Unavailable as error:  # what was timed until now is not lost
         without.append(f"no cold start: {error.what}")
+    started = conditions.now()
+
+    workers = max(1, before.device.cores // threads)
+    full_load = functools.partial(
+        throughput.measure,
+        lambda: of.open(recipe, threads=threads, runtime=options.runtime),
+        sources,
+        workers=workers,
+    )
+    # With many cores at work a clock may be slower than with one: it is looked at once that has come about.
+    full_load(seconds=options.rules.full_seconds / 4)
+    warm = conditions.now()
+    per_second = full_load(seconds=options.rules.full_seconds)
+    end = conditions.now()
+
     samples = {"invoke": network, "end_to_end": whole}
     samples |= {("invoke_in_stages" if name == "invoke" else name): each for name, each in by_stage.items()}
     figures = (
@@ -108,8 +122,10 @@ def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers
         (
             *conditions.disturbances(before, after),
             *conditions.doubts(network, [whole]),
-            *_changed(changed),
+            *conditions.disturbances(after, started, when="at cold start"),
             *without,
+            *conditions.disturbances(started, end, warm=warm, when="at full load"),
+            *_changed(changed),
         ),
     )
 

@@ -1,6 +1,8 @@
 """What makes a measurement one that is not to be trusted."""
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,25 @@ def test_the_load_of_others_is_what_is_not_our_own() -> None:
     assert list(disturbances(CALM, later(own=20.0, busy=22.0))) == []
 
 
+def test_a_reason_says_when_it_was_and_its_details_come_last() -> None:
+    after = later(own=0.0, busy=25.0, frequency_mhz=1500.0, throttling=("throttled now",))
+
+    assert list(disturbances(CALM, after, when="at full load")) == [
+        "throttled at full load: throttled now",
+        "the frequency changed at full load from 2400 to 1500 MHz",
+        "disturbed at full load: other processes used 2.50 of 4 cores",
+    ]
+
+
+def test_the_clock_is_held_against_that_of_the_warm_machine_and_all_else_against_the_first_moment() -> None:
+    warm = replace(CALM, device=replace(PI, frequency_mhz=1500.0, throttling=("throttled since boot",)))
+    after = later(frequency_mhz=1500.0, throttling=("throttled since boot",))
+
+    assert list(disturbances(CALM, after, warm=warm)) == ["throttled: throttled since boot"]
+    slower = replace(after, device=replace(PI, frequency_mhz=1200.0))
+    assert list(disturbances(CALM, slower, warm=warm)) == ["the frequency changed from 1500 to 1200 MHz"]
+
+
 def test_what_the_machine_does_not_tell_is_no_reason() -> None:
     unknown = later(frequency_mhz=None, throttling=None)
 
@@ -100,3 +121,11 @@ def test_what_this_process_does_is_among_what_the_machine_does() -> None:
 
     # Linux counts ticks of 10 ms, and which of two neighbours gets the tick is chance.
     assert after.busy is not None and after.busy - before.busy > 0.4
+
+
+def test_what_a_process_that_was_started_did_is_our_own() -> None:
+    before = conditions.now()
+    work = "import time\nwhile time.process_time() < 0.5: pass"
+    subprocess.run([sys.executable, "-S", "-c", work], check=True)
+
+    assert conditions.now().own - before.own > 0.4

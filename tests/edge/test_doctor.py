@@ -39,6 +39,7 @@ def test_a_sound_machine_has_nothing_to_do(tmp_path: Path) -> None:
         ("throttling", {"throttling": ("under-voltage since boot",)}, "under-voltage since boot", "power supply"),
         ("throttling", {"throttling": ("throttled now",)}, "throttled now", "Cool it"),
         ("throttling", {"temperature_c": 84.0}, "84 °C", "Cool it"),
+        ("throttling", {"throttling": None}, "45 °C; whether it is throttled is not told", "install raspi-utils"),
         ("camera", {}, "no /dev/video*", "Connect a camera"),
     ],
 )
@@ -49,6 +50,12 @@ def test_what_makes_it_worse_is_a_warning(
 
     assert finding.level is Level.WARNING
     assert said in finding.found and advice in finding.advice
+
+
+def test_a_machine_that_is_no_raspberry_pi_need_not_tell(tmp_path: Path) -> None:
+    finding = examine(tmp_path, board="ThinkPad", throttling=None)["throttling"]
+
+    assert finding == Finding("throttling", Level.FINE, "45 °C")
 
 
 def test_a_camera_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

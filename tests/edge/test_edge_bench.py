@@ -6,13 +6,30 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from boards import PI
 
-from tlpipe_edge import Bundle, Classifier, WrongUsage, alone, bench, bench_table, scoring, subject, terminal, timing
+from tlpipe_edge import (
+    Bundle,
+    Classifier,
+    WrongUsage,
+    alone,
+    bench,
+    bench_table,
+    conditions,
+    device,
+    scoring,
+    subject,
+    terminal,
+    throughput,
+    timing,
+)
+from tlpipe_edge.conditions import Moment
 from tlpipe_edge.errors import BadData, MissingInput
 from tlpipe_edge.latency import Rules
 from tlpipe_edge.photographs import Photograph
@@ -152,6 +169,20 @@ def test_an_emulated_processor_gets_accuracy_alone(drawn: Bundle, monkeypatch: p
     assert " ms" not in shown and "emulated: latency, memory and throughput are not reported" in shown
 
 
+@pytest.mark.parametrize(("throttling", "warnings"), [(None, 1), ((), 0)])
+def test_a_raspberry_pi_that_does_not_tell_its_throttling_is_warned_of_once(
+    throttling: tuple[str, ...] | None,
+    warnings: int,
+    drawn: Bundle,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(device, "read", lambda _: replace(PI, throttling=throttling))
+    benched(drawn.path, threads=(1, 2))
+
+    assert capsys.readouterr().err.count("does not tell whether it is throttled") == warnings
+
+
 def test_what_was_too_short_is_invalid_wherever_it_is_shown(drawn: Bundle) -> None:
     document = benched(drawn.path)
     (result,) = document["results"]
@@ -172,6 +203,70 @@ def test_a_cold_start_that_fails_costs_nothing_but_itself(drawn: Bundle, monkeyp
     assert (result["cold_start_ms"], result["peak_memory_mb"]) == (None, None) and result["invoke_ms"]["runs"] == 30
     assert any(reason.startswith("no cold start: a process of its own") for reason in result["invalid_reasons"])
     assert "INVALID: int8, 1 thread: no cold start" in bench_table.render(document)
+
+
+class Machine:
+    """What ``conditions.now`` sees, unless a part of the benchmark changes it."""
+
+    def __init__(self) -> None:
+        self.moment = Moment(device=PI, load_average=None, seconds=0.0, own=0.0, busy=0.0)
+
+    def passes(self, *, own: float = 10.0, busy: float = 10.0, **device: Any) -> None:
+        """Ten seconds, in which our processes and all together used so much."""
+        was = self.moment
+        self.moment = replace(
+            was,
+            device=replace(was.device, **device),
+            seconds=was.seconds + 10,
+            own=was.own + own,
+            busy=(was.busy or 0) + busy,
+        )
+
+    def reasons(self, model: Path, *, cold: dict[str, Any], loads: list[dict[str, Any]]) -> list[str]:
+        """Why a benchmark is invalid where this passes at its cold start and its loads; not what the samples say."""
+        turn = iter(loads)
+
+        def start(*_: Any, **__: Any) -> alone.Alone:
+            self.passes(**cold)
+            return alone.NOT_ALONE
+
+        def load(*_: Any, **__: Any) -> float:
+            self.passes(**next(turn))
+            return 1.0
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(conditions, "now", lambda: self.moment)
+            patch.setattr(alone, "measure", start)
+            patch.setattr(throughput, "measure", load)
+            (result,) = benched(model)["results"]
+        return [each for each in result["invalid_reasons"] if " at " in each]
+
+
+@pytest.mark.parametrize(
+    ("cold", "loads", "reasons"),
+    [
+        ({}, [{}, {}], []),
+        ({"busy": 20.0}, [{}, {}], ["disturbed at cold start: other processes used 1.00 of 4 cores"]),
+        (
+            {"throttling": ("throttled since boot",)},
+            [{}, {}],
+            ["throttled at cold start: throttled since boot"],
+        ),
+        (
+            {},
+            [{"throttling": ("under-voltage since boot",)}, {}],
+            ["throttled at full load: under-voltage since boot"],
+        ),
+        ({}, [{}, {"throttling": ("throttled since boot",)}], ["throttled at full load: throttled since boot"]),
+        ({}, [{}, {"busy": 30.0}], ["disturbed at full load: other processes used 1.00 of 4 cores"]),
+        ({}, [{"frequency_mhz": 2000.0}, {}], []),
+        ({}, [{}, {"frequency_mhz": 2000.0}], ["the frequency changed at full load from 2400 to 2000 MHz"]),
+    ],
+)
+def test_the_machine_is_watched_at_cold_start_and_at_full_load(
+    cold: dict[str, Any], loads: list[dict[str, Any]], reasons: list[str], drawn: Bundle
+) -> None:
+    assert Machine().reasons(drawn.path, cold=cold, loads=loads) == reasons
 
 
 def test_a_photograph_that_goes_while_others_are_scored_is_named(
