@@ -180,6 +180,7 @@ def check(documents: Sequence[dict[str, Any]], stored: Baseline, limits: Limits)
     if not compared:
         raise incomparable[0]
     if unsure:
+        progress.say(f"no worse than {stored.file} in all that is valid")
         raise Unavailable(
             f"not comparable with {stored.file}: this measurement is invalid ({'; '.join(unsure)})",
             "Run it again when the machine is calm.",

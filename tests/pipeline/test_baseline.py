@@ -164,11 +164,12 @@ def test_without_devices_the_baseline_has_to_be_of_this_machine(file: Path) -> N
         foresee(file, report(), elsewhere=False)
 
 
-def test_a_new_measurement_that_is_invalid_proves_nothing(file: Path) -> None:
+def test_a_new_measurement_that_is_invalid_proves_nothing(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     disturbed = {"valid": False, "invalid_reasons": ["disturbed: other processes used 1.00 of 4 cores"]}
     with pytest.raises(Unavailable, match=r"this measurement is invalid .*disturbed") as raised:
         check(file, report(), report(result("int8", 1, p50=9.0) | disturbed))
     assert raised.value.exit_code == 69
+    assert "no worse than" in capsys.readouterr().err
 
     with pytest.raises(GateNotMet, match="top-1"):  # which no load explains
         check(file, report(), report(result("int8", 1, p50=9.0, top1=0.1) | disturbed))
