@@ -12,6 +12,8 @@ import harness
 import numpy as np
 
 from tlpipe import dataset, features, fit, model
+from tlpipe.cut import cut_below, suffix
+from tlpipe.pixels import read_pixels
 from tlpipe.silence import keras
 from tlpipe.views import View
 from tlpipe_edge.manifest import ImageSpec
@@ -29,13 +31,13 @@ def main() -> None:
     targets = {split: np.eye(len(photographs.labels), dtype=np.float32)[of] for split, of in labels.items()}
 
     cached = _trainable(weights, photographs.labels)
-    cut = model.cut_below(cached, model.trained_layers(cached, TOP_LAYERS))
+    cut = cut_below(cached, model.trained_layers(cached, TOP_LAYERS))
     extractor = features.extractor(cached, cut, spec, dtype="float16")
     sources = {split: extractor.source(e, View(), what=split) for split, e in photographs.splits.items()}
-    part = model.suffix(cached, cut)
+    part = suffix(cached, cut)
     whole = _trainable(weights, photographs.labels)
     pixels = {
-        split: np.stack([features.pixels(example, View(), spec) for example in examples])
+        split: np.stack([read_pixels(example, View(), spec) for example in examples])
         for split, examples in photographs.splits.items()
     }
     settings = fit.Settings(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tlpipe_edge import device
-from tlpipe_edge.bench import versions
+from tlpipe_edge.versions import versions
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = (

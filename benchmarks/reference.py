@@ -13,8 +13,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from tlpipe import atomic, evaluate, keras_bench
+from tlpipe import atomic, keras_bench
 from tlpipe.bench import beside, photographs
+from tlpipe.original import images_of, original
 from tlpipe_edge import Bundle, subject, terminal
 from tlpipe_edge import bench as device_bench
 from tlpipe_edge.bench_table import render
@@ -42,14 +43,14 @@ def main() -> None:
 def _measure(bundle: Bundle, sweep: Sequence[int], keras_file: Path | None) -> Document:
     """The document of ``tlpipe bench --threads``, put together from parts that are each valid."""
     command = f"python benchmarks/reference.py BUNDLE {','.join(map(str, sweep))}"
-    keras_file = evaluate.original(bundle, keras_file)
-    images = evaluate.images_of(bundle, keras_file)
+    keras_file = original(bundle, keras_file)
+    images = images_of(bundle, keras_file)
     looked_at = photographs(images)
-    original = keras_bench.answer(bundle, keras_file, images.examples)
+    keras = keras_bench.answer(bundle, keras_file, images.examples)
 
     def part(recipe: str, threads: int) -> Document:
         options = Options(recipes=(recipe,), threads=(threads,))
-        of = dataclasses.replace(subject.read(bundle.path, options), reference=original.reference)
+        of = dataclasses.replace(subject.read(bundle.path, options), reference=keras.reference)
         return _valid(lambda: device_bench.bench(of, looked_at, options, command=command))
 
     parts = [part(each.recipe, threads) for each, threads in product(bundle.manifest.artifacts, sweep)]
@@ -62,7 +63,7 @@ def _measure(bundle: Bundle, sweep: Sequence[int], keras_file: Path | None) -> D
         "conditions": end | moments,
         "results": [result for each in parts for result in each["results"]],
     }
-    return beside(whole, _valid(lambda: keras_bench.measure(original, looked_at, bundle)))
+    return beside(whole, _valid(lambda: keras_bench.measure(keras, looked_at, bundle)))
 
 
 def _valid(measure: Callable[[], Document]) -> Document:

@@ -20,7 +20,8 @@ from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
 from tlpipe import dataset, demo, model, progress, train
-from tlpipe.runs import FROZEN, Config
+from tlpipe.config import Config
+from tlpipe.runs import FROZEN
 from tlpipe.silence import keras
 
 SIZE = demo.SIZE

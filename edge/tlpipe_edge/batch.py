@@ -1,11 +1,11 @@
 """Many photographs on all cores: one single-threaded classifier a core, which beats one classifier on all cores."""
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tlpipe_edge import device
 from tlpipe_edge.classifier import Classifier, Prediction
 from tlpipe_edge.errors import TlpipeError
 
@@ -15,8 +15,7 @@ FEW = 4
 
 def workers(photographs: int, *, threads: int) -> int:
     """How many classifiers of ``threads`` threads each serve so many photographs best on this machine."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores // threads, photographs // FEW))
+    return max(1, min(device.cores() // threads, photographs // FEW))
 
 
 def classify(

@@ -1,9 +1,7 @@
 """The benchmark of a model on this machine: latency, memory, throughput and accuracy, in one JSON document."""
 
-import contextlib
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 import platform
 import re
@@ -19,6 +17,7 @@ from tlpipe_edge.interpreter import Session
 from tlpipe_edge.photographs import Photographs
 from tlpipe_edge.subject import Options, Subject
 from tlpipe_edge.timing import NOT_TIMED, Timing
+from tlpipe_edge.versions import versions
 
 SCHEMA = 1
 
@@ -181,12 +180,3 @@ def _conditions(begin: Moment, end: Moment, *, command: str, imitated: bool) -> 
 
 def _list(values: tuple[Any, ...] | None) -> list[Any] | None:
     return None if values is None else list(values)
-
-
-def versions(names: tuple[str, ...]) -> dict[str, str]:
-    """The versions of those distributions that are installed."""
-    found = {}
-    for name in names:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from tlpipe_edge.terminal import printable, table
+from tlpipe_edge.text import printable, table
 
 TIMES = ("", "threads", "p50", "p90", "p99", "whole p50", "images/s", "cold start", "memory")
 QUALITY = ("", "size", "top-1", "95 % interval", "agree")

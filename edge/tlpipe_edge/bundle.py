@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
+from tlpipe_edge.files import read
 from tlpipe_edge.manifest import Artifact, Manifest
 
 MANIFEST = "manifest.json"
 REFERENCE = "reference.npz"
-
-MOST_BYTES = 256_000_000
-"""Of a file of a bundle; MobileNetV2 1.4 in float32 has 25 million."""
+EVALUATION = "evaluation.json"
+GOLDEN = "golden"
 
 PREFERENCE = ("int8", "float16", "float32", "dynamic")
 """The recipe that a device takes when none is named: the fastest first (CPU, XNNPACK)."""
@@ -99,7 +99,7 @@ class Bundle:
 
     def golden(self) -> Golden:
         """The golden images. Raises BadData where they are damaged, MissingInput where there are none."""
-        folder = self.path / "golden"
+        folder = self.path / GOLDEN
         if not (folder / "expected.npz").is_file():
             raise MissingInput(f"{folder}: the bundle has no golden images", "Export it again.")
         arrays = _arrays(folder / "expected.npz")
@@ -108,15 +108,6 @@ class Bundle:
             return Golden(files, arrays.pop("pixels"), arrays)
         except KeyError as error:
             raise BadData(f"{folder}: no array {error}", "Copy the bundle again.") from None
-
-
-def read(file: Path) -> bytes:
-    """The bytes of a model or manifest. Raises BadData where there are more than ``MOST_BYTES``."""
-    with file.open("rb") as stream:
-        content = stream.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise BadData(f"{file}: more than {MOST_BYTES // 10**6} MB", "Name a model or bundle that tlpipe exported.")
-    return content
 
 
 def _arrays(file: Path) -> dict[str, np.ndarray]:

@@ -1,17 +1,18 @@
 """A photograph in, a labelled answer out: the public face of the device side."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from tlpipe_edge import image, metadata, proof, verify
-from tlpipe_edge.bundle import Bundle, read
+from tlpipe_edge.bundle import Bundle
 from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
+from tlpipe_edge.files import read
 from tlpipe_edge.interpreter import Session
-from tlpipe_edge.manifest import RECIPES, ImageSpec, Tensor
+from tlpipe_edge.manifest import RECIPES, ImageSpec
+from tlpipe_edge.tensors import ToTensor, tensor_maker
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Classifier:
         recipe: str,
         labels: tuple[str, ...],
         spec: ImageSpec,
-        to_tensor: "ToTensor",
+        to_tensor: ToTensor,
     ) -> None:
         if session.input.shape != (1, spec.size, spec.size, 3):
             raise BadData(
@@ -166,26 +167,3 @@ def _proven(model: bytes, where: str, *, classes: int, threads: int, runtime: st
     verify.check(model, where=where, classes=classes)
     proof.prove(model, where=where, runtime=runtime)
     return Session(model, threads=threads, runtime=runtime)
-
-
-ToTensor = Callable[[np.ndarray], np.ndarray]
-
-
-def tensor_maker(tensor: Tensor, *, mean: tuple[float, ...] = (0.0,), std: tuple[float, ...] = (1.0,)) -> ToTensor:
-    """The function from (size, size, 3) uint8 pixels to the model's input tensor, batch axis included.
-
-    The real value of a pixel is ``(pixel - mean) / std`` per channel, and an integer input stores it as
-    ``round(real / scale) + zero_point``: nothing is assumed of either.
-    """
-    offset, divisor = np.array(mean, np.float32), np.array(std, np.float32)
-    if not tensor.scale:
-        if not offset.any() and (divisor == 1).all():
-            return lambda pixels: pixels[None].astype(tensor.dtype)
-        return lambda pixels: ((pixels[None].astype(np.float32) - offset) / divisor).astype(tensor.dtype)
-    limits = np.iinfo(tensor.dtype)
-    real = (np.arange(256, dtype=np.float32)[:, None] - offset) / divisor
-    table = np.clip(np.rint(real / tensor.scale) + tensor.zero_point, limits.min, limits.max).astype(tensor.dtype)
-    if tensor.dtype == "uint8" and (table == np.arange(256)[:, None]).all():
-        return lambda pixels: pixels[None]
-    channels = np.arange(3) if table.shape[1] == 3 else np.zeros(3, int)
-    return lambda pixels: table[pixels, channels][None]

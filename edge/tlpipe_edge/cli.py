@@ -11,6 +11,7 @@ import typer
 
 from tlpipe_edge import __version__, terminal
 from tlpipe_edge.errors import TlpipeError, Unavailable
+from tlpipe_edge.text import printable
 
 app = terminal.application(
     "tlpipe-edge",
@@ -91,7 +92,7 @@ def info(model: Model) -> None:
     from tlpipe_edge import describe
 
     for line in describe.model(model).split("\n"):
-        print(terminal.printable(line))
+        print(printable(line))
 
 
 @app.command(epilog="Example: tlpipe-edge camera exported/clothing --source 0 --threshold 0.6 --preview 8080")
@@ -182,7 +183,7 @@ def doctor() -> None:
 
     hopeless = False
     for each in examine(device.read()):
-        print(f"{each.level:8} {each.topic}: {terminal.printable(each.found)}")
+        print(f"{each.level:8} {each.topic}: {printable(each.found)}")
         if each.advice:
             print(f"{'':8} -> {each.advice}")
         hopeless |= each.level is Level.PROBLEM
@@ -192,19 +193,18 @@ def doctor() -> None:
 
 def _walk(images: list[Path]) -> Iterator[Path]:
     """What is named, and in the place of a folder the photographs below it in sorted order, unless it has none."""
-    from tlpipe_edge.image import SUFFIXES
+    from tlpipe_edge.walker import images_below
 
     for path in images:
-        below = path.rglob("*") if path.is_dir() else ()
-        yield from sorted(f for f in below if f.suffix.lower() in SUFFIXES and f.is_file()) or [path]
+        yield from (images_below(path) if path.is_dir() else ()) or [path]
 
 
 def _line(row: dict[str, Any]) -> str:
     """One readable line for an image: file, answer, the runners-up, where the time went."""
-    name = terminal.printable(row["file"])
+    name = printable(row["file"])
     if row["error"]:
-        return f"{name}: error: {terminal.printable(row['error'].removeprefix(row['file'] + ': '))}"
-    answers = ", ".join(f"{terminal.printable(each['label'])} {each['score']:.3f}" for each in row["top_k"])
+        return f"{name}: error: {printable(row['error'].removeprefix(row['file'] + ': '))}"
+    answers = ", ".join(f"{printable(each['label'])} {each['score']:.3f}" for each in row["top_k"])
     times = row["timings_ms"]
     stages = ", ".join(f"{stage} {times[stage]:.1f}" for stage in ("decode", "resize", "invoke"))
     return f"{name}: {answers}  ({times['total']:.1f} ms: {stages})"

@@ -6,7 +6,7 @@ from tlpipe_edge.bundle import Bundle
 from tlpipe_edge.classifier import Classifier
 from tlpipe_edge.errors import MissingInput
 from tlpipe_edge.manifest import Artifact, Tensor
-from tlpipe_edge.terminal import printable, table
+from tlpipe_edge.text import printable, table
 
 
 def model(path: Path) -> str:

@@ -61,7 +61,7 @@ def read(root: Path = Path("/")) -> Device:
     return Device(
         board=board,
         cpu=cpu,
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cores=cores(),
         machine=platform.machine(),
         bits=8 * struct.calcsize("P"),
         os=_os(root),
@@ -71,6 +71,11 @@ def read(root: Path = Path("/")) -> Device:
         temperature_c=None if temperature is None else temperature / 1e3,
         throttling=_throttling(root, asking="Raspberry Pi" in board),
     )
+
+
+def cores() -> int:
+    """How many cores this process may use: in a container or under taskset fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cpu(root: Path) -> str:

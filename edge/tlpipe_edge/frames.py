@@ -11,7 +11,8 @@ import numpy as np
 
 from tlpipe_edge import image
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable
-from tlpipe_edge.image import SUFFIXES, Pixels
+from tlpipe_edge.image import Pixels
+from tlpipe_edge.walker import images_below
 
 PICAMERA = "picamera2"
 USUAL_RATE = 25.0
@@ -108,9 +109,8 @@ def _from_video(path: Path) -> Iterator[Pixels]:
 
 def _from_folder(folder: Path) -> Iterator[Pixels]:
     """The photographs below the folder in sorted order; one that cannot be read is passed over."""
-    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
     paced, shown = _paced(PHOTOGRAPH_SECONDS), 0
-    for file in files:
+    for file in images_below(folder):
         try:
             pixels = image.decode(file)
         except TlpipeError:

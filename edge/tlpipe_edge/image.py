@@ -48,9 +48,6 @@ _READERS: dict[bytes, type[ImageFile]] = {
 FORMATS = tuple(str(reader.format) for reader in _READERS.values())
 """The formats that are read, as Pillow names them: told by their first bytes, never by a file's name."""
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"})
-"""What files of ``FORMATS`` are called, in lower case: for finding photographs in a folder."""
-
 _REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 _AS_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 _LETTERBOX_GREY = 128

@@ -1,15 +1,13 @@
 """The photographs that a benchmark looks at: found, hashed, labelled by their folder or the bundle's reference."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlpipe_edge.bundle import Bundle, Reference
+from tlpipe_edge.bundle import GOLDEN, Bundle, Reference
 from tlpipe_edge.errors import BadData, MissingInput
-from tlpipe_edge.image import SUFFIXES
-
-GOLDEN = "golden"
+from tlpipe_edge.files import sha256_of
+from tlpipe_edge.walker import SUFFIXES, images_below
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Photographs:
 def golden(bundle: Bundle, reference: Reference | None) -> Photographs:
     """The bundle's own few photographs. Raises MissingInput or BadData where they are missing or damaged."""
     known = _truth(reference)
-    hashed = [(file, sha256_of(file)) for file in bundle.golden().files]
+    hashed = [(file, _sha256(file)) for file in bundle.golden().files]
     return Photographs(GOLDEN, tuple(Photograph(file, sha256, known.get(sha256)) for file, sha256 in hashed))
 
 
@@ -47,9 +45,9 @@ def below(folder: Path, *, labels: Sequence[str], reference: Reference | None) -
     index = {label: number for number, label in enumerate(labels)}
     known = _truth(reference)
     items = []
-    for file in sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file()):
+    for file in images_below(folder):
         way = file.relative_to(folder).parts[:-1]
-        sha256 = sha256_of(file)
+        sha256 = _sha256(file)
         named = next((index[part] for part in way if part in index), None)
         items.append(Photograph(file, sha256, named if named is not None else known.get(sha256)))
     if not items:
@@ -61,10 +59,9 @@ def _truth(reference: Reference | None) -> dict[str, int]:
     return {} if reference is None else dict(zip(reference.images, map(int, reference.truth), strict=True))
 
 
-def sha256_of(file: Path) -> str:
-    """Of the file's content; "" where the system will not read it."""
+def _sha256(file: Path) -> str:
+    """The file's sha256; "" where the system will not read it."""
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of(file)
     except OSError:
         return ""

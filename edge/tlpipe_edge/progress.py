@@ -7,7 +7,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tlpipe_edge.terminal import printable
+from tlpipe_edge.text import printable
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 

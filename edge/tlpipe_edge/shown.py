@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from tlpipe_edge.answer import Answer
-from tlpipe_edge.terminal import printable
+from tlpipe_edge.text import printable
 
 LONG_SIDE = 640
 """Of the picture on the page, in pixels at most."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tlpipe_edge import bundle, photographs
+from tlpipe_edge import files, photographs
 from tlpipe_edge.bundle import Bundle, Reference
 from tlpipe_edge.classifier import Classifier
 from tlpipe_edge.errors import MissingInput, WrongUsage
@@ -47,7 +47,7 @@ class Subject:
     def file(self, recipe: str) -> dict[str, Any]:
         """What of a recipe stands in a report: its name, file, sha256 and bytes. Raises as ``Bundle.read`` does."""
         if self.path.is_file():
-            content = bundle.read(self.path)
+            content = files.read(self.path)
             sha256 = hashlib.sha256(content).hexdigest()
             return {"recipe": recipe, "file": self.path.name, "sha256": sha256, "bytes": len(content)}
         exported = Bundle.open(self.path)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tlpipe_edge import alone, conditions, image, throughput
+from tlpipe_edge import alone, conditions, image, throughput, validity
 from tlpipe_edge.alone import NOT_ALONE
 from tlpipe_edge.classifier import Classifier
 from tlpipe_edge.errors import MissingInput, Unavailable
@@ -120,12 +120,12 @@ def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers
     return Timing(
         dict(zip(KEYS, figures, strict=True)),
         (
-            *conditions.disturbances(before, after),
-            *conditions.doubts(network, [whole]),
+            *validity.disturbances(before, after),
+            *validity.doubts(network, [whole]),
             # A process that starts waits for the disk, and a clock may be slower meanwhile: that is part of it.
-            *conditions.disturbances(after, started, warm=started, when="at cold start"),
+            *validity.disturbances(after, started, warm=started, when="at cold start"),
             *without,
-            *conditions.disturbances(started, end, warm=warm, when="at full load"),
+            *validity.disturbances(started, end, warm=warm, when="at full load"),
             *_changed(changed),
         ),
     )

@@ -14,7 +14,7 @@ from tlpipe_edge.camera import Outage, watch
 from tlpipe_edge.classifier import Classifier
 from tlpipe_edge.notify import notify
 from tlpipe_edge.preview import Preview
-from tlpipe_edge.terminal import printable
+from tlpipe_edge.text import printable
 
 
 @dataclass(frozen=True)

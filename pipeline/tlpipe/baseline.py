@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tlpipe import progress
-from tlpipe.report import measured
 from tlpipe_edge import device, typed
 from tlpipe_edge.bench import SCHEMA
 from tlpipe_edge.errors import BadData, GateNotMet, MissingInput, Unavailable
+from tlpipe_edge.files import load_json
 
 _ADVICE = "Store one with tlpipe bench --out FILE, measured when the machine is calm."
 
@@ -117,7 +117,7 @@ def read(file: Path) -> Baseline:
     if not file.is_file():
         raise MissingInput(f"{file}: no such baseline", _ADVICE)
     try:
-        document = measured.load(file)
+        document = load_json(file)
     except BadData as error:
         raise BadData(f"{error.what}: not a report of tlpipe bench", _ADVICE) from None
     if not isinstance(document, dict) or "schema" not in document:

@@ -1,19 +1,21 @@
 """A bundle measured by the device's own benchmark: here, with the Keras original beside it, and on devices over ssh."""
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tlpipe import evaluate, keras_bench, progress, remote
+from tlpipe import keras_bench, progress, remote
 from tlpipe.address import Address
 from tlpipe.dataset import Example
-from tlpipe.evaluate import Images
+from tlpipe.original import Images, images_of, original
 from tlpipe_edge import bench as device_bench
 from tlpipe_edge import subject
 from tlpipe_edge.bundle import Bundle
 from tlpipe_edge.errors import BadData, TlpipeError
-from tlpipe_edge.photographs import Photograph, Photographs, sha256_of
+from tlpipe_edge.files import sha256_of
+from tlpipe_edge.photographs import Photograph, Photographs
 from tlpipe_edge.subject import Options
 
 
@@ -21,13 +23,13 @@ def bench(
     bundle: Bundle, options: Options, *, command: str, data: Path | None = None, keras_file: Path | None = None
 ) -> dict[str, Any]:
     """The document of a benchmark here. ``data``, ``keras_file`` and the errors are those of ``evaluate``."""
-    file = evaluate.original(bundle, keras_file)
-    images = evaluate.images_of(bundle, file, data)
+    file = original(bundle, keras_file)
+    images = images_of(bundle, file, data)
     looked_at = photographs(images)
-    original = keras_bench.answer(bundle, file, images.examples)
-    of = dataclasses.replace(subject.read(bundle.path, options), reference=original.reference)
+    keras = keras_bench.answer(bundle, file, images.examples)
+    of = dataclasses.replace(subject.read(bundle.path, options), reference=keras.reference)
     document = device_bench.bench(of, looked_at, options, command=command)
-    return beside(document, keras_bench.measure(original, looked_at, bundle, rules=options.rules))
+    return beside(document, keras_bench.measure(keras, looked_at, bundle, rules=options.rules))
 
 
 def everywhere(
@@ -81,7 +83,7 @@ def elsewhere(
     wheelhouse: Path | None = None,
 ) -> dict[str, Any]:
     """The document of a benchmark on a device, on the same images as here. Raises as ``remote.bench_on`` does, too."""
-    images = evaluate.images_of(bundle, evaluate.original(bundle, keras_file), data)
+    images = images_of(bundle, original(bundle, keras_file), data)
     photographs(images)  # raises where one is not what it was
     return remote.bench_on(
         address,
@@ -101,8 +103,10 @@ def photographs(images: Images) -> Photographs:
 
 
 def _photograph(example: Example) -> Photograph:
-    if sha256_of(example.file) not in (example.sha256, ""):
-        raise BadData(f"{example.file}: changed since the splits were made", "Train the run again, or name --data DIR.")
+    with contextlib.suppress(OSError):  # one that the system will not read counts as wrong
+        if sha256_of(example.file) != example.sha256:
+            advice = "Train the run again, or name --data DIR."
+            raise BadData(f"{example.file}: changed since the splits were made", advice)
     return Photograph(example.file, example.sha256, example.label)
 
 

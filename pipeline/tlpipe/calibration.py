@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tlpipe import features
 from tlpipe.dataset import Dataset, Example
+from tlpipe.pixels import read_pixels
 from tlpipe.views import View
 from tlpipe_edge.manifest import ImageSpec
 
@@ -36,7 +36,7 @@ def choose(photographs: Dataset, spec: ImageSpec, *, seed: int) -> Representativ
         by_class.setdefault(example.label, []).append(example)
     turns = sorted((turn, label) for label, examples in by_class.items() for turn in range(len(examples)))
     chosen = tuple(by_class[label][turn] for turn, label in turns[:IMAGES])
-    pixels = np.stack([features.pixels(example, View(), spec) for example in chosen])
+    pixels = np.stack([read_pixels(example, View(), spec) for example in chosen])
     # One black and one white pixel, so that the input's range is 0..255 also where all the photographs are dark.
     pixels[0, 0, 0], pixels[0, 0, 1] = 0, 255
     return Representative(chosen, pixels)

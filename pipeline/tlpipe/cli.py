@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tlpipe import __version__
+from tlpipe import __version__, places
+from tlpipe.config import Config
 from tlpipe.options import (
     Alpha,
     BatchSize,
@@ -41,6 +42,7 @@ from tlpipe.options import (
 from tlpipe_edge import terminal
 from tlpipe_edge.errors import GateNotMet, MissingInput, WrongUsage
 from tlpipe_edge.manifest import RECIPES
+from tlpipe_edge.text import printable
 
 if TYPE_CHECKING:
     from tlpipe.report.document import Report
@@ -90,11 +92,11 @@ def _training(
 
     where = data.resolve()
     usual = RUNS / (where.stem if where.is_file() else where.name)
-    out = out or (usual if overwrite else runs.unused(usual))
+    out = out or (usual if overwrite else places.unused(usual))
     if where.is_dir() and out.resolve().is_relative_to(where):
         raise WrongUsage(f"{out}: inside the photographs, where it would be taken for a class", "Name another --out.")
     atomic.refuse_existing(out, overwrite=overwrite, marker=runs.RUN_FILE)
-    config = runs.Config(
+    config = Config(
         weights=weights if weights in ("imagenet", "none") else str(Path(weights).absolute()),
         image_size=image_size,
         alpha=alpha,
@@ -274,12 +276,12 @@ def run_all(**options: Any) -> None:
 @app.command(epilog="Example: tlpipe demo")
 def demo() -> None:
     """The whole job in a few minutes, offline: handwritten digits on the small backbone that comes with tlpipe."""
-    from tlpipe import dataset, runs
+    from tlpipe import dataset
     from tlpipe import demo as digits
     from tlpipe import train as stages
 
     photographs = dataset.load(digits.write_images(RUNS / "demo-images"), test_fraction=digits.TEST_FRACTION)
-    run = stages.train(photographs, runs.unused(RUNS / "demo"), digits.CONFIG)
+    run = stages.train(photographs, places.unused(RUNS / "demo"), digits.CONFIG)
     run = stages.finetune(run, top_layers=TOP_LAYERS, epochs=digits.EPOCHS, learning_rate=digits.LEARNING_RATE)
     _finish(run, overwrite=False)
 
@@ -300,36 +302,36 @@ def report(
 
 
 def _say_report(made: "Report", out: Path) -> None:
-    print(terminal.printable(made.verdict.text))
-    print(terminal.printable(str(out / "report.html")))
+    print(printable(made.verdict.text))
+    print(printable(str(out / "report.html")))
 
 
 def _run(path: Path | None) -> "Run":
     from tlpipe import progress, runs
 
     if path is None:
-        path = runs.newest(RUNS, marker=runs.RUN_FILE, made_by="tlpipe train")
+        path = places.newest(RUNS, marker=runs.RUN_FILE, made_by="tlpipe train")
         progress.say(f"the newest run: {path}")
     return runs.Run.open(path)
 
 
 def _bundle(path: Path | None) -> "Bundle":
-    from tlpipe import progress, runs
+    from tlpipe import progress
     from tlpipe_edge.bundle import MANIFEST, Bundle
 
     if path is None:
-        path = runs.newest(EXPORTED, marker=MANIFEST, made_by="tlpipe export")
+        path = places.newest(EXPORTED, marker=MANIFEST, made_by="tlpipe export")
         progress.say(f"the newest bundle: {path}")
     return Bundle.open(path)
 
 
 def _export(run: "Run", quantize: Sequence[str], out: Path | None, *, overwrite: bool) -> "Bundle":
-    from tlpipe import atomic, progress, recipes, runs
+    from tlpipe import atomic, progress, recipes
     from tlpipe_edge.bundle import MANIFEST
 
     chosen = recipes.parse(quantize)
     usual = EXPORTED / run.path.name
-    out = out or (usual if overwrite else runs.unused(usual))
+    out = out or (usual if overwrite else places.unused(usual))
     atomic.refuse_existing(out, overwrite=overwrite, marker=MANIFEST)
     if out != usual and usual.exists():
         progress.say(f"{usual} exists: writing {out}")
@@ -340,7 +342,7 @@ def _export(run: "Run", quantize: Sequence[str], out: Path | None, *, overwrite:
 
 def _finish(run: "Run", *, overwrite: bool) -> None:
     """Export a trained run in every number format, evaluate and measure it, and report on it."""
-    from tlpipe import atomic, runs, summary
+    from tlpipe import atomic, summary
     from tlpipe import bench as benchmark
     from tlpipe import evaluate as scoring
     from tlpipe import report as reporting
@@ -354,6 +356,6 @@ def _finish(run: "Run", *, overwrite: bool) -> None:
     print(summary.render(evaluation, document))
     print(summary.next_steps(run, bundle))
     usual = REPORTS / bundle.path.name
-    out = usual if overwrite else runs.unused(usual)
+    out = usual if overwrite else places.unused(usual)
     print()
     _say_report(reporting.of_run(bundle, [document], out, overwrite=overwrite), out)

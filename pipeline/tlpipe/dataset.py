@@ -1,15 +1,17 @@
 """Labelled photographs become labels and splits: hashed, cut where a split is missing, kept as JSON."""
 
-import hashlib
 import json
 import random
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from tlpipe import listing, progress
 from tlpipe.listing import Listing
 from tlpipe_edge.errors import BadData, WrongUsage
+from tlpipe_edge.files import sha256_of
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,11 @@ def labelled(data: Path, labels: tuple[str, ...]) -> tuple[str, tuple[Example, .
     return name, _examples(found[split], labels, split, [])
 
 
+def label_indices(examples: Sequence[Example]) -> np.ndarray:
+    """The label's index of each example: (N,) int64."""
+    return np.array([example.label for example in examples], np.int64)
+
+
 def _examples(
     files: Collection[tuple[Path, str]], labels: tuple[str, ...], split: str, unreadable: list[Unreadable]
 ) -> tuple[Example, ...]:
@@ -160,8 +167,7 @@ def _examples(
     examples = []
     for file, label in progress.track(files, description=f"hashing {split} images"):
         try:
-            with file.open("rb") as stream:
-                sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            sha256 = sha256_of(file)
         except OSError as error:
             sha256 = ""
             unreadable.append(Unreadable(file, f"cannot be read ({error.strerror})"))

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from tlpipe import atomic
-from tlpipe.runs import Config
+from tlpipe.config import Config
 
 BACKBONE = Path(str(files("tlpipe"))) / "assets" / "mobilenet_v2_0.35_64.weights.h5"
 SIZE = 64

@@ -1,36 +1,22 @@
 """Keras and every artifact on one list of test images, through the code that runs on the device; and the gate."""
 
-import hashlib
 import json
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tlpipe import atomic, dataset, features, model, model_card, progress, stage
-from tlpipe.dataset import Dataset, Example
-from tlpipe.export import keras_probabilities
+from tlpipe import atomic, model, model_card
+from tlpipe.dataset import Example, label_indices
+from tlpipe.original import Images, images_of, original
+from tlpipe.pixels import chunks
+from tlpipe.predict import keras_probabilities
 from tlpipe.significance import mcnemar_p
-from tlpipe.views import View
 from tlpipe_edge.accuracy import Accuracy, accuracy, agreement, predictions
-from tlpipe_edge.bundle import Bundle
+from tlpipe_edge.bundle import EVALUATION, Bundle
 from tlpipe_edge.classifier import Classifier
-from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, WrongUsage
-
-EVALUATION = "evaluation.json"
-CHUNK = 64
-
-
-@dataclass(frozen=True)
-class Images:
-    """What is scored: ``name`` says which images these are."""
-
-    name: str
-    examples: tuple[Example, ...]
+from tlpipe_edge.errors import BadData
 
 
 def evaluate(
@@ -57,51 +43,6 @@ def evaluate(
     return document
 
 
-def original(bundle: Bundle, file: Path | None = None) -> Path:
-    """The Keras model that was exported: ``file``, or where the manifest says.
-
-    Raises MissingInput where there is none, BadData where it is another: the bundle's reference is of that very model.
-    """
-    origin = bundle.manifest.provenance
-    file = file or Path(os.path.normpath(bundle.path.absolute() / origin.keras_file))
-    if not file.is_file():
-        raise MissingInput(f"{file}: the Keras original is not here", "Say with --keras FILE where it is now.")
-    if hashlib.sha256(file.read_bytes()).hexdigest() != origin.keras_sha256:
-        raise BadData(f"{file}: not the model that was exported (another sha256)", "Export the run again.")
-    return file
-
-
-def images_of(bundle: Bundle, keras_model: Path, data: Path | None = None) -> Images:
-    """The labelled folder ``data``, or the test split (validation, where there is no test) of the run of the original.
-
-    Raises WrongUsage where the splits are not beside the original, BadData where they are of other classes.
-    """
-    labels = bundle.manifest.labels
-    if data is not None:
-        name, examples = dataset.labelled(data, labels)
-        return Images(name + _seen(keras_model, examples), examples)
-    splits = keras_model.parent / stage.SPLITS
-    if not splits.is_file():
-        raise WrongUsage(f"{keras_model}: no splits beside this model", "Name labelled photographs with --data DIR.")
-    photographs = Dataset.read(splits)
-    if photographs.labels != labels:
-        raise BadData(f"{keras_model}: its labels are not those of the bundle", "Name the model that was exported.")
-    split = photographs.evaluation_split
-    name = split + (" (there is no test split)" if split == "validation" else "")
-    return Images(name + (", cut from train" if split in photographs.cut else ""), photographs.splits[split])
-
-
-def _seen(keras_model: Path, examples: Sequence[Example]) -> str:
-    """A warning, also for the model card, where some of these images were trained on."""
-    splits = keras_model.parent / stage.SPLITS
-    train = {each.sha256 for each in Dataset.read(splits).splits["train"]} if splits.is_file() else set()
-    seen = sum(example.sha256 in train for example in examples)
-    if not seen:
-        return ""
-    progress.warn(f"{seen} of these {len(examples)} images were trained on: the figures are too good")
-    return f"; {seen} of them were trained on"
-
-
 def _score(
     bundle: Bundle, whole: Any, examples: Sequence[Example]
 ) -> tuple[dict[str, np.ndarray], list[dict[str, str]]]:
@@ -110,7 +51,7 @@ def _score(
     classifiers = {a.recipe: Classifier.open(bundle.path, recipe=a.recipe) for a in bundle.manifest.artifacts}
     scores = {name: np.full((len(examples), len(labels)), np.nan, np.float32) for name in ("keras", *classifiers)}
     failed = []
-    for index, pictures, bad in chunks(examples, bundle):
+    for index, pictures, bad in chunks(examples, bundle.manifest.image):
         failed += bad
         if not len(pictures):
             continue
@@ -120,34 +61,10 @@ def _score(
     return scores, failed
 
 
-def chunks(examples: Sequence[Example], bundle: Bundle) -> Iterator[tuple[list[int], np.ndarray, list[dict[str, str]]]]:
-    """Indices and pixels of the images that can be read, and the others with reasons, a chunk at a time."""
-
-    def read(example: Example) -> np.ndarray | str:
-        try:
-            return features.pixels(example, View(), bundle.manifest.image)
-        except TlpipeError as error:
-            return error.what
-
-    starts = range(0, len(examples), CHUNK)
-    with ThreadPoolExecutor(features.WORKERS) as pool:
-        for start in progress.track(starts, description=f"scoring {len(examples)} images, {CHUNK} a step"):
-            chunk = examples[start : start + CHUNK]
-            results = list(pool.map(read, chunk))
-            index = [start + at for at, result in enumerate(results) if not isinstance(result, str)]
-            pictures = [result for result in results if not isinstance(result, str)]
-            bad = [
-                {"file": str(example.file), "reason": result}
-                for example, result in zip(chunk, results, strict=True)
-                if isinstance(result, str)
-            ]
-            yield index, np.stack(pictures) if pictures else np.empty(0), bad
-
-
 def _document(
     bundle: Bundle, images: Images, scores: dict[str, np.ndarray], failed: list[dict[str, str]], max_drop: float | None
 ) -> dict[str, Any]:
-    truth = np.array([example.label for example in images.examples])
+    truth = label_indices(images.examples)
     keras_scores = scores["keras"]
     keras_accuracy = accuracy(keras_scores, truth, labels=bundle.manifest.labels)
     artifacts = []

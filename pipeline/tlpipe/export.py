@@ -11,18 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from tlpipe import atomic, calibration, convert, features, model, progress, refit, stage
+from tlpipe import atomic, calibration, convert, model, progress, refit, runs, stage
 from tlpipe.calibration import Representative
-from tlpipe.dataset import Dataset
+from tlpipe.config import Config
+from tlpipe.dataset import Dataset, label_indices
+from tlpipe.pixels import read_pixels
+from tlpipe.predict import keras_probabilities
 from tlpipe.recipes import Recipe
-from tlpipe.runs import Config, Run
+from tlpipe.runs import Run
 from tlpipe.silence import keras, tf
 from tlpipe.views import View
 from tlpipe_edge import accuracy, metadata
-from tlpipe_edge.bundle import MANIFEST, REFERENCE, Bundle
-from tlpipe_edge.classifier import tensor_maker
+from tlpipe_edge.bundle import GOLDEN, MANIFEST, REFERENCE, Bundle
+from tlpipe_edge.files import sha256_of
 from tlpipe_edge.interpreter import Session
 from tlpipe_edge.manifest import Artifact, Calibration, ImageSpec, Manifest, Provenance
+from tlpipe_edge.tensors import tensor_maker
+from tlpipe_edge.versions import versions
 
 GOLDEN_IMAGES = 6
 
@@ -56,12 +61,12 @@ def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = 
     """
     atomic.refuse_existing(out, overwrite=overwrite, marker=MANIFEST)
     folder = run.best_stage
-    config = Config.read(folder / stage.CONFIG)
-    photographs = Dataset.read(folder / stage.SPLITS)
+    config = Config.read(folder / runs.CONFIG)
+    photographs = Dataset.read(folder / runs.SPLITS)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.seed)
-    whole = model.load(folder / stage.MODEL)
+    whole = model.load(folder / runs.MODEL)
     with atomic.directory(out, overwrite=overwrite, marker=MANIFEST) as bundle:
         representative = None
         if any(recipe.needs_calibration for recipe in recipes):
@@ -121,9 +126,9 @@ def _convert_int8(
     with refit.head_replaced(whole, *head):
         refitted = convert.to_tflite(convert.frozen_graph(whole), recipe, representative=representative.tensors())
     validation = photographs.readable("validation")
-    pixels = np.stack([features.pixels(example, View(), spec) for example in validation])
+    pixels = np.stack([read_pixels(example, View(), spec) for example in validation])
     keras_scores = keras_probabilities(whole, pixels)
-    truth = np.array([example.label for example in validation])
+    truth = label_indices(validation)
 
     def quality(content: bytes) -> _Quality:
         scores = _scores(content, pixels)
@@ -141,12 +146,6 @@ def _convert_int8(
     )
     progress.say(f"int8: {note}")
     return _Converted(recipe, refitted if taken else plain, (note,))
-
-
-def keras_probabilities(whole: Any, pixels: np.ndarray) -> np.ndarray:
-    """(N, size, size, 3) uint8 -> (N, classes) float32, by the Keras model itself."""
-    batches = [pixels[start : start + 32].astype(np.float32) for start in range(0, len(pixels), 32)]
-    return np.concatenate([whole.predict_on_batch(batch) for batch in batches])
 
 
 def _scores(content: bytes, pixels: np.ndarray) -> np.ndarray:
@@ -173,17 +172,17 @@ def _write_artifact(bundle: Path, name: str, converted: _Converted, described: m
 
 
 def _provenance(run: Run, config: Config, out: Path) -> Provenance:
-    file = run.best_stage / stage.MODEL
+    file = run.best_stage / runs.MODEL
     return Provenance(
         run=run.path.name,
         stage=run.best,
         keras_file=os.path.relpath(file, out.absolute()),
-        keras_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        keras_sha256=sha256_of(file),
         backbone=config.backbone,
         alpha=config.alpha,
         weights=Path(config.weights).name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=stage.versions(),
+        versions=versions(stage.PACKAGES),
     )
 
 
@@ -195,12 +194,12 @@ def _write_reference(file: Path, whole: Any, photographs: Dataset, spec: ImageSp
     probabilities = np.full((len(examples), len(photographs.labels)), np.nan, np.float32)
     batches = [rows[start : start + 32] for start in range(0, len(rows), 32)]
     for batch in progress.track(batches, description="the Keras original's answers"):
-        pixels = np.stack([features.pixels(examples[row], View(), spec) for row in batch])
+        pixels = np.stack([read_pixels(examples[row], View(), spec) for row in batch])
         probabilities[batch] = keras_probabilities(whole, pixels)
     np.savez_compressed(
         file,
         images=np.array([example.sha256 for example in examples]),
-        truth=np.array([example.label for example in examples], np.int64),
+        truth=label_indices(examples),
         probabilities=probabilities,
     )
 
@@ -208,13 +207,13 @@ def _write_reference(file: Path, whole: Any, photographs: Dataset, spec: ImageSp
 def _write_golden(bundle: Path, manifest: Manifest, photographs: Dataset) -> None:
     """A few of those images with the pixels and the scores of each artifact that they should come to anywhere."""
     examples = photographs.readable(photographs.evaluation_split) or photographs.readable("validation")
-    folder = bundle / "golden"
+    folder = bundle / GOLDEN
     folder.mkdir()
     chosen = [examples[index] for index in np.unique(np.linspace(0, len(examples) - 1, GOLDEN_IMAGES).astype(int))]
     names = [f"{number}{example.file.suffix.lower()}" for number, example in enumerate(chosen)]
     for name, example in zip(names, chosen, strict=True):
         shutil.copyfile(example.file, folder / name)
-    pixels = np.stack([features.pixels(example, View(), manifest.image) for example in chosen])
+    pixels = np.stack([read_pixels(example, View(), manifest.image) for example in chosen])
     scores: dict[str, Any] = {}
     for artifact in manifest.artifacts:
         scores[artifact.recipe] = _scores((bundle / artifact.file).read_bytes(), pixels)
@@ -225,5 +224,5 @@ def _copy_training(folder: Path, run: Run) -> None:
     """The histories and curves of the stages."""
     folder.mkdir()
     for source in run.stages:
-        for name in (stage.HISTORY, stage.METRICS, "learning-curve.png", "confusion-matrix.png"):
+        for name in (runs.HISTORY, runs.METRICS, "learning-curve.png", "confusion-matrix.png"):
             shutil.copyfile(source / name, folder / f"{source.name}-{name}")

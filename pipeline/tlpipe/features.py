@@ -6,10 +6,8 @@ where it ended. A model that is cut at the image itself has no prefix, and its p
 """
 
 import hashlib
-import io
 import itertools
 import json
-import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -23,16 +21,19 @@ import numpy as np
 import PIL
 
 from tlpipe import cache, model, progress, recipes, views
+from tlpipe.cut import prefix
 from tlpipe.dataset import Example, Unreadable
+from tlpipe.pixels import read_pixels
+from tlpipe.shelf import Shelved, index, store
 from tlpipe.views import View
 from tlpipe_edge import image
-from tlpipe_edge.classifier import tensor_maker
-from tlpipe_edge.errors import BadData, Busy, MissingInput
+from tlpipe_edge.device import cores
+from tlpipe_edge.errors import BadData, Busy
 from tlpipe_edge.interpreter import Session
 from tlpipe_edge.manifest import ImageSpec
+from tlpipe_edge.tensors import tensor_maker
 
 SHARD_BYTES = 32_000_000
-WORKERS = os.cpu_count() or 1
 
 
 class Source(Protocol):
@@ -41,18 +42,6 @@ class Source(Protocol):
     def take(self, indices: np.ndarray) -> np.ndarray:
         """(K,) indices -> (K, ...) float32."""
         ...
-
-
-@dataclass(frozen=True)
-class Shelved:
-    """Rows of shards that are mapped from the cache, in the order of the examples they were asked for."""
-
-    shards: tuple[np.ndarray, ...]
-    places: np.ndarray
-
-    def take(self, indices: np.ndarray) -> np.ndarray:
-        """(K,) indices -> (K, ...) float32."""
-        return np.stack([self.shards[shard]["row"][row] for shard, row in self.places[indices]]).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -67,21 +56,7 @@ class Pixels:
     def take(self, indices: np.ndarray) -> np.ndarray:
         """(K,) indices -> (K, size, size, 3) float32 of 0..255."""
         chosen = [self.examples[index] for index in indices]
-        return np.stack(list(self.pool.map(lambda e: pixels(e, self.view, self.spec), chosen))).astype(np.float32)
-
-
-def pixels(example: Example, view: View, spec: ImageSpec) -> np.ndarray:
-    """One view of an example, (size, size, 3) uint8. Raises BadData where the file is unreadable or is not the same."""
-    try:
-        content = example.file.read_bytes()
-    except OSError as error:
-        raise MissingInput(f"{example.file}: {error.strerror}", "Put it back, or train again.") from None
-    if hashlib.sha256(content).hexdigest() != example.sha256:
-        raise BadData(f"{example.file}: changed since the splits were made", "Train the run again.")
-    try:
-        return view.pixels(content, spec, sha256=example.sha256)
-    except BadData as error:
-        raise BadData(error.what.replace("image data", str(example.file), 1), error.advice) from None
+        return np.stack(list(self.pool.map(lambda e: read_pixels(e, self.view, self.spec), chosen))).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -107,10 +82,10 @@ class Extractor:
     def source(self, examples: Sequence[Example], view: View, *, what: str) -> Source:
         """The rows of these examples. Raises BadData where one of them cannot be read; pixels say so when taken."""
         if self.tflite is None:
-            return Pixels(examples, view, self.spec, ThreadPoolExecutor(WORKERS))
+            return Pixels(examples, view, self.spec, ThreadPoolExecutor(cores()))
         for each in self._fill(self.tflite, examples, view, what):
             raise BadData(f"{each.file}: {each.reason}", "Put it back as it was, or train the run again.")
-        shards, places = _index(self._shelf(view))
+        shards, places = index(self._shelf(view))
         try:
             rows = [places[example.sha256] for example in examples]
         except KeyError:
@@ -122,7 +97,7 @@ class Extractor:
     def _fill(self, tflite: bytes, examples: Sequence[Example], view: View, what: str) -> tuple[Unreadable, ...]:
         """Compute the rows that the shelf of a view does not have; names the examples that cannot be read."""
         shelf = self._shelf(view)
-        _, places = _index(shelf)
+        _, places = index(shelf)
         missing = {example.sha256: example for example in examples if example.sha256 not in places}
         if not missing:
             return ()
@@ -155,7 +130,7 @@ class Extractor:
                 own.session = Session(tflite)
                 own.to_tensor = tensor_maker(own.session.input)
             try:
-                picture = pixels(example, view, self.spec)
+                picture = read_pixels(example, view, self.spec)
             except BadData as error:
                 return error.what.removeprefix(f"{example.file}: ")
             return np.asarray(own.session.run(own.to_tensor(picture)), self.dtype)
@@ -168,12 +143,12 @@ class Extractor:
                 else:
                     yield example.sha256, result
 
-        pool = ThreadPoolExecutor(WORKERS)
+        pool = ThreadPoolExecutor(cores())
         try:
             stream = rows(pool)
             for first in stream:
                 batch = [first, *itertools.islice(stream, max(0, SHARD_BYTES // first[1].nbytes - 1))]
-                _store(shelf, batch)
+                store(shelf, batch)
         finally:
             pool.shutdown(cancel_futures=True)  # where there is no room left, not one more is computed
         return reasons
@@ -181,49 +156,14 @@ class Extractor:
     def _unreadable_pictures(self, examples: Sequence[Example], what: str) -> tuple[Unreadable, ...]:
         def reason(example: Example) -> Unreadable | None:
             try:
-                pixels(example, View(), self.spec)
+                read_pixels(example, View(), self.spec)
             except BadData as error:
                 return Unreadable(example.file, error.what.removeprefix(f"{example.file}: "))
             return None
 
-        with ThreadPoolExecutor(WORKERS) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             found = progress.track(pool.map(reason, examples), description=what, total=len(examples))
             return tuple(each for each in found if each)
-
-
-def _store(shelf: str, batch: Sequence[tuple[str, np.ndarray]]) -> None:
-    """Put a shard on the shelf: (sha256, row) of some images."""
-    row = batch[0][1]
-    shard = np.empty(len(batch), [("sha256", "S64"), ("row", row.dtype, row.shape)])
-    for place, (sha256, values) in enumerate(batch):
-        shard[place] = sha256.encode(), values
-    buffer = io.BytesIO()
-    np.save(buffer, shard)
-    name = hashlib.sha256(shard["sha256"].tobytes()).hexdigest()[:24]
-    cache.put(f"{shelf}/{name}.npy", buffer.getvalue())
-
-
-Places = dict[str, tuple[int, int]]
-
-
-def _index(shelf: str) -> tuple[tuple[np.ndarray, ...], Places]:
-    """The shelf's shards, mapped into memory, and where the row of each image is: (shard, row)."""
-    shards: list[np.ndarray] = []
-    places: Places = {}
-    for name in cache.names(shelf):
-        file = cache.get(name)
-        if file is None:
-            continue
-        try:
-            shard = np.load(file, mmap_mode="r")
-        except FileNotFoundError:  # another run needed the room
-            continue
-        except (ValueError, EOFError):  # damaged: to be computed again
-            file.unlink(missing_ok=True)
-            continue
-        places |= {sha256.decode(): (len(shards), row) for row, sha256 in enumerate(shard["sha256"].tolist())}
-        shards.append(shard)
-    return tuple(shards), places
 
 
 def extractor(whole: Any, cut: str, spec: ImageSpec, *, dtype: str) -> Extractor:
@@ -233,7 +173,7 @@ def extractor(whole: Any, cut: str, spec: ImageSpec, *, dtype: str) -> Extractor
     """
     if cut == "image":
         return Extractor(None, cut, spec, dtype, "")
-    part = model.prefix(whole, cut)
+    part = prefix(whole, cut)
     sha256 = model.weights_sha256(part)
     versions = f"{version('tensorflow')} {version('keras')} {whole.name} {spec.size} {cut}"
     name = f"prefixes/{hashlib.sha256(f'{sha256} {versions}'.encode()).hexdigest()[:24]}.tflite"

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from tlpipe import evaluate, model, progress
-from tlpipe.dataset import Example
-from tlpipe.export import keras_probabilities
+from tlpipe import model, progress
+from tlpipe.dataset import Example, label_indices
+from tlpipe.pixels import chunks
+from tlpipe.predict import keras_probabilities
 from tlpipe.silence import tf
-from tlpipe_edge import conditions, latency, scoring
-from tlpipe_edge.bench import versions
+from tlpipe_edge import conditions, latency, scoring, validity
 from tlpipe_edge.bundle import Bundle, Reference
 from tlpipe_edge.emulation import emulated
 from tlpipe_edge.errors import BadData
 from tlpipe_edge.latency import Latency, Rules
 from tlpipe_edge.photographs import Photographs
+from tlpipe_edge.versions import versions
 
 TIMED = 64
 """How many photographs take turns while Keras is timed."""
@@ -45,13 +46,13 @@ def answer(bundle: Bundle, file: Path, examples: Sequence[Example]) -> Original:
     whole = model.load(file)
     probabilities = np.full((len(examples), len(bundle.manifest.labels)), np.nan, np.float32)
     some: list[np.ndarray] = []
-    for index, pictures, _ in evaluate.chunks(examples, bundle):
+    for index, pictures, _ in chunks(examples, bundle.manifest.image):
         if len(pictures):
             probabilities[index] = keras_probabilities(whole, pictures)
             some += list(pictures[: TIMED - len(some)])
     reference = Reference(
         tuple(example.sha256 for example in examples),
-        np.array([example.label for example in examples], np.int64),
+        label_indices(examples),
         probabilities,
     )
     if not some:
@@ -83,9 +84,9 @@ def measure(
         "predict": _timed(lambda image: original.whole.predict(image, verbose=0), original.pixels, rules),
         "compiled": _timed(lambda image: compiled(tf.constant(image)).numpy(), original.pixels, rules),
     }
-    doubts = [*conditions.disturbances(before, conditions.now())]
+    doubts = [*validity.disturbances(before, conditions.now())]
     doubts += [
-        f"{name}: {doubt}" for name, each in timed.items() for doubt in conditions.doubts(each, most_spread=MOST_SPREAD)
+        f"{name}: {doubt}" for name, each in timed.items() for doubt in validity.doubts(each, most_spread=MOST_SPREAD)
     ]
     return known | {
         "valid": not doubts,

@@ -5,7 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from tlpipe_edge.errors import BadData, MissingInput
-from tlpipe_edge.image import SUFFIXES
+from tlpipe_edge.walker import SUFFIXES
 
 _SPLITS = {
     "train": "train",

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import RidgeCV
 
-from tlpipe import convert, features, model, recipes
+from tlpipe import convert, features, recipes
 from tlpipe.calibration import Representative
+from tlpipe.cut import prefix
 from tlpipe.dataset import Dataset
 from tlpipe.features import Extractor
 from tlpipe.views import View
@@ -36,7 +37,7 @@ def head_for_int8(
 
     float_rows = rows(features.extractor(whole, "pooling", spec, dtype="float32"), "float features")
     (int8,) = recipes.parse(["int8"])
-    graph = convert.frozen_graph(model.prefix(whole, "pooling"))
+    graph = convert.frozen_graph(prefix(whole, "pooling"))
     backbone = convert.to_tflite(graph, int8, representative=representative.tensors())
     key = hashlib.sha256(backbone).hexdigest()
     int8_rows = rows(Extractor(backbone, "pooling", spec, "float32", key), "int8 features")

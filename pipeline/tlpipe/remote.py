@@ -13,9 +13,10 @@ from tlpipe import progress, ssh, wheel
 from tlpipe.address import Address
 from tlpipe.dataset import Example
 from tlpipe.report import measured
-from tlpipe_edge.bundle import MANIFEST, REFERENCE, Bundle
+from tlpipe_edge.bundle import GOLDEN, MANIFEST, REFERENCE, Bundle
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable
-from tlpipe_edge.image import SUFFIXES
+from tlpipe_edge.files import sha256_of
+from tlpipe_edge.walker import SUFFIXES
 
 BUNDLE, IMAGES = "bundle", "images"
 """Where both are on the device, in the folder in which tlpipe-edge runs there."""
@@ -35,9 +36,7 @@ class Content:
         if isinstance(source, bytes):
             return cls(source, hashlib.sha256(source).hexdigest(), len(source))
         try:
-            with source.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-                return cls(source, digest, stream.tell())
+            return cls(source, sha256_of(source), source.stat().st_size)
         except OSError as error:
             raise MissingInput(
                 f"{source}: cannot be read ({error.strerror})", "Put it back, or leave it out."
@@ -115,8 +114,8 @@ def bundle_files(bundle: Bundle) -> dict[str, Path]:
         bundle.read(artifact)  # a damaged one is found here, before it travels
     names = [MANIFEST, *(artifact.file for artifact in bundle.manifest.artifacts)]
     names += [name for name in ("labels.txt", REFERENCE) if (bundle.path / name).is_file()]
-    golden = sorted(file for file in (bundle.path / "golden").glob("*") if file.is_file())
-    return {name: bundle.path / name for name in names} | {f"golden/{file.name}": file for file in golden}
+    golden = sorted(file for file in (bundle.path / GOLDEN).glob("*") if file.is_file())
+    return {name: bundle.path / name for name in names} | {f"{GOLDEN}/{file.name}": file for file in golden}
 
 
 def run_edge(

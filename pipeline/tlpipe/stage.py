@@ -4,27 +4,24 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tlpipe import architecture, features, pictures
-from tlpipe.dataset import Dataset
+from tlpipe import architecture, pictures, runs
+from tlpipe.config import Config
+from tlpipe.dataset import Dataset, label_indices
 from tlpipe.history import History
-from tlpipe.runs import Config
+from tlpipe.pixels import read_pixels
 from tlpipe.views import View
 from tlpipe_edge import accuracy
 from tlpipe_edge.errors import BadConfiguration
 from tlpipe_edge.manifest import ImageSpec
+from tlpipe_edge.versions import versions
 
-MODEL = "model.keras"
-CONFIG = "config.json"
-SPLITS = "splits.json"
-HISTORY = "history.jsonl"
-METRICS = "metrics.json"
-TENSORBOARD = "tensorboard"
+PACKAGES = ("tlpipe", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless", "pillow")
+"""What a result depends on."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ def sample(photographs: Dataset, spec: ImageSpec) -> Sample:
             turns.append((seen[example.label], example.label, place))
             seen[example.label] += 1
     places = [place for _, _, place in sorted(turns)[: pictures.MOST_PREDICTIONS]]
-    pixels = [features.pixels(photographs.splits[split][place], View(), spec) for place in places]
+    pixels = [read_pixels(photographs.splits[split][place], View(), spec) for place in places]
     return Sample(np.array(places, int), np.array(pixels, np.uint8).reshape(-1, spec.size, spec.size, 3))
 
 
@@ -72,17 +69,17 @@ def write(
 ) -> None:
     """Fill ``folder``; the learning curve goes on from the histories of ``earlier`` stages."""
     folder.mkdir(exist_ok=True)
-    whole.save(folder / MODEL)
-    (folder / CONFIG).write_text(config.to_json(versions()))
-    (folder / SPLITS).write_text(photographs.to_json())
-    (folder / HISTORY).write_text(outcome.history.to_jsonl())
-    (folder / METRICS).write_text(json.dumps(_metrics(photographs, outcome), indent=2, allow_nan=False) + "\n")
+    whole.save(folder / runs.MODEL)
+    (folder / runs.CONFIG).write_text(config.to_json(versions(PACKAGES)))
+    (folder / runs.SPLITS).write_text(photographs.to_json())
+    (folder / runs.HISTORY).write_text(outcome.history.to_jsonl())
+    (folder / runs.METRICS).write_text(json.dumps(_metrics(photographs, outcome), indent=2, allow_nan=False) + "\n")
     pictures.learning_curve([*earlier, outcome.history], folder / "learning-curve.png")
     trained = [layer.name for layer in whole.layers if layer.trainable and layer.weights]
     architecture.diagram(whole, folder / "architecture.png", first_trained=trained[0])
     architecture.layer_table(whole, folder / "layers.svg")
     split, labels = photographs.evaluation_split, photographs.labels
-    scores, truth = outcome.scores[split], np.array([example.label for example in photographs.splits[split]])
+    scores, truth = outcome.scores[split], label_indices(photographs.splits[split])
     predicted = accuracy.predictions(scores)
     counts = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(counts, (truth[predicted >= 0], predicted[predicted >= 0]), 1)
@@ -97,21 +94,15 @@ def write(
 def validation_top1(folder: Path) -> float:
     """The validation top-1 (0..1) that a stage's metrics state. Raises BadConfiguration where they are damaged."""
     try:
-        return float(json.loads((folder / METRICS).read_text())["validation"]["top1"])
+        return float(json.loads((folder / runs.METRICS).read_text())["validation"]["top1"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadConfiguration(f"{folder / METRICS}: cannot be read ({error})", "Train the run again.") from None
-
-
-def versions() -> dict[str, str]:
-    """The versions of what a result depends on."""
-    names = ("tlpipe", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless", "pillow")
-    return {name: version(name) for name in names}
+        raise BadConfiguration(f"{folder / runs.METRICS}: cannot be read ({error})", "Train the run again.") from None
 
 
 def _metrics(photographs: Dataset, outcome: Outcome) -> dict[str, Any]:
     document: dict[str, Any] = {"schema": 1, "evaluation_split": photographs.evaluation_split}
     for split, of_split in outcome.scores.items():
-        truth = np.array([example.label for example in photographs.splits[split]])
+        truth = label_indices(photographs.splits[split])
         result = accuracy.accuracy(of_split, truth, labels=photographs.labels)
         document[split] = {
             "images": result.images,

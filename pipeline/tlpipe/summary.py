@@ -8,7 +8,7 @@ from typing import Any
 
 from tlpipe.runs import Run
 from tlpipe_edge.bundle import Bundle
-from tlpipe_edge.terminal import printable, table
+from tlpipe_edge.text import printable, table
 
 
 def render(evaluation: dict[str, Any], bench: dict[str, Any]) -> str:

@@ -3,21 +3,21 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tlpipe import atomic, cache, features, fit, model, progress, runs, stage
-from tlpipe.dataset import Dataset, Example, Unreadable
-from tlpipe.features import Extractor, Source
+from tlpipe.config import Config
+from tlpipe.crop import choose_crop
+from tlpipe.cut import cut_below, suffix
+from tlpipe.dataset import Dataset, label_indices
+from tlpipe.features import Source
 from tlpipe.history import History
-from tlpipe.runs import FINETUNED, FROZEN, Config, Run
+from tlpipe.readable import checked, report
+from tlpipe.runs import FINETUNED, FROZEN, Run
 from tlpipe.silence import keras, tf
 from tlpipe.views import View
-from tlpipe_edge.errors import BadData, WrongUsage
-from tlpipe_edge.manifest import Crop
 
 PATIENCE = 4
 """The frozen stage ends after this many epochs without a better one."""
@@ -56,9 +56,9 @@ def train(
             trained = [layer for layer in whole.layers if layer.weights]
         else:
             trained = model.trained_layers(whole, 0)
-        _report(photographs.unreadable, strict=strict)
+        report(photographs.unreadable, strict=strict)
         if crop_auto:
-            photographs, crop = _choose_crop(whole, photographs, config, strict=strict)
+            photographs, crop = choose_crop(whole, photographs, config, strict=strict)
             config = dataclasses.replace(config, crop=crop)
         photographs, outcome = _stage(whole, trained, photographs, config, FROZEN, folder / FROZEN, strict=strict)
         stage.write(folder / FROZEN, whole, photographs, config, outcome)
@@ -73,7 +73,7 @@ def finetune(run: Run, *, top_layers: int, epochs: int, learning_rate: float, ov
     photograph has changed since, WrongUsage for more layers than there are or a stage that exists.
     """
     frozen = run.path / FROZEN
-    before = Config.read(frozen / stage.CONFIG)
+    before = Config.read(frozen / runs.CONFIG)
     config = dataclasses.replace(
         before,
         top_layers=top_layers,
@@ -82,14 +82,14 @@ def finetune(run: Run, *, top_layers: int, epochs: int, learning_rate: float, ov
         weight_decay=1e-4,
         label_smoothing=0.1,
     )
-    photographs = Dataset.read(frozen / stage.SPLITS)
+    photographs = Dataset.read(frozen / runs.SPLITS)
     _prepare(config)
     with atomic.locked(run.path):  # also `train --overwrite` waits for it
-        with atomic.directory(run.path / FINETUNED, overwrite=overwrite, marker=stage.CONFIG) as folder:
-            whole = model.load(frozen / stage.MODEL)
+        with atomic.directory(run.path / FINETUNED, overwrite=overwrite, marker=runs.CONFIG) as folder:
+            whole = model.load(frozen / runs.MODEL)
             trained = model.trained_layers(whole, top_layers)
             photographs, outcome = _stage(whole, trained, photographs, config, FINETUNED, folder, strict=True)
-            stage.write(folder, whole, photographs, config, outcome, earlier=[History.read(frozen / stage.HISTORY)])
+            stage.write(folder, whole, photographs, config, outcome, earlier=[History.read(frozen / runs.HISTORY)])
         earlier, later = (stage.validation_top1(run.path / name) for name in (FROZEN, FINETUNED))
         best = FINETUNED if later >= earlier else FROZEN
         runs.write(run.path, best=best)
@@ -115,7 +115,7 @@ def _stage(
     whole: Any, trained: list[Any], photographs: Dataset, config: Config, name: str, folder: Path, *, strict: bool
 ) -> tuple[Dataset, stage.Outcome]:
     """Train these layers in place, with TensorBoard's log in ``folder``; the data come back with what is unreadable."""
-    cut = "image" if config.weights == "none" and name == FROZEN else model.cut_below(whole, trained)
+    cut = "image" if config.weights == "none" and name == FROZEN else cut_below(whole, trained)
     model.freeze_all_but(whole, trained)
     layers = f"{len(trained)} layer{'s' * (len(trained) != 1)}"
     progress.say(
@@ -125,7 +125,7 @@ def _stage(
     seconds: dict[str, float] = {}
     with _timed(seconds, "features"):
         extractor = features.extractor(whole, cut, config.spec, dtype="float32" if cut == "pooling" else "float16")
-        photographs = _checked(extractor, photographs, strict=strict)
+        photographs = checked(extractor, photographs, strict=strict)
         readable = {split: photographs.readable(split) for split in photographs.splits}
         plain = {split: extractor.source(e, View(), what=f"{split} images") for split, e in readable.items()}
         views: list[Source] = [plain["train"]]
@@ -138,7 +138,7 @@ def _stage(
             f"features: the cache {cache.folder()} holds {cache.size() / 1e6:,.0f} MB of all runs, and beyond "
             f"{cache.LIMIT / 1e9:g} GB forgets the oldest"
         )
-    part = model.suffix(whole, cut)
+    part = suffix(whole, cut)
     classes = len(photographs.labels)
     settings = fit.Settings(
         epochs=config.epochs,
@@ -154,11 +154,11 @@ def _stage(
     with _timed(seconds, "training"):
         history = fit.fit(
             part,
-            fit.Examples(views, _labels(readable["train"]), classes),
-            fit.Examples([plain["validation"]], _labels(readable["validation"]), classes),
+            fit.Examples(views, label_indices(readable["train"]), classes),
+            fit.Examples([plain["validation"]], label_indices(readable["validation"]), classes),
             settings,
             stage=name,
-            tensorboard=folder / stage.TENSORBOARD,
+            tensorboard=folder / runs.TENSORBOARD,
         )
     ran = history.epochs[-1].number
     ended = f"; no better one came in {settings.patience} more" if ran < settings.epochs else ""
@@ -169,60 +169,6 @@ def _stage(
             rows = set(readable[split])
             scores[split] = fit.scores(part, plain[split], [example in rows for example in examples])
     return photographs, stage.Outcome(history, scores, seconds, sample)
-
-
-def _checked(extractor: Extractor, photographs: Dataset, *, strict: bool) -> Dataset:
-    """The data with what cannot be read marked as such, after a warning for each of these."""
-    unreadable = [
-        each
-        for split in photographs.splits
-        for each in extractor.unreadable(photographs.readable(split), what=f"reading {split} images")
-    ]
-    _report(unreadable, strict=strict)
-    return photographs.marked(unreadable)
-
-
-def _report(unreadable: Sequence[Unreadable], *, strict: bool) -> None:
-    """Warn of photographs that cannot be read; raises BadData with ``strict``."""
-    for each in unreadable:
-        progress.warn(f"{each.file}: {each.reason}; left out")
-    if unreadable and strict:
-        first = unreadable[0]
-        raise BadData(f"{first.file}: {first.reason} ({len(unreadable)} unreadable in all)", "Mend or remove them.")
-
-
-def _choose_crop(whole: Any, photographs: Dataset, config: Config, *, strict: bool) -> tuple[Dataset, Crop]:
-    """The crop policy whose features serve a linear head best on validation; the data with what is unreadable."""
-    results: dict[Crop, float] = {}
-    if config.weights == "none":
-        raise WrongUsage("--crop auto needs a pre-trained backbone", "Name a crop policy.")
-    for crop in Crop:
-        extractor = features.extractor(whole, "pooling", dataclasses.replace(config.spec, crop=crop), dtype="float32")
-        photographs = _checked(extractor, photographs, strict=strict)
-        sources = {
-            split: extractor.source(photographs.readable(split), View(), what=f"{crop}: {split} images")
-            for split in ("train", "validation")
-        }
-        results[crop] = _linear_accuracy(sources, photographs)
-        progress.say(f"--crop {crop}: validation top-1 {results[crop]:.3f} with a linear head")
-    best = max(results, key=lambda crop: results[crop])
-    progress.say(f"chose --crop {best}")
-    return photographs, best
-
-
-def _linear_accuracy(sources: dict[str, Source], photographs: Dataset) -> float:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    rows = {split: source.take(np.arange(len(photographs.readable(split)))) for split, source in sources.items()}
-    head = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
-    head.fit(rows["train"], _labels(photographs.readable("train")))
-    return float(head.score(rows["validation"], _labels(photographs.readable("validation"))))
-
-
-def _labels(examples: tuple[Example, ...]) -> np.ndarray:
-    return np.array([example.label for example in examples], np.int64)
 
 
 @contextlib.contextmanager

@@ -9,9 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tlpipe import dataset, recipes
+from tlpipe.config import Config
 from tlpipe.demo import BACKBONE
 from tlpipe.export import export
-from tlpipe.runs import Config
 from tlpipe.train import train
 
 HERE = Path(__file__).parent

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from tlpipe_edge import Bundle, Classifier, metadata
-from tlpipe_edge.classifier import Prediction, tensor_maker
+from tlpipe_edge.classifier import Prediction
 from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 from tlpipe_edge.image import load
 from tlpipe_edge.manifest import Tensor
+from tlpipe_edge.tensors import tensor_maker
 
 pytestmark = pytest.mark.arm64
 

@@ -11,8 +11,9 @@ import pytest
 from boards import PI
 
 from tlpipe_edge import conditions
-from tlpipe_edge.conditions import Moment, disturbances, doubts, other_load
+from tlpipe_edge.conditions import Moment, other_load
 from tlpipe_edge.latency import Latency
+from tlpipe_edge.validity import disturbances, doubts
 
 CALM = Moment(device=PI, load_average=(0.0, 0.0, 0.0), seconds=100.0, own=1.0, busy=50.0)
 

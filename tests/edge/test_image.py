@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 from tlpipe_edge import image
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError
 from tlpipe_edge.manifest import Crop, ImageSpec
+from tlpipe_edge.walker import SUFFIXES
 
 pytestmark = pytest.mark.arm64
 
@@ -320,7 +321,7 @@ def test_no_bytes_raise_anything_but_an_error_of_ours(kind: str) -> None:
     assert read < 200
 
 
-@pytest.mark.parametrize("suffix", sorted(image.SUFFIXES))
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
 def test_the_suffixes_are_those_of_the_formats(suffix: str) -> None:
     Image.init()
     assert Image.EXTENSION[suffix] in image.FORMATS

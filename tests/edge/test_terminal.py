@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tlpipe_edge import errors, terminal
+from tlpipe_edge.text import printable, table
 
 CODES = {
     errors.GateNotMet: 1,
@@ -97,10 +98,8 @@ def test_a_path_that_is_not_unicode_can_be_printed() -> None:
     ],
 )
 def test_what_controls_a_terminal_is_shown_and_letters_pass(text: str, shown: str) -> None:
-    assert terminal.printable(text) == shown
+    assert printable(text) == shown
 
 
 def test_a_table_lines_up_and_stays_one_line_a_row() -> None:
-    assert terminal.table(("", "top-1"), [("a\nb", "1.0 %"), ("c", "99.0 %")]) == (
-        "       top-1\na\\nb   1.0 %\nc     99.0 %"
-    )
+    assert table(("", "top-1"), [("a\nb", "1.0 %"), ("c", "99.0 %")]) == ("       top-1\na\\nb   1.0 %\nc     99.0 %")

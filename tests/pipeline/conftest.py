@@ -11,8 +11,9 @@ from typing import Any
 import drawing
 import pytest
 
+from tlpipe.config import Config
 from tlpipe.demo import BACKBONE
-from tlpipe.runs import Config, Run
+from tlpipe.runs import Run
 from tlpipe_edge.bundle import Bundle
 from tlpipe_edge.manifest import RECIPES
 

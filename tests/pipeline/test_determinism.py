@@ -9,17 +9,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tlpipe.runs import Config
+from tlpipe.config import Config
 
 PROGRAM = """
 import sys
 from pathlib import Path
 from tlpipe import dataset, export, model, recipes, runs, stage, train
 
-data, config, out = Path(sys.argv[1]), runs.Config.read(Path(sys.argv[2])), Path(sys.argv[3])
+data, config, out = Path(sys.argv[1]), Config.read(Path(sys.argv[2])), Path(sys.argv[3])
 frozen = train.train(dataset.load(data), out / "run", config)
 run = train.finetune(frozen, top_layers=20, epochs=1, learning_rate=1e-4)
-print(model.weights_sha256(model.load(out / "run/2-finetuned" / stage.MODEL)))
+print(model.weights_sha256(model.load(out / "run/2-finetuned" / runs.MODEL)))
 print(export.export(run, recipes.parse(["int8"]), out / sys.argv[3].rpartition("/")[2]).artifact("int8").sha256)
 """
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tlpipe import evaluate, features, model, stage
+from tlpipe import evaluate, model, runs
 from tlpipe.dataset import Dataset
 from tlpipe.evaluate import mcnemar_p
+from tlpipe.pixels import read_pixels
 from tlpipe.runs import Run
 from tlpipe.views import View
 from tlpipe_edge.bundle import Bundle
@@ -76,7 +77,7 @@ def test_the_document_has_the_stated_keys(evaluation: dict[str, Any], bundle: Bu
 
 
 def test_the_images_are_those_of_the_test_split(evaluation: dict[str, Any], run: Run) -> None:
-    examples = Dataset.read(run.best_stage / stage.SPLITS).splits["test"]
+    examples = Dataset.read(run.best_stage / runs.SPLITS).splits["test"]
 
     assert evaluation["images"] == len(examples) and evaluation["split"] == "test, cut from train"
 
@@ -88,7 +89,7 @@ def test_the_numbers_are_those_of_a_recount(copied: Bundle, wrong: Path) -> None
     truth = np.array([index for _, index in images])
     scores = recount(copied, images)
 
-    train = {example.sha256 for example in Dataset.read(keras_file(copied).parent / stage.SPLITS).splits["train"]}
+    train = {example.sha256 for example in Dataset.read(keras_file(copied).parent / runs.SPLITS).splits["train"]}
     seen = sum(hashlib.sha256(file.read_bytes()).hexdigest() in train for file, _ in images)
     assert 0 < seen < 15
     assert (document["images"], document["split"]) == (15, f"wrong; {seen} of them were trained on")
@@ -201,11 +202,11 @@ def test_a_keras_file_that_changed_is_refused(copied: Bundle) -> None:
 def test_another_keras_model_is_refused(copied: Bundle, run: Run) -> None:
     """The frozen stage has the same shapes and labels, and is another model all the same."""
     with pytest.raises(BadData, match="not the model that was exported"):
-        evaluate.evaluate(copied, keras_file=next(s for s in run.stages if s != run.best_stage) / stage.MODEL)
+        evaluate.evaluate(copied, keras_file=next(s for s in run.stages if s != run.best_stage) / runs.MODEL)
 
 
 def test_without_a_test_split_the_document_says_validation(copied: Bundle) -> None:
-    splits = keras_file(copied).parent / stage.SPLITS
+    splits = keras_file(copied).parent / runs.SPLITS
     document = json.loads(splits.read_text())
     del document["splits"]["test"]
     splits.write_text(json.dumps(document | {"cut_from_train": ["validation"]}))
@@ -216,6 +217,6 @@ def test_without_a_test_split_the_document_says_validation(copied: Bundle) -> No
 def test_pixels_are_those_of_training(run: Run, bundle: Bundle) -> None:
     from tlpipe_edge.image import load
 
-    example = Dataset.read(run.best_stage / stage.SPLITS).splits["test"][0]
+    example = Dataset.read(run.best_stage / runs.SPLITS).splits["test"][0]
     spec = bundle.manifest.image
-    np.testing.assert_array_equal(features.pixels(example, View(), spec), load(example.file, spec))
+    np.testing.assert_array_equal(read_pixels(example, View(), spec), load(example.file, spec))

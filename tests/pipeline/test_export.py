@@ -11,8 +11,9 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from tlpipe import calibration, export, features, model, recipes, stage
+from tlpipe import calibration, export, model, recipes, runs
 from tlpipe.dataset import Dataset
+from tlpipe.pixels import read_pixels
 from tlpipe.runs import Run
 from tlpipe.views import View
 from tlpipe_edge import flatbuffer, metadata
@@ -26,7 +27,7 @@ OPERATOR_CODES_CUSTOM = 1  # slot of custom_code in the table OperatorCode of th
 
 @pytest.fixture(scope="module")
 def photographs_of_run(run: Run) -> Dataset:
-    return Dataset.read(run.best_stage / stage.SPLITS)
+    return Dataset.read(run.best_stage / runs.SPLITS)
 
 
 def content(bundle: Bundle, recipe: str) -> bytes:
@@ -65,7 +66,7 @@ def test_the_manifest_states_the_files(bundle: Bundle) -> None:
 
 def test_the_manifest_states_the_origin(bundle: Bundle, run: Run) -> None:
     origin = bundle.manifest.provenance
-    file = run.best_stage / stage.MODEL
+    file = run.best_stage / runs.MODEL
 
     assert (origin.run, origin.stage, origin.alpha) == ("drawn", run.best, 0.35)
     assert (bundle.path / origin.keras_file).resolve() == file
@@ -173,15 +174,15 @@ def test_calibration_takes_the_classes_in_turn(
 
 
 def bundle_spec(run: Run) -> Any:
-    from tlpipe.runs import Config
+    from tlpipe.config import Config
 
-    return Config.read(run.best_stage / stage.CONFIG).spec
+    return Config.read(run.best_stage / runs.CONFIG).spec
 
 
 def test_the_reference_is_what_keras_says_of_the_test_images(bundle: Bundle, photographs_of_run: Dataset) -> None:
     reference = bundle.reference()
     examples = photographs_of_run.splits["test"]
-    pixels = np.stack([features.pixels(example, View(), bundle.manifest.image) for example in examples])
+    pixels = np.stack([read_pixels(example, View(), bundle.manifest.image) for example in examples])
     whole = model.load((bundle.path / bundle.manifest.provenance.keras_file).resolve())
 
     assert reference.images == tuple(example.sha256 for example in examples)
@@ -245,7 +246,7 @@ def test_the_run_itself_is_not_replaced(run: Run) -> None:
     for place in (run.path, run.path.parent):
         with pytest.raises(WrongUsage, match="it holds something else"):
             export.export(run, recipes.parse(["float32"]), place, overwrite=True)
-    assert (run.best_stage / stage.MODEL).is_file()
+    assert (run.best_stage / runs.MODEL).is_file()
 
 
 def test_an_export_that_fails_leaves_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from tlpipe import cache, dataset, features, model
+from tlpipe.cut import prefix
 from tlpipe.dataset import Example
 from tlpipe.features import Extractor
+from tlpipe.pixels import read_pixels
 from tlpipe.views import View
 from tlpipe_edge.errors import BadData, Busy, MissingInput
 from tlpipe_edge.interpreter import Session
@@ -68,11 +70,11 @@ def test_rows_are_those_of_keras_in_the_order_asked_for(
 ) -> None:
     backwards = examples[::-1]
     rows = take(extractor(pooled), backwards)
-    pixels = np.stack([features.pixels(example, View(), SPEC) for example in backwards]).astype(np.float32)
+    pixels = np.stack([read_pixels(example, View(), SPEC) for example in backwards]).astype(np.float32)
 
     assert rows.shape == (len(examples), 1280) and rows.dtype == np.float32
     # float32 sums of some hundred terms in another order
-    np.testing.assert_allclose(rows, model.prefix(whole, "pooling").predict(pixels, verbose=0), atol=1e-3)
+    np.testing.assert_allclose(rows, prefix(whole, "pooling").predict(pixels, verbose=0), atol=1e-3)
 
 
 def test_each_row_is_computed_once(pooled: bytes, examples: tuple[Example, ...]) -> None:
@@ -233,7 +235,7 @@ def test_after_a_full_disk_not_one_more_image_is_computed(
 
     monkeypatch.setattr(cache, "put", full)
     monkeypatch.setattr(features, "SHARD_BYTES", 1280 * 4)
-    monkeypatch.setattr(features, "WORKERS", 1)
+    monkeypatch.setattr(features, "cores", lambda: 1)
     with pytest.raises(OSError, match="No space left"):
         take(extractor(pooled), examples)
     assert Counted.runs < len(examples)
@@ -269,12 +271,12 @@ def test_a_file_that_changed_or_went_is_named(examples: tuple[Example, ...]) -> 
     changed = examples[2].file
     changed.write_bytes(examples[3].file.read_bytes())
     with pytest.raises(BadData, match="changed since the splits were made") as caught:
-        features.pixels(examples[2], View(), SPEC)
+        read_pixels(examples[2], View(), SPEC)
     assert str(changed) in caught.value.what
 
     changed.unlink()
     with pytest.raises(MissingInput) as missing:
-        features.pixels(examples[2], View(), SPEC)
+        read_pixels(examples[2], View(), SPEC)
     assert str(changed) in missing.value.what
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tlpipe import model, stage, train
-from tlpipe.runs import FINETUNED, FROZEN, Config, Run
+from tlpipe import model, runs, stage, train
+from tlpipe.config import Config
+from tlpipe.runs import FINETUNED, FROZEN, Run
 from tlpipe.silence import keras
 from tlpipe_edge.errors import BadData, WrongUsage
 
@@ -23,7 +24,7 @@ def frozen(run: Run, tmp_path: Path) -> Run:
 
 
 def stages(run: Run) -> tuple[Any, Any]:
-    before, after = (model.load(run.path / name / stage.MODEL) for name in (FROZEN, FINETUNED))
+    before, after = (model.load(run.path / name / runs.MODEL) for name in (FROZEN, FINETUNED))
     return before, after
 
 
@@ -75,10 +76,10 @@ def test_a_second_time_needs_overwrite(run: Run, tmp_path: Path) -> None:
     copy = Run.open(Path(shutil.copytree(run.path, tmp_path / "run")))
     with pytest.raises(WrongUsage, match="--overwrite"):
         train.finetune(copy, top_layers=0, epochs=1, learning_rate=1e-4)
-    assert Config.read(copy.path / FINETUNED / stage.CONFIG).top_layers == 50
+    assert Config.read(copy.path / FINETUNED / runs.CONFIG).top_layers == 50
 
     train.finetune(copy, top_layers=0, epochs=1, learning_rate=1e-4, overwrite=True)
-    assert Config.read(copy.path / FINETUNED / stage.CONFIG).top_layers == 0
+    assert Config.read(copy.path / FINETUNED / runs.CONFIG).top_layers == 0
 
 
 def test_more_layers_than_there_are_leaves_the_run_as_it_was(frozen: Run) -> None:
@@ -88,7 +89,7 @@ def test_more_layers_than_there_are_leaves_the_run_as_it_was(frozen: Run) -> Non
 
 
 def test_a_photograph_that_changed_is_named(frozen: Run, few: Path, photographs: Path) -> None:
-    splits = frozen.path / FROZEN / stage.SPLITS
+    splits = frozen.path / FROZEN / runs.SPLITS
     moved_to = few.parent / "moved"
     shutil.copytree(photographs, moved_to)
     splits.write_text(splits.read_text().replace(str(photographs), str(moved_to)))

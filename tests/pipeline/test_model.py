@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from tlpipe import model
+from tlpipe.backbones import BACKBONES, Backbone
+from tlpipe.cut import cut_below, prefix, suffix
 from tlpipe.silence import keras
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable, WrongUsage
 
@@ -38,7 +40,7 @@ def test_the_model_takes_bytes_and_gives_probabilities(whole: Any, pixels: np.nd
 
 
 def test_normalization_is_inside_the_graph(whole: Any) -> None:
-    normalize = model.prefix(whole, "input_scaling")
+    normalize = prefix(whole, "input_scaling")
 
     for value, expected in ((0, -1.0), (127.5, 0.0), (255, 1.0)):
         assert normalize(np.full((1, 64, 64, 3), value, np.float32)).numpy().mean() == pytest.approx(expected, abs=1e-6)
@@ -88,14 +90,14 @@ def test_more_layers_than_there_are_is_wrong_usage(whole: Any, top_layers: int) 
     ],
 )
 def test_the_cut_is_the_narrow_point_below(whole: Any, top_layers: int, cut: str) -> None:
-    assert model.cut_below(whole, model.trained_layers(whole, top_layers)) == cut
+    assert cut_below(whole, model.trained_layers(whole, top_layers)) == cut
 
 
 @pytest.mark.parametrize("top_layers", [0, 10, 50, 90, 120, 154])
 def test_both_parts_together_are_the_whole(whole: Any, pixels: np.ndarray, top_layers: int) -> None:
-    cut = model.cut_below(whole, model.trained_layers(whole, top_layers))
-    head = model.suffix(whole, cut)
-    before = model.prefix(whole, cut)(pixels) if cut != "image" else pixels
+    cut = cut_below(whole, model.trained_layers(whole, top_layers))
+    head = suffix(whole, cut)
+    before = prefix(whole, cut)(pixels) if cut != "image" else pixels
 
     # the same operations in the same order; graphs of another shape may add up in another order
     np.testing.assert_allclose(head(before), whole(pixels), atol=1e-6)
@@ -103,7 +105,7 @@ def test_both_parts_together_are_the_whole(whole: Any, pixels: np.ndarray, top_l
 
 def test_the_suffix_shares_its_weights_with_the_whole() -> None:
     whole = build()
-    head = model.suffix(whole, "pooling")
+    head = suffix(whole, "pooling")
     head.get_layer("head").set_weights([np.zeros((1280, 3)), np.array([1.0, 2.0, 3.0])])
 
     assert whole.get_layer("head").get_weights()[1].tolist() == [1, 2, 3]
@@ -115,9 +117,7 @@ def test_a_weights_file_fits_any_size(backbone_weights: Path) -> None:
     for one, other in zip(model.backbone_layers(small), model.backbone_layers(large), strict=True):
         for first, second in zip(one.get_weights(), other.get_weights(), strict=True):
             np.testing.assert_array_equal(first, second)
-    assert model.weights_sha256(model.prefix(small, "pooling")) != model.weights_sha256(
-        model.prefix(build(), "pooling")
-    )
+    assert model.weights_sha256(prefix(small, "pooling")) != model.weights_sha256(prefix(build(), "pooling"))
 
 
 def test_the_same_seed_gives_the_same_head() -> None:
@@ -175,7 +175,7 @@ def test_a_download_that_fails_names_the_way_out(
         raise Exception(f"URL fetch failure on {address}: None -- [Errno -2] Name or service not known")
 
     monkeypatch.setitem(
-        model.BACKBONES, "mobilenet_v2", model.Backbone(lambda **options: bare(unreachable, **options), (0.35,), 1, 0)
+        BACKBONES, "mobilenet_v2", Backbone(lambda **options: bare(unreachable, **options), (0.35,), 1, 0)
     )
     with pytest.raises(Unavailable, match="--weights FILE") as caught:
         build("imagenet")

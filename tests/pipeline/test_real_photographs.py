@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tlpipe import dataset, stage, train
-from tlpipe.runs import Config
+from tlpipe import dataset, runs, train
+from tlpipe.config import Config
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 WEIGHTS = DATA / "weights" / "mobilenet_v2_1.0_no_top.weights.h5"
@@ -28,6 +28,6 @@ def test_forty_photographs_teach_a_head(tmp_path: Path) -> None:
         dataset.load(tmp_path / "data", validation_fraction=0.25, test_fraction=0.25), tmp_path / "run", config
     )
 
-    metrics = json.loads((run.best_stage / stage.METRICS).read_text())
+    metrics = json.loads((run.best_stage / runs.METRICS).read_text())
     assert metrics["test"]["images"] == 10
     assert metrics["test"]["top1"] >= 0.8  # chance comes to 8 of 10 once in eighteen times

@@ -13,9 +13,9 @@ import pytest
 import reports
 from markdown_it import MarkdownIt
 
-from tlpipe.model_card import inert
+from tlpipe.markdown import inert
 from tlpipe.report import sheet
-from tlpipe_edge.terminal import printable
+from tlpipe_edge.text import printable
 
 Command = Callable[..., Any]
 

@@ -10,7 +10,7 @@ import reports
 from browser import CHROMIUM, Browser, chromium
 from test_report_hostile import HOSTILE, hostile
 
-from tlpipe_edge.terminal import printable
+from tlpipe_edge.text import printable
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (Debian: apt install chromium)")
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tlpipe import runs
-from tlpipe.runs import Config, Run
+from tlpipe import places, runs
+from tlpipe.config import Config
+from tlpipe.runs import Run
 from tlpipe_edge.errors import BadConfiguration, MissingInput
 from tlpipe_edge.manifest import Crop
 
@@ -62,13 +63,13 @@ def test_the_newest_run_is_chosen(tmp_path: Path) -> None:
         os.utime(tmp_path / name / runs.RUN_FILE, (changed, changed))
     (tmp_path / "empty").mkdir()
 
-    assert runs.newest(tmp_path, marker=runs.RUN_FILE, made_by="tlpipe train") == tmp_path / "b"
+    assert places.newest(tmp_path, marker=runs.RUN_FILE, made_by="tlpipe train") == tmp_path / "b"
     with pytest.raises(MissingInput, match="Make something with tlpipe export first"):
-        runs.newest(tmp_path, marker="manifest.json", made_by="tlpipe export")
+        places.newest(tmp_path, marker="manifest.json", made_by="tlpipe export")
 
 
 def test_a_new_run_takes_no_name_that_is_taken(tmp_path: Path) -> None:
     for expected in ("shoes", "shoes-2", "shoes-3"):
-        path = runs.unused(tmp_path / "shoes")
+        path = places.unused(tmp_path / "shoes")
         assert path.name == expected
         path.mkdir()

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlpipe import cache, dataset, model, stage, train
+from tlpipe import cache, crop, dataset, model, runs, train
+from tlpipe.config import Config
+from tlpipe.cut import prefix
 from tlpipe.dataset import Dataset, Example
 from tlpipe.history import History
-from tlpipe.runs import Config, Run
+from tlpipe.pixels import read_pixels
+from tlpipe.runs import Run
 from tlpipe.silence import keras
 from tlpipe_edge.errors import TlpipeError, WrongUsage
 from tlpipe_edge.manifest import Crop
@@ -28,7 +31,7 @@ FILES = {"model.keras", "config.json", "splits.json", "history.jsonl", "metrics.
 
 
 def head(run: Run) -> list[np.ndarray]:
-    return list(model.load(run.best_stage / stage.MODEL).get_layer("head").get_weights())
+    return list(model.load(run.best_stage / runs.MODEL).get_layer("head").get_weights())
 
 
 def test_each_stage_is_complete(run: Run) -> None:
@@ -46,12 +49,12 @@ def test_each_stage_is_complete(run: Run) -> None:
 
 def test_the_history_starts_before_training(run: Run) -> None:
     for folder, epochs in zip(run.stages, (12, 2), strict=True):
-        history = History.read(folder / stage.HISTORY)
+        history = History.read(folder / runs.HISTORY)
         assert [epoch.number for epoch in history.epochs] == list(range(len(history.epochs)))
         assert history.epochs[0].seconds == 0 and 1 < len(history.epochs) <= epochs + 1
         kept = max(history.epochs[1:], key=lambda epoch: (epoch.val_accuracy, -epoch.val_loss))
         assert history.best == kept.number
-    frozen, tuned = (History.read(folder / stage.HISTORY) for folder in run.stages)
+    frozen, tuned = (History.read(folder / runs.HISTORY) for folder in run.stages)
     assert frozen.epochs[frozen.best].val_loss < frozen.epochs[0].val_loss
     # Fine-tuning begins with the weights that were kept, and its loss is counted alike. Its inputs are half floats.
     assert tuned.epochs[0].val_accuracy == pytest.approx(frozen.epochs[frozen.best].val_accuracy)
@@ -60,8 +63,8 @@ def test_the_history_starts_before_training(run: Run) -> None:
 
 def test_the_metrics_state_what_was_measured(run: Run) -> None:
     for folder in run.stages:
-        metrics = json.loads((folder / stage.METRICS).read_text())
-        photographs = Dataset.read(folder / stage.SPLITS)
+        metrics = json.loads((folder / runs.METRICS).read_text())
+        photographs = Dataset.read(folder / runs.SPLITS)
         assert metrics["evaluation_split"] == "test"
         for split in ("validation", "test"):
             assert metrics[split]["images"] == len(photographs.splits[split])
@@ -72,20 +75,19 @@ def test_the_metrics_state_what_was_measured(run: Run) -> None:
 
 def test_the_model_gives_the_scores_that_the_metrics_state(run: Run, config: Config) -> None:
     """model.keras as a whole, from pixels on: the prefix through LiteRT and the suffix came to the same."""
-    from tlpipe import features
     from tlpipe.views import View
 
     for folder in run.stages:
-        examples = Dataset.read(folder / stage.SPLITS).splits["test"]
-        pixels = np.stack([features.pixels(example, View(), config.spec) for example in examples]).astype(np.float32)
-        scores = model.load(folder / stage.MODEL).predict(pixels, verbose=0)
+        examples = Dataset.read(folder / runs.SPLITS).splits["test"]
+        pixels = np.stack([read_pixels(example, View(), config.spec) for example in examples]).astype(np.float32)
+        scores = model.load(folder / runs.MODEL).predict(pixels, verbose=0)
         correct = scores.argmax(axis=1) == [example.label for example in examples]
-        assert correct.mean() == json.loads((folder / stage.METRICS).read_text())["test"]["top1"]
+        assert correct.mean() == json.loads((folder / runs.METRICS).read_text())["test"]["top1"]
 
 
 def test_the_configuration_is_kept(run: Run, config: Config) -> None:
-    assert Config.read(run.stages[0] / stage.CONFIG) == config
-    tuned = Config.read(run.stages[1] / stage.CONFIG)
+    assert Config.read(run.stages[0] / runs.CONFIG) == config
+    tuned = Config.read(run.stages[1] / runs.CONFIG)
     assert (tuned.top_layers, tuned.epochs, tuned.learning_rate, tuned.seed) == (50, 2, 2e-4, config.seed)
 
 
@@ -93,9 +95,9 @@ def test_the_backbone_stays_as_it_came(run: Run, config: Config) -> None:
     fresh = model.build(
         "mobilenet_v2", alpha=0.35, size=64, weights=config.weights, labels=("a", "b"), dropout=0.0, seed=0
     )
-    frozen = model.load(run.stages[0] / stage.MODEL)
+    frozen = model.load(run.stages[0] / runs.MODEL)
 
-    assert model.weights_sha256(model.prefix(fresh, "pooling")) == model.weights_sha256(model.prefix(frozen, "pooling"))
+    assert model.weights_sha256(prefix(fresh, "pooling")) == model.weights_sha256(prefix(frozen, "pooling"))
 
 
 def test_the_same_seed_gives_the_same_splits_and_the_same_head(
@@ -110,7 +112,7 @@ def test_the_same_seed_gives_the_same_splits_and_the_same_head(
 
 def test_without_a_test_split_the_numbers_are_those_of_validation(few: Path, brief: Config, tmp_path: Path) -> None:
     run = train.train(dataset.load(few, test_fraction=0), tmp_path / "run", brief)
-    metrics = json.loads((run.best_stage / stage.METRICS).read_text())
+    metrics = json.loads((run.best_stage / runs.METRICS).read_text())
 
     assert metrics["evaluation_split"] == "validation" and "test" not in metrics
 
@@ -119,10 +121,10 @@ def test_the_crop_can_be_chosen_on_validation(
     few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = iter([0.5, 0.4, 0.6])
-    monkeypatch.setattr(train, "_linear_accuracy", lambda *_: next(results))
+    monkeypatch.setattr(crop, "_linear_accuracy", lambda *_: next(results))
     run = train.train(dataset.load(few), tmp_path / "run", brief, crop_auto=True)
 
-    assert Config.read(run.best_stage / stage.CONFIG).crop is Crop.LETTERBOX
+    assert Config.read(run.best_stage / runs.CONFIG).crop is Crop.LETTERBOX
     said = capfd.readouterr().err
     assert "--crop stretch: validation top-1 0.400" in said and "chose --crop letterbox" in said
 
@@ -135,8 +137,8 @@ def test_a_linear_head_learns_what_the_features_tell() -> None:
     source: Any = SimpleNamespace(take=lambda indices: rows[indices])
     noise: Any = SimpleNamespace(take=lambda indices: np.zeros((len(indices), 8)))
 
-    assert train._linear_accuracy({"train": source, "validation": source}, photographs) == 1.0
-    assert train._linear_accuracy({"train": noise, "validation": noise}, photographs) == 0.5
+    assert crop._linear_accuracy({"train": source, "validation": source}, photographs) == 1.0
+    assert crop._linear_accuracy({"train": noise, "validation": noise}, photographs) == 0.5
 
 
 def test_without_weights_the_whole_network_trains(few: Path, brief: Config, tmp_path: Path) -> None:
@@ -148,7 +150,7 @@ def test_without_weights_the_whole_network_trains(few: Path, brief: Config, tmp_
     run = train.train(dataset.load(few), tmp_path / "run", config)
 
     assert cache.size() == size
-    after = model.load(run.best_stage / stage.MODEL)
+    after = model.load(run.best_stage / runs.MODEL)
     for layer in after.layers:
         for one, other in zip(before.get_layer(layer.name).weights, layer.weights, strict=True):
             moved = (one.numpy() != other.numpy()).any()
@@ -201,7 +203,7 @@ def test_a_class_without_test_images_has_no_accuracy(few: Path, brief: Config, t
     (few / "list.csv").write_text("\n".join(rows), "utf-8")
     run = train.train(dataset.load(few / "list.csv"), tmp_path / "run", brief)
 
-    text = (run.best_stage / stage.METRICS).read_text()
+    text = (run.best_stage / runs.METRICS).read_text()
     assert "NaN" not in text and json.loads(text)["test"]["per_class"]["kryss"] is None
 
 

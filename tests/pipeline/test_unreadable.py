@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tlpipe import dataset, evaluate, export, pictures, recipes, stage, train
+from tlpipe import dataset, evaluate, export, pictures, recipes, runs, train
+from tlpipe.config import Config
 from tlpipe.dataset import Dataset
-from tlpipe.runs import Config
 from tlpipe_edge.errors import BadData
 
 
@@ -37,7 +37,7 @@ def test_damaged_files_are_named_and_left_out(
     reasons = damage(few / "kryss")
     run = train.train(dataset.load(few), tmp_path / "run", brief)
     said = capfd.readouterr().err
-    kept = Dataset.read(run.best_stage / stage.SPLITS)
+    kept = Dataset.read(run.best_stage / runs.SPLITS)
 
     assert {each.file.name: each.reason for each in kept.unreadable} == reasons
     for name, reason in reasons.items():
@@ -65,7 +65,7 @@ def test_an_unreadable_test_image_counts_as_wrong_from_training_to_evaluation(
                 shutil.move(file, folder)
     damage(tmp_path / "split/test/kryss")
     run = train.train(dataset.load(tmp_path / "split"), tmp_path / "run", brief)
-    metrics = json.loads((run.best_stage / stage.METRICS).read_text())
+    metrics = json.loads((run.best_stage / runs.METRICS).read_text())
     assert (metrics["test"]["images"], metrics["test"]["unreadable"]) == (9, 3)
     assert metrics["test"]["per_class"]["kryss"] <= 2 / 5
     assert drawn == [(6, {"of": "test images", "unreadable": 3})]
@@ -85,7 +85,7 @@ def test_a_file_that_the_system_will_not_read_is_named_too(
     (few / "kryss/broken.jpg").symlink_to("/proc/self/mem")  # a regular file; reading its start is an error of the disk
     run = train.train(dataset.load(few), tmp_path / "run", brief)
 
-    kept = Dataset.read(run.best_stage / stage.SPLITS)
+    kept = Dataset.read(run.best_stage / runs.SPLITS)
     assert [(each.file.name, each.reason) for each in kept.unreadable] == [
         ("broken.jpg", "cannot be read (Input/output error)")
     ]
@@ -100,7 +100,7 @@ def test_a_name_that_is_not_unicode_goes_through(few: Path, brief: Config, tmp_p
     (few / "kryss/00.jpg").unlink()
     run = train.train(dataset.load(few), tmp_path / "run", brief)
 
-    kept = Dataset.read(run.best_stage / stage.SPLITS)
+    kept = Dataset.read(run.best_stage / runs.SPLITS)
     assert odd in {example.file for examples in kept.splits.values() for example in examples}
 
 
@@ -152,6 +152,6 @@ def test_odd_photographs_go_through_the_whole_training(few: Path, brief: Config,
     shutil.copy(folder / "00.jpg", folder / "NO SUFFIX")
 
     run = train.train(dataset.load(few), tmp_path / "run", dataclasses.replace(brief, views=2))
-    kept = Dataset.read(run.best_stage / stage.SPLITS)
+    kept = Dataset.read(run.best_stage / runs.SPLITS)
     assert kept.unreadable == ()
     assert sum(map(len, kept.splits.values())) == 24 + 6 + 8 + 2

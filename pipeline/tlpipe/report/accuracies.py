@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from tlpipe.report import measured
 from tlpipe.report.document import Accuracy, ClassRate, Keras
-from tlpipe.report.measured import Bench, ClassCount, Result, Scores
+from tlpipe.report.evaluation import Scores
+from tlpipe.report.measured import Bench, Result
+from tlpipe.report.scores import ClassCount
 from tlpipe.significance import LEVEL, mcnemar
 from tlpipe_edge.accuracy import wilson
 

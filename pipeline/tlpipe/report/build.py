@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tlpipe.history import History
 from tlpipe.report import choice, disagreements, groups, warnings
-from tlpipe.report.document import Accuracy, Epoch, Group, Model, Origin, Report, Stage
+from tlpipe.report.document import Accuracy, Epoch, Group, Origin, Report, Stage
+from tlpipe.report.measured import Model
 from tlpipe.report.sources import Sources
 from tlpipe_edge.bundle import Bundle
 

@@ -9,26 +9,25 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from tlpipe.report.machine import Conditions, Device
+from tlpipe.report.measured import Device, Flags, Images, Latency, Model, Skipped, Span
 from tlpipe.report.sentences import Sentence
-from tlpipe_edge.manifest import ImageSpec
 
 SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Latency:
-    """The distribution of single runs in milliseconds, warm-up left out."""
+class Conditions:
+    """Under which a group was measured."""
 
-    p50: float
-    p90: float
-    p95: float
-    p99: float
-    mean: float
-    std: float
-    min: float
-    max: float
-    runs: int
+    date: str
+    command: str | None
+    python: str | None
+    versions: dict[str, str]
+    governor: str | None
+    frequency_mhz: Span
+    temperature_c: Span
+    throttling: Flags
+    load_average: Span
 
 
 @dataclass(frozen=True)
@@ -113,37 +112,6 @@ class Keras:
     versions: dict[str, str]
     valid: bool
     invalid_reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Failed:
-    """An image that could not be read, and so counts as wrong."""
-
-    file: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Images:
-    """What was scored; ``name`` says which images these are. Accuracy is over the ``labelled`` ones (None: all)."""
-
-    name: str
-    count: int
-    failed: tuple[Failed, ...]
-    labelled: int | None = None
-
-    @property
-    def scored(self) -> int:
-        """How many images accuracy is over."""
-        return self.count if self.labelled is None else self.labelled
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """An artifact that the device could not run."""
-
-    recipe: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -253,16 +221,6 @@ class Stage:
     name: str
     best: int
     epochs: tuple[Epoch, ...]
-
-
-@dataclass(frozen=True)
-class Model:
-    """What was measured."""
-
-    name: str
-    labels: tuple[str, ...]
-    image: ImageSpec
-    keras_sha256: str | None
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from tlpipe.report import accuracies, doubts
-from tlpipe.report.document import Accuracy, Group, Images, Keras, Row
-from tlpipe.report.machine import Conditions, Flags, Span
-from tlpipe.report.measured import Bench, Evaluation, Loads, Result, Scores
+from tlpipe.report.document import Accuracy, Conditions, Group, Keras, Row
+from tlpipe.report.evaluation import Evaluation, Scores
+from tlpipe.report.measured import Bench, Flags, Images, Loads, Result, Span
 from tlpipe.report.sentences import Sentence, number, quoted, sentence
 from tlpipe.report.sources import Source
 from tlpipe_edge.bundle import Bundle

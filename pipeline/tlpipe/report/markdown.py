@@ -5,11 +5,11 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
-from tlpipe.model_card import environment, inert
+from tlpipe.markdown import environment, inert
 from tlpipe.report import doubts, numbers, views
 from tlpipe.report.document import Accuracy, Keras, Report
 from tlpipe.report.doubts import Timed
-from tlpipe.report.machine import Span
+from tlpipe.report.measured import Span
 from tlpipe.report.sentences import Sentence
 
 

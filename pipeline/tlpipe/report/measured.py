@@ -3,31 +3,93 @@
 Unknown keys are ignored; what may be missing is None.
 """
 
-import json
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from tlpipe.report import plausible
-from tlpipe.report.document import Failed, Images, Latency, Model, Skipped
-from tlpipe.report.machine import Device, Flags, Span
-from tlpipe.report.plausible import Misfit, require
-from tlpipe_edge import bundle, typed
-from tlpipe_edge.errors import BadData, MissingInput
-
-SCHEMA = 1
-
-T = TypeVar("T")
+from tlpipe.report.plausible import checked, require, require_schema, typed_as
+from tlpipe.report.scores import ClassCount, Failed, check_rates
+from tlpipe_edge.errors import BadData
+from tlpipe_edge.manifest import ImageSpec
 
 
 @dataclass(frozen=True)
-class ClassCount:
-    """How many ``images`` of a class there were, and how many of them were ``correct``."""
+class Device:
+    """The machine of a group."""
 
-    images: int
-    correct: int
+    board: str
+    cpu: str
+    cores: int
+    machine: str
+    bits: int
+    os: str
+    kernel: str
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Span:
+    """A number before and after the run."""
+
+    before: float | None = None
+    after: float | None = None
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What was throttled before and after the run; empty for nothing, None for unknown."""
+
+    before: tuple[str, ...] | None = None
+    after: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Latency:
+    """The distribution of single runs in milliseconds, warm-up left out."""
+
+    p50: float
+    p90: float
+    p95: float
+    p99: float
+    mean: float
+    std: float
+    min: float
+    max: float
+    runs: int
+
+
+@dataclass(frozen=True)
+class Images:
+    """What was scored; ``name`` says which images these are. Accuracy is over the ``labelled`` ones (None: all)."""
+
+    name: str
+    count: int
+    failed: tuple[Failed, ...]
+    labelled: int | None = None
+
+    @property
+    def scored(self) -> int:
+        """How many images accuracy is over."""
+        return self.count if self.labelled is None else self.labelled
+
+
+@dataclass(frozen=True)
+class Model:
+    """What was measured."""
+
+    name: str
+    labels: tuple[str, ...]
+    image: ImageSpec
+    keras_sha256: str | None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An artifact that the device could not run."""
+
+    recipe: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -136,110 +198,21 @@ class Bench:
     skipped: tuple[Skipped, ...] = ()
 
 
-@dataclass(frozen=True)
-class Scores:
-    """What ``evaluate`` found of Keras, or of an artifact, which has ``recipe``, ``sha256`` and the rest besides."""
-
-    top1: float
-    top1_interval: tuple[float, ...]
-    top5: float
-    per_class: dict[str, ClassCount]
-    recipe: str = ""
-    file: str = ""
-    sha256: str = ""
-    bytes: int = 0
-    agreement: float | None = None
-    mcnemar_p: float | None = None
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What ``evaluate --json`` says."""
-
-    images: int
-    split: str
-    keras: Scores
-    artifacts: tuple[Scores, ...]
-    failed_images: tuple[Failed, ...]
-
-
 def benches(document: Any, where: str) -> tuple[Bench, ...]:
     """The benches of a document: one, or those of several devices. Raises BadData, which begins with ``where``."""
     advice = "Name what tlpipe bench --json or tlpipe-edge bench --json wrote."
     if not isinstance(document, dict) or not {"benches", "results"} & set(document):
         raise BadData(f"{where}: not a benchmark", advice)
-    _schema(document, where)
+    require_schema(document, where)
     rows = document.get("benches", [document])
     if not isinstance(rows, list) or not rows:
         raise BadData(f"{where}: no benchmark in it", advice)
     for row in rows:
-        _schema(row, where)
-    found = tuple(_typed(Bench, row, where, advice) for row in rows)
+        require_schema(row, where)
+    found = tuple(typed_as(Bench, row, where, advice) for row in rows)
     for bench in found:
-        _checked(lambda bench=bench: _check_bench(bench), where, advice)  # type: ignore[misc]
+        checked(lambda bench=bench: _check_bench(bench), where, advice)  # type: ignore[misc]
     return found
-
-
-def evaluation(document: Any, labels: Sequence[str], where: str) -> Evaluation:
-    """An evaluation of a model with these labels. Raises BadData, which begins with ``where``."""
-    advice = "Run tlpipe evaluate again."
-    if not isinstance(document, dict):
-        raise BadData(f"{where}: not an evaluation", advice)
-    _schema(document, where)
-    found = _typed(Evaluation, document, where, advice)
-
-    def check() -> None:
-        plausible.counts("images", found.images, least=1)
-        for scores in (found.keras, *found.artifacts):
-            _check_rates(scores, labels)
-            plausible.shares("agreement or mcnemar_p", scores.agreement, scores.mcnemar_p)
-            require(set(scores.per_class) == set(labels), "per_class: its classes are not the model's")
-
-    _checked(check, where, advice)
-    return found
-
-
-def load(file: Path) -> Any:
-    """The JSON of a file. Raises MissingInput where there is none, BadData where it cannot be read as JSON."""
-
-    def finite(digits: str) -> float:
-        if not math.isfinite(number := float(digits)):
-            raise ValueError(f"{digits[:20]} is no number that is read here")
-        return number
-
-    def whole(digits: str) -> int:
-        finite(digits)
-        return int(digits)
-
-    if not file.is_file():
-        raise MissingInput(f"{file}: no such file or bundle", "Check the path.")
-    try:
-        return json.loads(bundle.read(file), parse_constant=finite, parse_float=finite, parse_int=whole)
-    except (ValueError, RecursionError) as error:
-        raise BadData(f"{file}: not valid JSON ({error})", "Write it again.") from None
-    except OSError as error:
-        raise BadData(f"{file}: cannot be read ({error.strerror})", "Check the file.") from None
-
-
-def _schema(document: Any, where: str) -> None:
-    schema = document.get("schema") if isinstance(document, dict) else None
-    if schema != SCHEMA:
-        raise BadData(f"{where}: schema {schema}, this program reads {SCHEMA}", "Upgrade tlpipe, or measure again.")
-
-
-def _typed(kind: type[T], document: Any, where: str, advice: str) -> T:
-    try:
-        found: T = typed.read(kind, document, where)
-    except BadData as error:
-        raise BadData(error.what, advice) from None
-    return found
-
-
-def _checked(check: Callable[[], None], where: str, advice: str) -> None:
-    try:
-        check()
-    except Misfit as misfit:
-        raise BadData(f"{where}: {misfit}", advice) from None
 
 
 def _check_bench(bench: Bench) -> None:
@@ -253,10 +226,10 @@ def _check_bench(bench: Bench) -> None:
     for result in bench.results:
         _check_result(result, labels)
     if bench.keras is not None:
-        _check_rates(bench.keras, labels)
+        check_rates(bench.keras, labels)
         plausible.counts("keras: bytes", bench.keras.bytes, least=1)
         for latency in (bench.keras.predict_ms, bench.keras.compiled_ms):
-            plausible.latency(latency)
+            _check_latency(latency)
 
 
 def _check_machine(bench: Bench) -> None:
@@ -276,7 +249,7 @@ def _check_result(result: Result, labels: Sequence[str]) -> None:
     plausible.counts(f"{recipe}: threads", result.threads, least=1)
     plausible.counts(f"{recipe}: compared", result.compared)
     plausible.shares(f"{recipe}: agreement", result.agreement)
-    _check_rates(result, labels)
+    check_rates(result, labels)
     _check_times(result)
     if result.confusion is not None:
         square = len(result.confusion) == len(labels) and {len(row) for row in result.confusion} == {len(labels)}
@@ -290,21 +263,19 @@ def _check_result(result: Result, labels: Sequence[str]) -> None:
 
 def _check_times(result: Result) -> None:
     for latency in (result.invoke_ms, result.end_to_end_ms):
-        plausible.latency(latency)
+        _check_latency(latency)
     for latency in (result.stages_ms or {}).values():
-        plausible.latency(latency, least=0)
+        _check_latency(latency, least=0)
     for name, samples in (result.samples_ms or {}).items():
         plausible.samples(f"{result.recipe}: samples_ms", samples or (), whole=name in ("invoke", "end_to_end"))
     plausible.durations(f"{result.recipe}: cold_start_ms", *(result.cold_start_ms or {}).values())
     plausible.readings(f"{result.recipe}: memory or throughput", result.peak_memory_mb, result.throughput_per_s)
 
 
-def _check_rates(rates: Result | Keras | Scores, labels: Sequence[str]) -> None:
-    interval = rates.top1_interval
-    plausible.shares("top-1 or top-5", rates.top1, rates.top5, *(interval or ()))
-    require(interval is None or len(interval) == 2, "top1_interval: not two numbers")
-    require(interval is None or interval[0] <= interval[1], "top1_interval: its ends are the wrong way round")
-    for label, count in (rates.per_class or {}).items():
-        require(label in labels, "per_class: a class that the model does not have")
-        require(0 <= count.correct <= count.images, f"per_class: {label!r}: more correct than there are images")
-        plausible.counts("per_class", count.images)
+def _check_latency(given: Latency | None, *, least: float = plausible.SHORTEST_MS) -> None:
+    """The distribution of runs, or, where ``least`` is 0, of a part of each."""
+    if given is not None:
+        times = (given.p50, given.p90, given.p95, given.p99, given.mean, given.std, given.max)
+        require(0 <= given.min <= given.p50 and min(times) >= 0, "a latency below 0")
+        require(max(times) < plausible.LONGEST_MS, "a latency of many days")
+        require(given.p50 >= least and 0 < given.runs < plausible.MOST, "a latency of 0, or of no runs")

@@ -8,9 +8,9 @@ from markupsafe import Markup, escape
 
 from tlpipe.report import charts, doubts, numbers, scatter, views
 from tlpipe.report.document import Report
-from tlpipe.report.machine import Span
+from tlpipe.report.measured import Span
 from tlpipe.report.sentences import Part, Sentence
-from tlpipe_edge.terminal import printable
+from tlpipe_edge.text import printable
 
 
 def render(report: Report) -> str:

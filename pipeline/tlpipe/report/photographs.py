@@ -9,10 +9,12 @@ from pathlib import Path
 
 import cv2
 
+from tlpipe import runs
 from tlpipe.dataset import Dataset
 from tlpipe_edge import image
-from tlpipe_edge.bundle import Bundle
+from tlpipe_edge.bundle import GOLDEN, Bundle
 from tlpipe_edge.errors import TlpipeError
+from tlpipe_edge.walker import SUFFIXES
 
 LONG_SIDE = 192
 """Pixels of a thumbnail: twice what a page shows, for fine screens."""
@@ -44,13 +46,13 @@ def _places(wanted: Mapping[str, str], bundle: Bundle | None, beside: tuple[Path
         return
     run = Path(os.path.normpath(bundle.path.absolute() / bundle.manifest.provenance.keras_file)).parent
     try:
-        photographs = Dataset.read(run / "splits.json")
+        photographs = Dataset.read(run / runs.SPLITS)
     except TlpipeError:
         photographs = None
     for examples in photographs.splits.values() if photographs else ():
         for example in examples:
             yield example.sha256, example.file
-    for file in sorted((bundle.path / "golden").glob("*.*")):
+    for file in sorted((bundle.path / GOLDEN).glob("*.*")):
         for sha256 in tuple(wanted):
             yield sha256, file
 
@@ -61,7 +63,7 @@ def _thumbnail(file: Path, sha256: str) -> str | None:
     A bench may name any path: only images are read.
     """
     try:
-        if file.suffix.lower() not in image.SUFFIXES or not stat.S_ISREG(file.stat().st_mode):
+        if file.suffix.lower() not in SUFFIXES or not stat.S_ISREG(file.stat().st_mode):
             return None
         with file.open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)

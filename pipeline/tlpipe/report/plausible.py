@@ -1,9 +1,14 @@
 """What the numbers of a bench or an evaluation can be. What they cannot be raises Misfit, which says where."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
+from typing import Any, TypeVar
 
-from tlpipe.report.document import Latency
+from tlpipe_edge import typed
+from tlpipe_edge.errors import BadData
+
+SCHEMA = 1
+T = TypeVar("T")
 
 SHORTEST_MS = 1e-6
 """No run is shorter, for clocks count nanoseconds, and no duration is as long as ``LONGEST_MS``, which is 11 days."""
@@ -46,10 +51,22 @@ def samples(where: str, given: Sequence[float], *, whole: bool) -> None:
     require(not whole or not given or median(given) >= SHORTEST_MS, f"{where}: no durations")
 
 
-def latency(given: Latency | None, *, least: float = SHORTEST_MS) -> None:
-    """The distribution of runs, or, where ``least`` is 0, of a part of each."""
-    if given is not None:
-        times = (given.p50, given.p90, given.p95, given.p99, given.mean, given.std, given.max)
-        require(0 <= given.min <= given.p50 and min(times) >= 0, "a latency below 0")
-        require(max(times) < LONGEST_MS, "a latency of many days")
-        require(given.p50 >= least and 0 < given.runs < MOST, "a latency of 0, or of no runs")
+def require_schema(document: Any, where: str) -> None:
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema != SCHEMA:
+        raise BadData(f"{where}: schema {schema}, this program reads {SCHEMA}", "Upgrade tlpipe, or measure again.")
+
+
+def typed_as(kind: type[T], document: Any, where: str, advice: str) -> T:
+    try:
+        found: T = typed.read(kind, document, where)
+    except BadData as error:
+        raise BadData(error.what, advice) from None
+    return found
+
+
+def checked(check: Callable[[], None], where: str, advice: str) -> None:
+    try:
+        check()
+    except Misfit as misfit:
+        raise BadData(f"{where}: {misfit}", advice) from None

@@ -6,9 +6,10 @@
 import csv
 import io
 
-from tlpipe.report.document import Accuracy, Group, Keras, Latency, Report, Row
+from tlpipe.report.document import Accuracy, Group, Keras, Report, Row
 from tlpipe.report.doubts import Timed
-from tlpipe_edge.terminal import printable
+from tlpipe.report.measured import Latency
+from tlpipe_edge.text import printable
 
 HEADER = (
     *("device", "file", "recipe", "threads", "bytes", "size_ratio", "latency_valid", "latency_invalid_reasons"),

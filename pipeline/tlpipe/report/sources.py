@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tlpipe.history import History
-from tlpipe.report import measured, plausible
-from tlpipe.report.measured import Bench, Evaluation
-from tlpipe_edge.bundle import Bundle
+from tlpipe.report import evaluation, measured, plausible
+from tlpipe.report.evaluation import Evaluation
+from tlpipe.report.measured import Bench
+from tlpipe_edge.bundle import EVALUATION, Bundle
 from tlpipe_edge.errors import BadData, WrongUsage
-
-EVALUATION = "evaluation.json"
+from tlpipe_edge.files import load_json
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def read(paths: Iterable[Path]) -> Sources:
     documents = []
     for path in paths:
         if not path.is_dir():
-            documents.append((str(path), measured.load(path)))
+            documents.append((str(path), load_json(path)))
         elif bundle is None:
             bundle = Bundle.open(path)
         else:
@@ -82,7 +82,7 @@ def _evaluation(bundle: Bundle) -> Evaluation | None:
     file = bundle.path / EVALUATION
     if not file.exists():
         return None
-    found = measured.evaluation(measured.load(file), bundle.manifest.labels, str(file))
+    found = evaluation.evaluation(load_json(file), bundle.manifest.labels, str(file))
     there = {artifact.sha256 for artifact in bundle.manifest.artifacts}
     return found if {scores.sha256 for scores in found.artifacts} <= there else None
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tlpipe_edge.terminal import printable
+from tlpipe_edge.text import printable
 
 
 def element(tag: str, *children: object, **attributes: Any) -> Markup:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tlpipe.report import numbers, scatter
-from tlpipe.report.document import Accuracy, ClassRate, Group, Keras, Latency, Report, Row
+from tlpipe.report.document import Accuracy, ClassRate, Group, Keras, Report, Row
+from tlpipe.report.measured import Latency
 from tlpipe_edge.manifest import RECIPES
 
 MOST_CLASSES = 40

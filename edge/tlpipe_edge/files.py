@@ -1,0 +1,49 @@
+"""Files that travel between workstation and device: read with a limit, as strict JSON, and named by their sha256."""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from tlpipe_edge.errors import BadData, MissingInput
+
+MAX_BYTES = 256_000_000
+"""Limit for one file of a bundle; MobileNetV2 1.4 in float32 has 25 million bytes."""
+
+
+def read(file: Path) -> bytes:
+    """The bytes of a model or manifest. Raises BadData for more than ``MAX_BYTES`` bytes."""
+    with file.open("rb") as stream:
+        content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise BadData(f"{file}: more than {MAX_BYTES // 10**6} MB", "Name a model or bundle that tlpipe exported.")
+    return content
+
+
+def sha256_of(file: Path) -> str:
+    """The sha256 of a file's content, in hexadecimal. Raises OSError if the file cannot be read."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def load_json(file: Path) -> Any:
+    """The JSON of a file. Raises MissingInput where there is none, BadData where it cannot be read as JSON."""
+
+    def finite(digits: str) -> float:
+        if not math.isfinite(number := float(digits)):
+            raise ValueError(f"{digits[:20]} is no number that is read here")
+        return number
+
+    def whole(digits: str) -> int:
+        finite(digits)
+        return int(digits)
+
+    if not file.is_file():
+        raise MissingInput(f"{file}: no such file or bundle", "Check the path.")
+    try:
+        return json.loads(read(file), parse_constant=finite, parse_float=finite, parse_int=whole)
+    except (ValueError, RecursionError) as error:
+        raise BadData(f"{file}: not valid JSON ({error})", "Write it again.") from None
+    except OSError as error:
+        raise BadData(f"{file}: cannot be read ({error.strerror})", "Check the file.") from None
