@@ -5,7 +5,16 @@ from email import message_from_bytes
 from pathlib import Path
 from zipfile import ZipFile
 
-WEIGHTS = "tlpipe/assets/mobilenet_v2_0.35_64.weights.h5"
+NEEDED = (
+    "tlpipe/evaluation/model_card.md.j2",
+    "tlpipe/report/render/report.html.j2",
+    "tlpipe/report/render/report.md.j2",
+    "tlpipe/report/render/report.css",
+    "tlpipe/remote/agent.py",
+    "tlpipe/schemas/bench.schema.json",
+    "tlpipe/schemas/report.schema.json",
+)
+"""Files that are no modules, or are read as files."""
 METADATA = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "top_level.txt", "licenses/LICENSE", "licenses/NOTICE"}
 
 
@@ -27,12 +36,12 @@ source, wheels = map(Path, sys.argv[1:])
 (edge,) = wheels.glob("tlpipe_edge-*.whl")
 
 check(pipeline, source / "pipeline" / "tlpipe")
-assets = [file for file in ZipFile(pipeline).infolist() if file.filename.startswith("tlpipe/assets/")]
-(weights,) = [file for file in assets if file.filename.endswith(".weights.h5")]
+held = ZipFile(pipeline).infolist()
+(weights,) = [file for file in held if file.filename.endswith(".weights.h5")]
 assert weights.file_size <= 2_000_000, f"{weights.filename}: {weights.file_size} bytes"
-assert "tlpipe/assets/model_card.md.j2" in [file.filename for file in assets]
-assert "tlpipe/schemas/bench.schema.json" in ZipFile(pipeline).namelist()
-assert "tlpipe/schemas/report.schema.json" in ZipFile(pipeline).namelist()
+missing = set(NEEDED) - {file.filename for file in held}
+assert not missing, f"{pipeline.name} lacks {missing}"
+assert "tlpipe_edge/live_page/page.html" in ZipFile(edge).namelist()
 
 heavy = [name for name in check(edge, source / "edge" / "tlpipe_edge") if name.startswith(("tensorflow", "keras"))]
 assert not heavy, f"{edge.name} requires {heavy}"

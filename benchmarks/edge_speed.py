@@ -17,7 +17,9 @@ import usual
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from tlpipe_edge import Bundle, Classifier, batch, image
+from tlpipe_edge import Bundle, Classifier
+from tlpipe_edge.classify import batch
+from tlpipe_edge.images import decode
 
 PHOTOGRAPHS, LARGE = 200, 12
 LARGE_SIZE = (4000, 3000)
@@ -63,7 +65,7 @@ def _to_tensor(bundle: Path, contents: Sequence[bytes]) -> dict[str, Any]:
     return _alternate(
         contents,
         usual=lambda content: usual.tensor(content, spec.size),
-        ours=lambda content: image.load(content, spec),
+        ours=lambda content: decode.load(content, spec),
     )
 
 
@@ -98,7 +100,7 @@ def _against_mediapipe(bundle: Path, contents: Sequence[bytes]) -> dict[str, Any
     options = vision.ImageClassifierOptions(base_options=BaseOptions(model_asset_path=str(_file(bundle))))
     with vision.ImageClassifier.create_from_options(options) as theirs:
         return _alternate(
-            [image.load(content, ours.image) for content in contents],
+            [decode.load(content, ours.image) for content in contents],
             mediapipe=lambda pixels: theirs.classify(mediapipe.Image(mediapipe.ImageFormat.SRGB, pixels)),
             ours=lambda pixels: ours(pixels).label,
         )

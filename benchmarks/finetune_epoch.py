@@ -11,12 +11,15 @@ from typing import Any
 import harness
 import numpy as np
 
-from tlpipe import dataset, features, fit, model
-from tlpipe.cut import cut_below, suffix
-from tlpipe.pixels import read_pixels
-from tlpipe.silence import keras
-from tlpipe.views import View
-from tlpipe_edge.manifest import ImageSpec
+from tlpipe.data import dataset
+from tlpipe.data.augment import View
+from tlpipe.data.pixels import read_pixels
+from tlpipe.features.extractor import open_extractor
+from tlpipe.network import build
+from tlpipe.network.backend import keras
+from tlpipe.network.cut import cut_below, suffix
+from tlpipe.training import fit
+from tlpipe_edge.contract.manifest import ImageSpec
 
 SIZE, TOP_LAYERS, BATCH = 160, 50, 32
 
@@ -31,8 +34,8 @@ def main() -> None:
     targets = {split: np.eye(len(photographs.labels), dtype=np.float32)[of] for split, of in labels.items()}
 
     cached = _trainable(weights, photographs.labels)
-    cut = cut_below(cached, model.trained_layers(cached, TOP_LAYERS))
-    extractor = features.extractor(cached, cut, spec, dtype="float16")
+    cut = cut_below(cached, build.trained_layers(cached, TOP_LAYERS))
+    extractor = open_extractor(cached, cut, spec, dtype="float16")
     sources = {split: extractor.source(e, View(), what=split) for split, e in photographs.splits.items()}
     part = suffix(cached, cut)
     whole = _trainable(weights, photographs.labels)
@@ -90,8 +93,8 @@ def main() -> None:
 
 
 def _trainable(weights: str, labels: tuple[str, ...]) -> Any:
-    built = model.build("mobilenet_v2", alpha=1.0, size=SIZE, weights=weights, labels=labels, dropout=0.3, seed=0)
-    model.freeze_all_but(built, model.trained_layers(built, TOP_LAYERS))
+    built = build.build("mobilenet_v2", alpha=1.0, size=SIZE, weights=weights, labels=labels, dropout=0.3, seed=0)
+    build.freeze_all_but(built, build.trained_layers(built, TOP_LAYERS))
     return built
 
 

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tlpipe_edge import device
-from tlpipe_edge.versions import versions
+from tlpipe_edge.machine import device
+from tlpipe_edge.machine.versions import versions
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = (

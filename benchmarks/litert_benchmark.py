@@ -13,9 +13,10 @@ from typing import Any
 
 import harness
 
-from tlpipe_edge import Bundle, conditions
-from tlpipe_edge.interpreter import Session
-from tlpipe_edge.latency import Rules, measure
+from tlpipe_edge import Bundle
+from tlpipe_edge.bench.latency import Rules, measure
+from tlpipe_edge.machine import load
+from tlpipe_edge.tflite.interpreter import Session
 
 THREADS = (1, 2)
 RULES = Rules(seconds=1.0)
@@ -28,7 +29,7 @@ def main() -> None:
     """Measure, and publish for each file the p50 of all rounds with the median of their ratios."""
     bundle = Bundle.open(sys.argv[1])
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 11
-    before = conditions.now()
+    before = load.now()
     results = {
         f"{artifact.recipe}, {threads} thread{'s' * (threads > 1)}": _alternate(
             bundle.path / artifact.file, threads, rounds

@@ -17,7 +17,7 @@ import harness
 import numpy as np
 
 from tlpipe_edge import Answer, Classifier
-from tlpipe_edge.preview import Preview
+from tlpipe_edge.live_page.server import Preview
 
 VIEWERS, SECONDS = 50, 1.0
 ALL_HERE = "all here"

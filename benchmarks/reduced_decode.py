@@ -14,8 +14,10 @@ import harness
 import numpy as np
 from PIL import Image
 
-from tlpipe import dataset
-from tlpipe_edge import Classifier, accuracy, image
+from tlpipe.data import dataset
+from tlpipe_edge import Classifier
+from tlpipe_edge.classify import accuracy
+from tlpipe_edge.images import decode
 
 PHOTOGRAPHS, ENLARGED = 200, 4
 
@@ -38,9 +40,9 @@ def main() -> None:
 
 
 def _compare(classifier: Classifier, contents: list[bytes], truth: np.ndarray) -> dict[str, Any]:
-    at_least = image.needed(classifier.image)
-    full = _scores(classifier, contents, image.decode)
-    reduced = _scores(classifier, contents, lambda content: image.decode(content, at_least=at_least))
+    at_least = decode.needed(classifier.image)
+    full = _scores(classifier, contents, decode.decode)
+    reduced = _scores(classifier, contents, lambda content: decode.decode(content, at_least=at_least))
     return {
         "top1_full": float((accuracy.predictions(full) == truth).mean()),
         "top1_reduced": float((accuracy.predictions(reduced) == truth).mean()),

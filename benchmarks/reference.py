@@ -13,13 +13,15 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from tlpipe import atomic, keras_bench
-from tlpipe.bench import beside, photographs
-from tlpipe.original import images_of, original
-from tlpipe_edge import Bundle, subject, terminal
-from tlpipe_edge import bench as device_bench
-from tlpipe_edge.bench_table import render
-from tlpipe_edge.subject import Options
+from tlpipe.benchmark import keras_timing
+from tlpipe.benchmark.measure import beside, photographs
+from tlpipe.evaluation.original import images_of, original
+from tlpipe.storage import atomic
+from tlpipe_edge import Bundle
+from tlpipe_edge.bench import run, target
+from tlpipe_edge.bench.table import render
+from tlpipe_edge.bench.target import Options
+from tlpipe_edge.cli import app
 
 REFERENCE = Path(__file__).parent / "reference"
 ATTEMPTS = 30
@@ -29,14 +31,14 @@ Document = dict[str, Any]
 
 def main() -> None:
     """Measure, print the table, and keep the document."""
-    bundle, threads = Bundle.open(sys.argv[1]), terminal.numbers(sys.argv[2])
+    bundle, threads = Bundle.open(sys.argv[1]), app.numbers(sys.argv[2])
     document = public(_measure(bundle, threads, Path(sys.argv[3]) if len(sys.argv) > 3 else None))
     print(render(document))
     REFERENCE.mkdir(exist_ok=True)
     device = document["device"]
     words = f"{device['machine']} {device['cpu']} {device['cores']} cores {document['model']['name']}"
     file = REFERENCE / f"{re.sub('[^a-z0-9]+', '-', words.lower()).strip('-')}.json"
-    atomic.write_text(file, device_bench.to_json(document) + "\n")
+    atomic.write_text(file, run.to_json(document) + "\n")
     print(file)
 
 
@@ -46,12 +48,12 @@ def _measure(bundle: Bundle, sweep: Sequence[int], keras_file: Path | None) -> D
     keras_file = original(bundle, keras_file)
     images = images_of(bundle, keras_file)
     looked_at = photographs(images)
-    keras = keras_bench.answer(bundle, keras_file, images.examples)
+    keras = keras_timing.answer(bundle, keras_file, images.examples)
 
     def part(recipe: str, threads: int) -> Document:
         options = Options(recipes=(recipe,), threads=(threads,))
-        of = dataclasses.replace(subject.read(bundle.path, options), reference=keras.reference)
-        return _valid(lambda: device_bench.bench(of, looked_at, options, command=command))
+        of = dataclasses.replace(target.read(bundle.path, options), reference=keras.reference)
+        return _valid(lambda: run.bench(of, looked_at, options, command=command))
 
     parts = [part(each.recipe, threads) for each, threads in product(bundle.manifest.artifacts, sweep)]
     begin, end = parts[0]["conditions"], parts[-1]["conditions"]
@@ -63,7 +65,7 @@ def _measure(bundle: Bundle, sweep: Sequence[int], keras_file: Path | None) -> D
         "conditions": end | moments,
         "results": [result for each in parts for result in each["results"]],
     }
-    return beside(whole, _valid(lambda: keras_bench.measure(keras, looked_at, bundle)))
+    return beside(whole, _valid(lambda: keras_timing.measure(keras, looked_at, bundle)))
 
 
 def _valid(measure: Callable[[], Document]) -> Document:

@@ -19,18 +19,22 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
-from tlpipe import dataset, demo, model, progress, train
-from tlpipe.config import Config
-from tlpipe.runs import FROZEN
-from tlpipe.silence import keras
+from tlpipe.data import dataset
+from tlpipe.demo import digits
+from tlpipe.network import build
+from tlpipe.network.backend import keras
+from tlpipe.runs.config import Config
+from tlpipe.runs.run_folder import FROZEN
+from tlpipe.training import stages
+from tlpipe_edge.console import progress
 
-SIZE = demo.SIZE
+SIZE = digits.SIZE
 CLASSES = 160
 SAMPLES = 150
 SEED = 0
 CONFIG = Config(
     weights="none",
-    alpha=demo.ALPHA,
+    alpha=digits.ALPHA,
     image_size=SIZE,
     views=1,
     epochs=8,
@@ -49,9 +53,9 @@ def main() -> None:
         images = Path(folder) / "images"
         write_images(images)
         photographs = dataset.load(images, validation_fraction=0.03, test_fraction=0, seed=CONFIG.seed)
-        run = train.train(photographs, Path(folder) / "run", CONFIG)
-        save_backbone(run.path / FROZEN / "model.keras", demo.BACKBONE)
-    print(f"{demo.BACKBONE}: {demo.BACKBONE.stat().st_size} bytes")
+        run = stages.train(photographs, Path(folder) / "run", CONFIG)
+        save_backbone(run.path / FROZEN / "model.keras", digits.BACKBONE)
+    print(f"{digits.BACKBONE}: {digits.BACKBONE.stat().st_size} bytes")
 
 
 def write_images(folder: Path) -> None:
@@ -65,7 +69,7 @@ def write_images(folder: Path) -> None:
 
 def save_backbone(trained: Path, file: Path) -> None:
     """Store the backbone's weights as float16, half the bytes; a float32 model loads the file as it is."""
-    whole = model.load(trained)
+    whole = build.load(trained)
     backbone = keras.Model(whole.get_layer("input_scaling").output, whole.get_layer("pooling").input)
     half = keras.models.clone_model(
         backbone, clone_function=lambda layer: type(layer).from_config(layer.get_config() | {"dtype": "float16"})

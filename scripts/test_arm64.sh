@@ -181,7 +181,7 @@ apt = numpy.__file__.startswith("/usr/lib/python3/dist-packages/")
 assert apt == (name == "ai-edge-litert"), f"NumPy {numpy.__version__} from {numpy.__file__}"
 print(f"\n{name} {version}, NumPy {numpy.__version__}, Python {platform.python_version()}, {platform.machine()}", flush=True)
 END
-    inside cortex-a76 "/opt/$runtime/bin/python" -m pytest -p no:cacheprovider -m arm64 tests/edge/test_golden.py
+    inside cortex-a76 "/opt/$runtime/bin/python" -m pytest -p no:cacheprovider -m arm64 tests/edge/classify/test_golden.py
     inside cortex-a72 "/opt/$runtime/bin/python" -m pytest -p no:cacheprovider -m arm64 tests/edge
 done
 "$qemu" --version | head -n 1

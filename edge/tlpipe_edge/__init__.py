@@ -19,10 +19,10 @@ from tlpipe_edge.errors import (
 )
 
 if TYPE_CHECKING:
-    from tlpipe_edge.answer import Answer
-    from tlpipe_edge.bundle import Bundle
-    from tlpipe_edge.camera import Outage, watch
-    from tlpipe_edge.classifier import Classifier, Prediction
+    from tlpipe_edge.camera.answer import Answer
+    from tlpipe_edge.camera.loop import Outage, watch
+    from tlpipe_edge.classify.classifier import Classifier, Prediction
+    from tlpipe_edge.contract.bundle import Bundle
 
 __version__ = "0.1.0"
 __all__ = [
@@ -43,12 +43,12 @@ __all__ = [
 ]
 
 _HOME = {
-    "Answer": "answer",
-    "Bundle": "bundle",
-    "Classifier": "classifier",
-    "Outage": "camera",
-    "Prediction": "classifier",
-    "watch": "camera",
+    "Answer": "camera.answer",
+    "Bundle": "contract.bundle",
+    "Classifier": "classify.classifier",
+    "Outage": "camera.loop",
+    "Prediction": "classify.classifier",
+    "watch": "camera.loop",
 }
 
 

@@ -1,5 +1,5 @@
 """``python -m tlpipe_edge`` is ``tlpipe-edge``."""
 
-from tlpipe_edge.cli import main
+from tlpipe_edge.cli.commands import main
 
 main()

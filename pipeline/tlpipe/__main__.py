@@ -1,5 +1,5 @@
 """``python -m tlpipe`` is ``tlpipe``."""
 
-from tlpipe.cli import main
+from tlpipe.cli.commands import main
 
 main()

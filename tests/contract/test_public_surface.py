@@ -4,7 +4,7 @@ import pytest
 import typer
 
 import tlpipe_edge
-from tlpipe_edge import cli as edge_cli
+from tlpipe_edge.cli import commands
 
 SURFACE = {
     *("Answer", "Bundle", "Classifier", "Outage", "Prediction", "watch"),
@@ -12,7 +12,7 @@ SURFACE = {
 }
 
 
-def commands(app: typer.Typer) -> set[str]:
+def commands_of(app: typer.Typer) -> set[str]:
     return set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 
@@ -32,10 +32,10 @@ def test_the_classifier_has_what_the_readme_shows() -> None:
 
 
 def test_the_commands_of_the_device() -> None:
-    assert commands(edge_cli.app) >= {"classify", "info", "doctor", "camera", "bench"}
+    assert commands_of(commands.app) >= {"classify", "info", "doctor", "camera", "bench"}
 
 
 def test_the_commands_of_the_workstation() -> None:
-    cli = pytest.importorskip("tlpipe.cli", reason="the device has no tlpipe")
+    cli = pytest.importorskip("tlpipe.cli.commands", reason="the device has no tlpipe")
 
-    assert commands(cli.app) >= {"train", "finetune", "export", "evaluate", "bench", "report", "run", "demo"}
+    assert commands_of(cli.app) >= {"train", "finetune", "export", "evaluate", "bench", "report", "run", "demo"}

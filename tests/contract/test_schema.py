@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tlpipe_edge import flatbuffer, verify
+from tlpipe_edge.tflite import flatbuffer, verify
 
 schema: ModuleType = pytest.importorskip(
     "ai_edge_litert.schema_py_generated", reason="the generated schema comes with ai-edge-litert"

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tlpipe import dataset, recipes
-from tlpipe.config import Config
-from tlpipe.demo import BACKBONE
-from tlpipe.export import export
-from tlpipe.train import train
+from tlpipe.conversion import recipes
+from tlpipe.data import dataset
+from tlpipe.demo.digits import BACKBONE
+from tlpipe.export.assemble import export
+from tlpipe.runs.config import Config
+from tlpipe.training.stages import train
 
 HERE = Path(__file__).parent
 LABELS = ("red ring", "green bars", "blue cross")

@@ -1,6 +1,6 @@
 """A machine on which all is well, for the tests to change."""
 
-from tlpipe_edge.device import Device
+from tlpipe_edge.machine.device import Device
 
 PI = Device(
     board="Raspberry Pi 5",

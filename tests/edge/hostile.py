@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tlpipe_edge import flatbuffer
-from tlpipe_edge.flatbuffer import Buffer, Model, Operator, OperatorCode, Quantization, SubGraph, Table, Tensor
+from tlpipe_edge.tflite import flatbuffer
+from tlpipe_edge.tflite.flatbuffer import Buffer, Model, Operator, OperatorCode, Quantization, SubGraph, Table, Tensor
 
 SOUND = (Path(__file__).parents[1] / "data" / "bundle" / "drawn-int8.tflite").read_bytes()
 CLASSES = 3

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tlpipe_edge.accuracy import wilson
+from tlpipe_edge.classify.accuracy import wilson
 
 LABELS = ("dress", "hat", "longsleeve", "outwear", "pants", "shirt", "shoes", "shorts", "skirt", "t-shirt")
 SIZES = {"float32": 8_924_266, "float16": 4_511_434, "dynamic": 2_528_074, "int8": 2_725_112}

@@ -11,11 +11,11 @@ from typing import Any
 import drawing
 import pytest
 
-from tlpipe.config import Config
-from tlpipe.demo import BACKBONE
-from tlpipe.runs import Run
-from tlpipe_edge.bundle import Bundle
-from tlpipe_edge.manifest import RECIPES
+from tlpipe.demo.digits import BACKBONE
+from tlpipe.runs.config import Config
+from tlpipe.runs.run_folder import Run
+from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.contract.manifest import RECIPES
 
 LABELS = ("-blå ring", "green bars", "kryss")
 """A leading dash, a space and letters beyond ASCII go through the whole pipeline."""
@@ -63,25 +63,27 @@ def few(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def run(photographs: Path, config: Config, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run with both stages. To look at only."""
-    from tlpipe import dataset, train
+    from tlpipe.data import dataset
+    from tlpipe.training import stages
 
     found = dataset.load(photographs, test_fraction=0.25)
-    frozen = train.train(found, tmp_path_factory.mktemp("runs") / "drawn", config)
-    return train.finetune(frozen, top_layers=50, epochs=2, learning_rate=2e-4)
+    frozen = stages.train(found, tmp_path_factory.mktemp("runs") / "drawn", config)
+    return stages.finetune(frozen, top_layers=50, epochs=2, learning_rate=2e-4)
 
 
 @pytest.fixture(scope="session")
 def bundle(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The run in all number formats. To look at only."""
-    from tlpipe import export, recipes
+    from tlpipe.conversion import recipes
+    from tlpipe.export import assemble
 
-    return export.export(run, recipes.parse(RECIPES), tmp_path_factory.mktemp("exported") / "drawn")
+    return assemble.export(run, recipes.parse(RECIPES), tmp_path_factory.mktemp("exported") / "drawn")
 
 
 @pytest.fixture(scope="session")
 def evaluation(bundle: Bundle) -> dict[str, Any]:
     """The bundle's evaluation on the test split of its run; it is in the bundle, too."""
-    from tlpipe import evaluate
+    from tlpipe.evaluation import evaluate
 
     return evaluate.evaluate(bundle)
 
@@ -89,12 +91,12 @@ def evaluation(bundle: Bundle) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def benchmark(bundle: Bundle) -> dict[str, Any]:
     """The bundle's benchmark with Keras beside it, by rules so short that the document says it is invalid."""
-    from tlpipe import bench
-    from tlpipe_edge.latency import Rules
-    from tlpipe_edge.subject import Options
+    from tlpipe.benchmark import measure
+    from tlpipe_edge.bench.latency import Rules
+    from tlpipe_edge.bench.target import Options
 
     short = Rules(window_runs=2, window_seconds=0, runs=20, seconds=0, processes=1, full_seconds=0.1)
-    return bench.bench(bundle, Options(rules=short), command="tlpipe bench")
+    return measure.bench(bundle, Options(rules=short), command="tlpipe bench")
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Done:
 @pytest.fixture
 def tlpipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
     """The command, run in this process in an empty folder: a process of its own would load TensorFlow each time."""
-    from tlpipe import cli
+    from tlpipe.cli import commands
 
     monkeypatch.chdir(tmp_path)
 
@@ -117,7 +119,7 @@ def tlpipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
         monkeypatch.setattr(sys, "argv", ["tlpipe", *map(str, arguments)])
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            commands.main()
         return Done(int(ended.value.code or 0), *capfd.readouterr())
 
     return run

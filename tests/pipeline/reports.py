@@ -10,10 +10,9 @@ from typing import Any
 
 import benches
 
-from tlpipe import report
-from tlpipe.report import sources
-from tlpipe_edge.accuracy import wilson
-from tlpipe_edge.bundle import Bundle
+from tlpipe.report import inputs, publish
+from tlpipe_edge.classify.accuracy import wilson
+from tlpipe_edge.contract.bundle import Bundle
 
 DRAWN = Path(__file__).parents[1] / "data" / "bundle"
 VOID = {"meta", "img", "br", "link", "input"}
@@ -25,7 +24,7 @@ def write(folder: Path, *documents: benches.Document, bundle: Path | None = None
     for number, document in enumerate(documents):
         files.append(folder / f"{name}-{number}.json")
         files[-1].write_text(json.dumps(document))
-    report.of_paths([*([bundle] if bundle else []), *files], folder / name)
+    publish.of_paths([*([bundle] if bundle else []), *files], folder / name)
     return folder / name
 
 
@@ -165,4 +164,4 @@ def changed(document: benches.Document, row: int, **values: Any) -> benches.Docu
 def made(*documents: benches.Document) -> Any:
     """The report on these benches, in memory, as JSON."""
     named = [(f"{number}.json", document) for number, document in enumerate(documents)]
-    return json.loads(report.build.report(sources.gather(None, named)).to_json())
+    return json.loads(write.compose.report(inputs.gather(None, named)).to_json())

@@ -9,7 +9,7 @@ import loopback
 import pytest
 from loopback import DRAWN, GOLDEN, Device, wait_until
 
-from tlpipe import remote
+from tlpipe.remote import device_bench
 from tlpipe_edge import Bundle
 
 
@@ -28,7 +28,7 @@ def installed(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TLPIPE_SSH_OPTIONS", f"-F {device.config}")
-            remote.run_edge(device.address, {}, ["--version"], wheelhouse=wheels)
+            device_bench.run_edge(device.address, {}, ["--version"], wheelhouse=wheels)
     finally:
         device.stop()
     assert device.left() == [] and device.processes() == []
@@ -61,7 +61,7 @@ def device(bare: Device, installed: Path) -> Device:
 def files(tmp_path: Path) -> dict[str, Path]:
     """The bundle, and its golden photographs as the images, to change."""
     copied = Path(shutil.copytree(DRAWN, tmp_path / "drawn"))
-    named = {f"bundle/{name}": file for name, file in remote.bundle_files(Bundle.open(copied)).items()}
+    named = {f"bundle/{name}": file for name, file in device_bench.bundle_files(Bundle.open(copied)).items()}
     return named | {f"images/{file.name}": copied / "golden" / file.name for file in GOLDEN}
 
 

@@ -19,8 +19,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tlpipe import remote, ssh
-from tlpipe.address import Address
+from tlpipe.remote import device_bench, ssh
+from tlpipe.remote.address import Address
 from tlpipe_edge.errors import TlpipeError
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
@@ -33,13 +33,13 @@ FOR_EVER = ("camera", "bundle", "--source", "images", "--loop", "--threshold", "
 CLIENT = """
 import sys
 from pathlib import Path
-from tlpipe import remote
-from tlpipe.address import Address
-from tlpipe_edge import terminal
+from tlpipe.remote.address import Address
+from tlpipe.remote.device_bench import run_edge
+from tlpipe_edge.cli.app import run_program
 
 address, folder, *arguments = sys.argv[1:]
 files = {str(file.relative_to(folder)): file for file in Path(folder).rglob("*") if file.is_file()}
-terminal.run(lambda: print(remote.run_edge(Address.parse(address), files, arguments)))
+run_program(lambda: print(run_edge(Address.parse(address), files, arguments)))
 """
 
 
@@ -168,7 +168,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 def classified(device: Device, files: Mapping[str, Path], **options: Any) -> list[str]:
     """The files that were classified there, each without an error."""
-    document = json.loads(remote.run_edge(device.address, files, CLASSIFY, **options))
+    document = json.loads(device_bench.run_edge(device.address, files, CLASSIFY, **options))
     assert [row["error"] for row in document["images"]] == [None] * len(document["images"])
     return [row["file"] for row in document["images"]]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from loopback import DRAWN, GOLDEN, Device, classified, impatient, refused
 
-from tlpipe import remote, ssh
-from tlpipe.address import Address
-from tlpipe.dataset import Example
+from tlpipe.data.dataset import Example
+from tlpipe.remote import device_bench, ssh
+from tlpipe.remote.address import Address
 from tlpipe_edge import Bundle
 from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 
@@ -71,7 +71,7 @@ def test_names_are_never_interpreted(device: Device, files: dict[str, Path], tmp
 
 def test_arguments_are_never_interpreted(device: Device) -> None:
     refused(
-        lambda: remote.run_edge(device.address, {}, ["info", "$(touch X) 'a\nb"]),
+        lambda: device_bench.run_edge(device.address, {}, ["info", "$(touch X) 'a\nb"]),
         MissingInput,
         "$(touch X) 'a\\nb",
     )
@@ -102,7 +102,7 @@ def test_any_usual_shell_will_do(device: Device, files: dict[str, Path], shell: 
 
 def test_what_tlpipe_edge_says_there_is_said_here(device: Device, files: dict[str, Path]) -> None:
     error = refused(
-        lambda: remote.run_edge(device.address, files, ["classify", "bundle", "images", "--recipe", "float16"]),
+        lambda: device_bench.run_edge(device.address, files, ["classify", "bundle", "images", "--recipe", "float16"]),
         WrongUsage,
         f"{device.address}: bundle: no recipe float16",
     )
@@ -125,7 +125,7 @@ def test_images_whose_label_is_not_known_there_are_told(
 ) -> None:
     (tmp_path / "new.png").write_bytes(GOLDEN[0].read_bytes() + b"\0")
     images = {"class 1/new.png": tmp_path / "new.png", "golden.png": GOLDEN[0]}
-    remote.bench_on(device.address, Bundle.open(DRAWN), images, recipes=["int8"])
+    device_bench.bench_on(device.address, Bundle.open(DRAWN), images, recipes=["int8"])
 
     assert "accuracy is on 1 of 2 images: of the others the label is not known" in capsys.readouterr().err
 
@@ -138,12 +138,12 @@ def test_a_bench_comes_back_with_its_address(device: Device, monkeypatch: pytest
     known = dict(zip(bundle.reference().images, bundle.reference().truth, strict=True))
     examples = [
         Example(file, int(known[content.sha256]), content.sha256)
-        for file, content in ((file, remote.Content.of(file)) for file in GOLDEN)
+        for file, content in ((file, device_bench.Content.of(file)) for file in GOLDEN)
     ]
-    document = remote.bench_on(
+    document = device_bench.bench_on(
         device.address,
         bundle,
-        remote.in_folders(examples, bundle.manifest.labels),
+        device_bench.in_folders(examples, bundle.manifest.labels),
         images_name="test, cut from train",
         recipes=["int8"],
     )
@@ -171,7 +171,7 @@ def test_photographs_are_in_a_folder_for_their_label() -> None:
     labels = ("a b", "x/y", "class 1", "..", "n" * 300)
     files = ("1/p.jpg", "2/p.jpg", "2/p.jpg", "p.jpg", "q.jpg", "-r.png", "s.jpg", "t.jfif", "u")
     kinds = (0, 0, 0, 1, 2, 3, 4, 0, 0)
-    named = remote.in_folders([Example(Path(f), k, "") for f, k in zip(files, kinds, strict=True)], labels)
+    named = device_bench.in_folders([Example(Path(f), k, "") for f, k in zip(files, kinds, strict=True)], labels)
 
     assert list(named) == [
         *(
@@ -191,4 +191,6 @@ def test_photographs_are_in_a_folder_for_their_label() -> None:
 
 def test_names_outside_are_refused() -> None:
     for name in ("/etc/passwd", "../x", "images/../../x", "a\0b"):
-        refused(lambda name=name: remote.run_edge(Address("host"), {name: Path()}, []), BadData, "not a path below")  # type: ignore[misc]
+        refused(
+            lambda name=name: device_bench.run_edge(Address("host"), {name: Path()}, []), BadData, "not a path below"
+        )  # type: ignore[misc]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from loopback import Device, classified, program, refused, wait_until
 
-from tlpipe import remote, ssh
+from tlpipe.remote import device_bench, ssh
 from tlpipe_edge.errors import BadData, MissingInput, Unavailable
 
 
@@ -85,7 +85,7 @@ def test_an_answer_that_is_no_document() -> None:
         b'{"schema": 1, "results": [], "device": null}': "there: ",
     }
     for answer, said in answers.items():
-        refused(lambda answer=answer: remote.document_of(answer, "there"), BadData, said)  # type: ignore[misc]
+        refused(lambda answer=answer: device_bench.document_of(answer, "there"), BadData, said)  # type: ignore[misc]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import loopback
 import pytest
 from loopback import FOR_EVER, Device, classified, client, impatient, refused, wait_until
 
-from tlpipe import remote, ssh
+from tlpipe.remote import device_bench, ssh
 from tlpipe_edge.errors import BadData, Busy, Unavailable
 
 
@@ -51,7 +51,7 @@ def test_a_link_that_breaks_while_it_is_installed(bare: Device, files: dict[str,
 
 def test_a_link_that_breaks_while_tlpipe_edge_runs(device: Device, files: dict[str, Path]) -> None:
     with cutting(device, when=lambda: answers(device)):
-        refused(lambda: remote.run_edge(device.address, files, FOR_EVER), Unavailable, "the connection was lost")
+        refused(lambda: device_bench.run_edge(device.address, files, FOR_EVER), Unavailable, "the connection was lost")
     wait_until(lambda: device.processes() == [])
 
     assert device.left() == []
@@ -62,7 +62,7 @@ def test_nobody_is_heard_of_any_more(device: Device, files: dict[str, Path], mon
     """As when the cable is pulled: no end of the connection is seen."""
     impatient(monkeypatch, seconds=3.0)
     monkeypatch.setattr(ssh, "PULSE_SECONDS", 1000.0)
-    refused(lambda: remote.run_edge(device.address, files, FOR_EVER), Unavailable, "the connection was lost")
+    refused(lambda: device_bench.run_edge(device.address, files, FOR_EVER), Unavailable, "the connection was lost")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -116,7 +116,7 @@ def test_what_a_dead_run_left_goes(device: Device, files: dict[str, Path]) -> No
 def answers(device: Device) -> bool:
     """Whether the camera that never ends has begun, with the process that reads its pictures."""
     lines = device.processes()
-    return all(any(name in line for line in lines) for name in (" tlpipe_edge camera ", " tlpipe_edge.capture "))
+    return all(any(name in line for line in lines) for name in (" tlpipe_edge camera ", " tlpipe_edge.camera.capture "))
 
 
 class cutting:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from loopback import CLASSIFY, Device, classified, client, refused
 
-from tlpipe import remote, ssh
-from tlpipe.address import Address
+from tlpipe.remote import device_bench, ssh
+from tlpipe.remote.address import Address
 from tlpipe_edge.errors import BadConfiguration, Unavailable
 
 
@@ -66,17 +66,17 @@ def test_nobody_there(bare: Device, files: dict[str, Path]) -> None:
 
 def test_a_host_that_nobody_knows() -> None:
     nowhere = Address("nowhere.invalid")
-    refused(lambda: remote.run_edge(nowhere, {}, []), Unavailable, "ssh://nowhere.invalid: ssh cannot connect")
+    refused(lambda: device_bench.run_edge(nowhere, {}, []), Unavailable, "ssh://nowhere.invalid: ssh cannot connect")
 
 
 def test_no_ssh_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    refused(lambda: remote.run_edge(Address("host"), {}, []), Unavailable, "ssh does not start here")
+    refused(lambda: device_bench.run_edge(Address("host"), {}, []), Unavailable, "ssh does not start here")
 
 
 def test_options_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TLPIPE_SSH_OPTIONS", "-F 'x")
-    refused(lambda: remote.run_edge(Address("host"), {}, []), BadConfiguration, "$TLPIPE_SSH_OPTIONS: No closing")
+    refused(lambda: device_bench.run_edge(Address("host"), {}, []), BadConfiguration, "$TLPIPE_SSH_OPTIONS: No closing")
 
 
 def test_options_do_not_make_it_less_strict(

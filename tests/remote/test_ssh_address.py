@@ -2,7 +2,7 @@
 
 import pytest
 
-from tlpipe.address import Address
+from tlpipe.remote.address import Address
 from tlpipe_edge.errors import WrongUsage
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import tlpipe_edge
-from tlpipe import wheel
+from tlpipe.remote import wheel
 from tlpipe_edge.errors import BadConfiguration
 
 
@@ -28,9 +28,9 @@ def test_it_holds_the_package_and_its_metadata() -> None:
         held = {name: archive.read(name) for name in archive.namelist()}
     code = {f"tlpipe_edge/{file.relative_to(package)}" for file in package.rglob("*") if file.is_file()}
     assert {name for name in held if not name.startswith(info)} == {n for n in code if "__pycache__" not in n}
-    assert held["tlpipe_edge/assets/preview.html"] == (package / "assets/preview.html").read_bytes()
+    assert held["tlpipe_edge/live_page/page.html"] == (package / "live_page/page.html").read_bytes()
     assert held[f"{info}/METADATA"].decode() == distribution("tlpipe-edge").read_text("METADATA")
-    assert b"tlpipe-edge = tlpipe_edge.cli:main" in held[f"{info}/entry_points.txt"]
+    assert b"tlpipe-edge = tlpipe_edge.cli.commands:main" in held[f"{info}/entry_points.txt"]
     assert {f"{info}/licenses/LICENSE", f"{info}/licenses/NOTICE", f"{info}/WHEEL"} <= set(held)
     assert not any(name.endswith(("direct_url.json", "INSTALLER")) for name in held)
 

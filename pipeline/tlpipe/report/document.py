@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from tlpipe.report.measured import Device, Flags, Images, Latency, Model, Skipped, Span
 from tlpipe.report.sentences import Sentence
+from tlpipe_edge.contract.benchmark import Device, Flags, Images, Latency, Model, Skipped, Span
 
 SCHEMA = 1
 

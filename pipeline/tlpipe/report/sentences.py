@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tlpipe.report import numbers
+from tlpipe.report import rounding
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ Sentence = tuple[Part, ...]
 
 def number(value: float, unit: str) -> Part:
     """A number as a part of a sentence."""
-    return Part(numbers.shown(value, unit), value=value, unit=unit)
+    return Part(rounding.shown(value, unit), value=value, unit=unit)
 
 
 def name(text: str) -> Part:

@@ -1,0 +1,65 @@
+"""A model in fresh processes that do nothing else: how long until the first answer, and how much memory at most."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tlpipe_edge.errors import Unavailable
+
+LIMIT_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Medians of several processes. ``cold_start_ms`` has ``process`` (from its start to our first line), ``import``,
+    ``load`` (read, check, allocate), ``first_invoke`` and their sum ``total``; the files are in the system's cache.
+    ``peak_memory_mb`` is in millions of bytes, after some photographs; None where Linux does not tell.
+    """
+
+    cold_start_ms: dict[str, float] | None
+    peak_memory_mb: float | None
+
+
+NOT_ALONE = Alone(None, None)
+"""Where a process did not come through."""
+
+
+def measure(model: Path, *, recipe: str | None, threads: int, runtime: str, photograph: Path, processes: int) -> Alone:
+    """Start ``processes`` processes, one after the other. Raises Unavailable where one does not come through."""
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "tlpipe_edge.bench.cold_start_child",
+    ]  # -P: never modules of the current folder
+    command += [str(model), recipe or "", str(threads), runtime, str(photograph)]
+    said = [_run(command) for _ in range(processes)]
+    memory = [each.pop("peak_memory_mb") for each in said]
+    return Alone(
+        {name: round(statistics.median(each[name] for each in said), 3) for name in said[0]},
+        None if None in memory else round(statistics.median(memory), 1),
+    )
+
+
+def _run(command: list[str]) -> dict[str, Any]:
+    start = time.monotonic_ns()  # the same clock in all processes (clock_gettime(2))
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=True)
+    except subprocess.TimeoutExpired:
+        raise Unavailable(f"a process of its own gave no answer within {LIMIT_SECONDS:.0f} s") from None
+    except subprocess.CalledProcessError as error:
+        reason = (error.stderr.strip().splitlines() or [f"exit code {error.returncode}"])[-1]
+        raise Unavailable(f"the model does not run in a process of its own: {reason}") from None
+    said = json.loads(done.stdout)
+    moments = [start, *(said[name] for name in ("begun", "imported", "loaded", "answered"))]
+    steps = zip(("process", "import", "load", "first_invoke"), moments, moments[1:], strict=False)
+    return {
+        **{name: (after - before) / 1e6 for name, before, after in steps},
+        "total": (moments[-1] - start) / 1e6,
+        "peak_memory_mb": said["peak_memory_mb"],
+    }

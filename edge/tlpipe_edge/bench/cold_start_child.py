@@ -1,0 +1,55 @@
+"""What ``alone`` starts: a process that loads a model and answers, and prints how long each step took.
+
+python -m tlpipe_edge.bench.cold_start_child MODEL RECIPE THREADS RUNTIME PHOTOGRAPH; RECIPE is empty for a single file.
+"""
+
+import time
+
+BEGUN = time.monotonic_ns()  # before all other imports: they are part of what is measured
+
+import json  # noqa: E402
+import sys  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+ANSWERS = 10
+"""Whole photographs that are classified before memory is read."""
+
+
+def main(model: str, recipe: str, threads: str, runtime: str, photograph: str) -> None:
+    """Load the model, answer once and then a few times more."""
+    import numpy as np
+
+    from tlpipe_edge.classify.classifier import Classifier
+    from tlpipe_edge.tflite import interpreter
+
+    interpreter.find(runtime)
+    imported = time.monotonic_ns()
+    classifier = Classifier.open(model, recipe=recipe or None, threads=int(threads), runtime=runtime)
+    loaded = time.monotonic_ns()
+    classifier.scores(np.full((classifier.image.size, classifier.image.size, 3), 127, np.uint8))
+    answered = time.monotonic_ns()
+    for _ in range(ANSWERS):
+        classifier(photograph)
+    steps = {"begun": BEGUN, "imported": imported, "loaded": loaded, "answered": answered}
+    print(json.dumps(steps | {"peak_memory_mb": _peak_memory_mb()}))
+
+
+def _peak_memory_mb() -> float | None:
+    """VmHWM, in millions of bytes; None where it is not told.
+
+    Not getrusage: its maximum is handed down from the process that started this one (getrusage(2)).
+    """
+    try:
+        with Path("/proc/self/status").open() as status:
+            return next((int(line.split()[1]) * 1024 / 1e6 for line in status if line.startswith("VmHWM:")), None)
+    except OSError:
+        return None
+
+
+if __name__ == "__main__":
+    from tlpipe_edge.errors import TlpipeError
+
+    try:
+        main(*sys.argv[1:])
+    except TlpipeError as error:
+        sys.exit(error.what)

@@ -1,0 +1,96 @@
+"""What a classifier says of photographs, against their labels and against the Keras original, image by image."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tlpipe_edge.classify import batch
+from tlpipe_edge.classify.accuracy import accuracy, agreement, confusion, predictions
+from tlpipe_edge.classify.classifier import Classifier
+from tlpipe_edge.console import progress
+from tlpipe_edge.contract.bundle import Reference
+from tlpipe_edge.errors import TlpipeError
+from tlpipe_edge.images.labelled import Photograph
+
+
+@dataclass(frozen=True)
+class Scored:
+    """(N, classes) float32 ``scores`` of N photographs, NaN for one that cannot be read; ``failed`` has their reasons,
+    by their number."""
+
+    scores: np.ndarray
+    failed: dict[int, str]
+
+
+def score(
+    open_classifier: Callable[[], Classifier], photographs: Sequence[Photograph], *, classes: int, what: str
+) -> Scored:
+    """Classify all photographs on all cores; ``what`` names the work to the person who waits."""
+    scores = np.full((len(photographs), classes), np.nan, np.float32)
+    failed = {}
+    files = [photograph.file for photograph in photographs]
+    answers = batch.classify(open_classifier, files, workers=batch.workers(len(files), threads=1))
+    for number, answer in enumerate(progress.track(answers, description=what, total=len(files))):
+        if isinstance(answer, TlpipeError):
+            failed[number] = answer.what
+        else:
+            scores[number] = answer.scores
+    return Scored(scores, failed)
+
+
+def keras_scores(photographs: Sequence[Photograph], reference: Reference | None, *, classes: int) -> np.ndarray:
+    """(N, classes) float32: what the Keras original said of each photograph, found by its sha256; NaN where unknown."""
+    rows = np.full((len(photographs), classes), np.nan, np.float32)
+    if reference is not None:
+        at = {sha256: row for row, sha256 in enumerate(reference.images)}
+        for number, photograph in enumerate(photographs):
+            if photograph.sha256 in at:
+                rows[number] = reference.probabilities[at[photograph.sha256]]
+    return rows
+
+
+def document(scores: np.ndarray, photographs: Sequence[Photograph], *, labels: Sequence[str]) -> dict[str, Any]:
+    """Accuracy over the photographs whose label is known; every value is None where there are none."""
+    labelled = [number for number, photograph in enumerate(photographs) if photograph.truth is not None]
+    if not labelled:
+        return dict.fromkeys(("top1", "top1_interval", "top5", "per_class", "confusion"))
+    truth = np.array([photographs[number].truth for number in labelled], np.int64)
+    result = accuracy(scores[labelled], truth, labels=labels)
+    return {
+        "top1": result.top1,
+        "top1_interval": list(result.top1_interval),
+        "top5": result.top5,
+        "per_class": {
+            each.label: {"images": each.images, "correct": each.correct, "top1": each.top1 if each.images else None}
+            for each in result.per_class
+        },
+        "confusion": confusion(predictions(scores[labelled]), truth, classes=len(labels)).tolist(),
+    }
+
+
+def against_keras(
+    scores: np.ndarray, keras: np.ndarray, photographs: Sequence[Photograph], *, labels: Sequence[str]
+) -> dict[str, Any]:
+    """Agreement over the photographs of which the Keras original's answer is known (None: of none), and the others."""
+    ours, theirs = predictions(scores), predictions(keras)
+    known = theirs >= 0
+    share = agreement(scores[known], keras[known])
+    return {
+        "agreement": None if math.isnan(share) else share,
+        "compared": int(known.sum()),
+        "disagreements": [
+            {
+                "image": photographs[number].sha256,
+                "file": str(photographs[number].file),
+                "truth": None if (truth := photographs[number].truth) is None else labels[truth],
+                "keras": labels[theirs[number]],
+                "answer": labels[ours[number]] if ours[number] >= 0 else None,
+                "keras_score": float(keras[number, theirs[number]]),
+                "score": float(scores[number, ours[number]]) if ours[number] >= 0 else None,
+            }
+            for number in map(int, np.flatnonzero(known & (ours != theirs)))
+        ],
+    }

@@ -1,0 +1,91 @@
+"""What a benchmark is about: a bundle or a single .tflite file, what is measured of it, and the photographs for it."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tlpipe_edge.bench.latency import RULES, Rules
+from tlpipe_edge.classify.classifier import Classifier
+from tlpipe_edge.contract import files
+from tlpipe_edge.contract.bundle import Bundle, Reference
+from tlpipe_edge.contract.manifest import ImageSpec
+from tlpipe_edge.errors import MissingInput, WrongUsage
+from tlpipe_edge.images import labelled
+from tlpipe_edge.images.labelled import Photographs
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is measured and how: ``recipes`` (empty for all in the bundle), numbers of ``threads``."""
+
+    recipes: tuple[str, ...] = ()
+    threads: tuple[int, ...] = (1,)
+    runtime: str = "auto"
+    rules: Rules = RULES
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A bundle or a single file, what is known of it, and which of its ``recipes`` are measured."""
+
+    path: Path
+    recipes: tuple[str, ...]
+    name: str
+    labels: tuple[str, ...]
+    spec: ImageSpec
+    keras_sha256: str | None
+    reference: Reference | None
+
+    def open(self, recipe: str, *, threads: int, runtime: str) -> Classifier:
+        """A classifier of one of ``recipes``."""
+        return Classifier.open(self.path, recipe=self.named(recipe), threads=threads, runtime=runtime)
+
+    def named(self, recipe: str) -> str | None:
+        """What a recipe is opened by: its name, and None for the one of a single file."""
+        return None if self.path.is_file() else recipe
+
+    def file(self, recipe: str) -> dict[str, Any]:
+        """What of a recipe stands in a report: its name, file, sha256 and bytes. Raises as ``Bundle.read`` does."""
+        if self.path.is_file():
+            content = files.read(self.path)
+            sha256 = hashlib.sha256(content).hexdigest()
+            return {"recipe": recipe, "file": self.path.name, "sha256": sha256, "bytes": len(content)}
+        exported = Bundle.open(self.path)
+        artifact = exported.artifact(recipe)
+        exported.read(artifact)
+        return {"recipe": recipe, "file": artifact.file, "sha256": artifact.sha256, "bytes": artifact.bytes}
+
+
+def read(model: Path, options: Options) -> Subject:
+    """The bundle, or the single .tflite file, at ``model``. Raises as ``Classifier.open`` does."""
+    if model.is_file() or not model.exists():
+        if options.recipes and model.exists():
+            raise WrongUsage(f"{model}: a single file has no recipe to choose from", "Leave --recipe out.")
+        single = Classifier.open(model, runtime=options.runtime)
+        return Subject(model, (single.recipe,), single.name, single.labels, single.image, None, None)
+    exported = Bundle.open(model)
+    manifest = exported.manifest
+    chosen = options.recipes or tuple(artifact.recipe for artifact in manifest.artifacts)
+    try:
+        reference = exported.reference()
+    except MissingInput:
+        reference = None
+    return Subject(
+        model,
+        tuple(exported.artifact(recipe).recipe for recipe in dict.fromkeys(chosen)),
+        manifest.name,
+        manifest.labels,
+        manifest.image,
+        manifest.provenance.keras_sha256,
+        reference,
+    )
+
+
+def find(of: Subject, data: Path | None) -> Photographs:
+    """What the benchmark looks at: the photographs below ``data``, or the bundle's golden ones."""
+    if data is not None:
+        return labelled.below(data, labels=of.labels, reference=of.reference)
+    if of.path.is_file():
+        raise WrongUsage(f"{of.path}: a single file comes without photographs", "Name a folder with --data DIR.")
+    return labelled.golden(Bundle.open(of.path), of.reference)

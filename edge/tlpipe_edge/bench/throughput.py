@@ -1,0 +1,44 @@
+"""How many photographs a second a machine classifies with classifiers side by side, each with threads of its own.
+
+A benchmark takes as many as its cores have room for: four cores hold four classifiers of one thread, or one of three
+threads, which leaves a core idle.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from tlpipe_edge.bench.latency import Clock
+from tlpipe_edge.classify.classifier import Classifier
+
+
+def measure(
+    open_classifier: Callable[[], Classifier],
+    sources: Sequence[bytes],
+    *,
+    workers: int,
+    seconds: float,
+    clock: Clock = time.perf_counter_ns,
+) -> float:
+    """Photographs a second, from bytes to answers, by ``workers`` classifiers side by side for ``seconds``."""
+    classifiers = [open_classifier() for _ in range(workers)]
+    for classifier in classifiers:
+        classifier(sources[0])
+    together = threading.Barrier(workers)
+
+    def work(number: int) -> tuple[int, int, int]:
+        classifier = classifiers[number]
+        together.wait()
+        start = end = clock()
+        done = 0
+        while end - start < seconds * 1e9:
+            classifier(sources[(number + done) % len(sources)])
+            done += 1
+            end = clock()
+        return done, start, end
+
+    with ThreadPoolExecutor(workers) as pool:
+        worked = list(pool.map(work, range(workers)))
+    elapsed = max(end for _, _, end in worked) - min(start for _, start, _ in worked)
+    return sum(done for done, _, _ in worked) * 1e9 / elapsed

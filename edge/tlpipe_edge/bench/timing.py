@@ -1,0 +1,172 @@
+"""One recipe with one number of threads, timed: the network alone, stage by stage, from nothing, and at full load.
+
+Full load is as many classifiers side by side as the cores have room for, at least one: cores // threads. Where threads
+do not divide the cores, some stay idle.
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tlpipe_edge.bench import cold_start, throughput, validity
+from tlpipe_edge.bench.cold_start import NOT_ALONE
+from tlpipe_edge.bench.latency import Stages, timed, warm_up
+from tlpipe_edge.bench.target import Options, Subject
+from tlpipe_edge.classify.classifier import Classifier
+from tlpipe_edge.errors import MissingInput, Unavailable
+from tlpipe_edge.images import decode
+from tlpipe_edge.images.labelled import Photograph
+from tlpipe_edge.machine import load
+
+PHOTOGRAPHS = 64
+BYTES = 64_000_000
+"""Of the photographs that the timed loop holds in memory, at most."""
+
+KEYS = (
+    "invoke_ms",
+    "end_to_end_ms",
+    "stages_ms",
+    "cold_start_ms",
+    "peak_memory_mb",
+    "throughput_per_s",
+    "throughput_workers",
+    "frequency_mhz",
+    "other_load",
+    "samples_ms",
+)
+"""Of a result, in the document of ``bench``."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """``figures`` has ``KEYS``; ``doubts`` say why they are not to be trusted, if they are not."""
+
+    figures: dict[str, Any]
+    doubts: tuple[str, ...] = ()
+
+
+NOT_TIMED = Timing(dict.fromkeys(KEYS))
+"""Under emulation."""
+
+
+def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers: Mapping[Photograph, int]) -> Timing:
+    """Time one recipe. ``answers`` are the photographs that can be read, with the label's number of each.
+
+    The machine is watched all the while. Full load comes last: it makes hot what would be measured after it.
+    Raises MissingInput where one of them is gone meanwhile.
+    """
+    try:
+        chosen = _chosen(list(answers))
+        sources = [photograph.file.read_bytes() for photograph in chosen]
+    except OSError as error:
+        what = f"{error.filename}: cannot be read any more ({error.strerror})"
+        raise MissingInput(what, "Put it back, or leave it out.") from None
+    classifier = of.open(recipe, threads=threads, runtime=options.runtime)
+    classifier(sources[0])
+    stable = warm_up(classifier.session.invoke, rules=options.rules)
+    before = load.now()
+    network = timed(classifier.session.invoke, rules=options.rules, stable=stable)
+    stages = _stages(classifier, sources)
+    stable = warm_up(stages.run, rules=options.rules)
+    stages.forget()
+    timed(stages.run, rules=options.rules)
+    after = load.now()
+    whole, by_stage = stages.total(stable=stable), stages.latencies()
+
+    largest = max(zip(map(len, sources), chosen, strict=True), key=lambda pair: pair[0])[1]
+    apart, without = NOT_ALONE, []
+    try:
+        apart = cold_start.measure(
+            of.path,
+            recipe=of.named(recipe),
+            threads=threads,
+            runtime=options.runtime,
+            photograph=largest.file,
+            processes=options.rules.processes,
+        )
+    except Unavailable as error:  # what was timed until now is not lost
+        without.append(f"no cold start: {error.what}")
+    started = load.now()
+
+    workers = max(1, before.device.cores // threads)
+    full_load = functools.partial(
+        throughput.measure,
+        lambda: of.open(recipe, threads=threads, runtime=options.runtime),
+        sources,
+        workers=workers,
+    )
+    # With many cores at work a clock may be slower than with one: it is looked at once that has come about.
+    full_load(seconds=options.rules.full_seconds / 4)
+    warm = load.now()
+    per_second = full_load(seconds=options.rules.full_seconds)
+    end = load.now()
+
+    samples = {"invoke": network, "end_to_end": whole}
+    samples |= {("invoke_in_stages" if name == "invoke" else name): each for name, each in by_stage.items()}
+    figures = (
+        network.figures(),
+        whole.figures(),
+        {name: each.figures() for name, each in by_stage.items()},
+        apart.cold_start_ms,
+        apart.peak_memory_mb,
+        round(per_second, 2),
+        workers,
+        {"before": before.device.frequency_mhz, "after": after.device.frequency_mhz},
+        load.other_load(before, after),
+        {name: list(each.samples_ms) for name, each in samples.items()},
+    )
+    changed = {chosen[at] for at, answer in stages.answers if answer != answers[chosen[at]]}
+    return Timing(
+        dict(zip(KEYS, figures, strict=True)),
+        (
+            *validity.disturbances(before, after),
+            *validity.doubts(network, [whole]),
+            # A process that starts waits for the disk, and a clock may be slower meanwhile: that is part of it.
+            *validity.disturbances(after, started, warm=started, when="at cold start"),
+            *without,
+            *validity.disturbances(started, end, warm=warm, when="at full load"),
+            *_changed(changed),
+        ),
+    )
+
+
+def _changed(photographs: set[Photograph]) -> list[str]:
+    """That predictions of the timed run are not those of the accuracy run."""
+    if not photographs:
+        return []
+    names = ", ".join(sorted(photograph.file.name for photograph in photographs)[:3])
+    return [f"{len(photographs)} photographs got another answer in the timed run: {names}"]
+
+
+def _stages(classifier: Classifier, sources: Sequence[bytes]) -> Stages:
+    """From the bytes of a file to the number of the best label, by the steps of ``Classifier.__call__``."""
+    at_least = decode.needed(classifier.image)
+
+    def invoke(_: None) -> None:
+        classifier.session.invoke()
+
+    return Stages(
+        {
+            "decode": lambda content: decode.decode(content, at_least=at_least),
+            "resize": lambda decoded: decode.resize(decoded, classifier.image),
+            "set_input": classifier.set_input,
+            "invoke": invoke,
+            "read_output": lambda _: int(np.argmax(classifier.session.read_output())),
+        },
+        sources,
+    )
+
+
+def _chosen(readable: Sequence[Photograph]) -> list[Photograph]:
+    """Which photographs are timed: evenly spread over all, so many as memory is meant to hold."""
+    chosen: list[Photograph] = []
+    room = BYTES
+    for at in np.linspace(0, len(readable) - 1, min(PHOTOGRAPHS, len(readable))).astype(int):
+        size = readable[at].file.stat().st_size
+        if not chosen or size <= room:
+            chosen.append(readable[at])
+            room -= size
+    return chosen

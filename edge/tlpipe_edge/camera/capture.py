@@ -1,0 +1,146 @@
+"""Frames through a process of their own, which can be killed when a camera's driver does not come back.
+
+The process keeps the newest frame and hands it over when it is asked, so a slow reader misses frames and never lags.
+The end of either side is the end of the pipe between them, which the other notices.
+"""
+
+import importlib
+import os
+import signal
+import struct
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable
+from tlpipe_edge.images.decode import Pixels
+
+READER = "tlpipe_edge.camera.sources:read"
+"""The function that opens a source, as MODULE:NAME."""
+START_SECONDS = 30.0
+"""For the process to start, to import OpenCV and to open the camera."""
+KILL_SECONDS = 1.0
+"""How long each way of ending the process is waited for; one that stays after SIGKILL is left behind."""
+
+_QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
+"""OpenCV and FFmpeg print several lines at each attempt; what matters comes back as an error."""
+
+_HEADER = struct.Struct("<cQII")
+_FRAME, _ERROR, _END = b"F", b"E", b"."
+_ERRORS: dict[str, type[TlpipeError]] = {kind.__name__: kind for kind in (BadData, MissingInput, Unavailable)}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame, RGB uint8 (H, W, 3), and its ``number``, counted from 1 as the source gave them."""
+
+    number: int
+    pixels: Pixels
+
+
+class Capture:
+    """A source in its own process, from ``with`` to the end of the block."""
+
+    def __init__(self, source: str, *, loop: bool = False, reader: str = READER) -> None:
+        self._source, self._loop, self._reader, self._first = source, loop, reader, True
+
+    def __enter__(self) -> "Capture":
+        self._pipe, theirs = Pipe()
+        # Not multiprocessing.Process, which at the end of this program would wait for one that cannot be killed.
+        arguments = [str(theirs.fileno()), self._reader, self._source, *["loop"] * self._loop]
+        command = [sys.executable, "-P", "-m", "tlpipe_edge.camera.capture", *arguments]
+        self._process = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=_QUIET | os.environ
+        )
+        theirs.close()
+        return self
+
+    def frame(self, seconds: float) -> Frame | None:
+        """The newest frame, which is another one each time; None at the end of a file.
+
+        Waits at most ``seconds``, for the first frame ``START_SECONDS`` more. Raises what the source raised, and
+        Unavailable where nothing comes in time or the process died.
+        """
+        wait, self._first = seconds + START_SECONDS * self._first, False
+        try:
+            self._pipe.send_bytes(b"next")
+            if not self._pipe.poll(wait):
+                raise Unavailable(f"no picture for {seconds:g} s: the camera is blocked", "Unplug it and plug it in.")
+            kind, number, height, width = _HEADER.unpack(self._pipe.recv_bytes())
+            if kind == _END:
+                return None
+            body = self._pipe.recv_bytes()
+        except (EOFError, OSError):
+            raise Unavailable("the process that reads the camera died", "Look into the system's log.") from None
+        if kind == _ERROR:
+            name, what, advice = body.decode().split("\0")
+            raise _ERRORS.get(name, Unavailable)(what, advice)
+        return Frame(number, np.frombuffer(body, np.uint8).reshape(height, width, 3))
+
+    def __exit__(self, *_: object) -> None:
+        """Release the camera: the process ends by itself when the pipe closes, or is ended."""
+        self._pipe.close()
+        for ending in (None, signal.SIGTERM, signal.SIGKILL):
+            if ending:
+                self._process.send_signal(ending)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(KILL_SECONDS)
+                return
+
+
+class _Newest:
+    """The newest frame between the thread that reads the source and the one that hands frames over."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._number, self._pixels, self._end = 0, np.empty(0, np.uint8), b""
+
+    def fill(self, source: str, *, loop: bool, reader: str) -> None:
+        end = _HEADER.pack(_END, 0, 0, 0)
+        try:
+            module, _, name = reader.partition(":")
+            for pixels in getattr(importlib.import_module(module), name)(source, loop=loop):
+                with self._changed:
+                    self._number, self._pixels = self._number + 1, pixels
+                    self._changed.notify()
+        except Exception as error:  # whatever a driver comes up with is told to the parent
+            what, advice = (error.what, error.advice) if isinstance(error, TlpipeError) else (repr(error), "")
+            end = _HEADER.pack(_ERROR, 0, 0, 0) + "\0".join((type(error).__name__, what, advice)).encode()
+        with self._changed:
+            self._end = end
+            self._changed.notify()
+
+    def after(self, number: int) -> tuple[int, Pixels, bytes]:
+        """The first newer frame, or what came at the end: its header, and for an error its text."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._number > number or self._end)
+            return self._number, self._pixels, b"" if self._number > number else self._end
+
+
+def _serve(pipe: Connection, reader: str, source: str, *, loop: bool) -> None:
+    """The process: hands over the newest frame whenever it is asked, until either side ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pipe
+    newest = _Newest()
+    threading.Thread(target=newest.fill, args=(source,), kwargs={"loop": loop, "reader": reader}, daemon=True).start()
+    number = 0
+    with suppress(EOFError, OSError):
+        while pipe.recv_bytes():
+            number, pixels, end = newest.after(number)
+            if end:
+                pipe.send_bytes(end[: _HEADER.size])
+                if len(end) > _HEADER.size:
+                    pipe.send_bytes(end[_HEADER.size :])
+                continue
+            pipe.send_bytes(_HEADER.pack(_FRAME, number, *pixels.shape[:2]))
+            pipe.send_bytes(np.ascontiguousarray(pixels).reshape(-1).data)
+    os._exit(0)  # not through the reading thread, which a driver may hold for ever
+
+
+if __name__ == "__main__":
+    _serve(Connection(int(sys.argv[1])), *sys.argv[2:4], loop=len(sys.argv) > 4)

@@ -1,0 +1,135 @@
+"""The camera loop: frames in, smoothed answers out, and outages that are reported, waited for and tried again."""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tlpipe_edge.camera import sources
+from tlpipe_edge.camera.answer import UNKNOWN, Answer
+from tlpipe_edge.camera.capture import READER, Capture, Frame
+from tlpipe_edge.classify.classifier import Classifier
+from tlpipe_edge.errors import TlpipeError, Unavailable
+
+TIMEOUT = 5.0
+"""Seconds without a picture, or with black or repeating ones, after which a camera is out."""
+LONGEST_WAIT = 60.0
+"""Seconds between two attempts at most; the first wait is 1 s, and each is twice the one before."""
+SLICE = 5.0
+"""Seconds after which an outage that lasts is told again, so that whoever watches the loop sees that it lives."""
+STEADY = 10.0
+"""Seconds of pictures after which the waits begin again at 1 s: a loose plug gives one now and then."""
+BLACK = 8
+"""Of 255: where no value of a picture is above, the lens is covered or the sensor gives nothing."""
+
+
+@dataclass(frozen=True)
+class Outage:
+    """The camera gives no pictures. ``attempt`` counts from 1; the next one is in ``seconds``."""
+
+    reason: str
+    attempt: int
+    seconds: float
+
+
+def watch(
+    classifier: Classifier,
+    source: str,
+    *,
+    loop: bool = False,
+    threshold: float = 0.0,
+    smoothing: float = 0.0,
+    timeout: float = TIMEOUT,
+    reader: str = READER,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Generator[Answer | Outage, None, None]:
+    """An answer for each newest frame of a source (see ``frames.read``), and an outage for each time there is none.
+
+    ``smoothing`` (0 to below 1) is the weight of the scores so far against those of a new frame; below ``threshold``
+    (0..1) the label is ``UNKNOWN``. Ends at the end of a file or folder, whose errors are raised. A live source that
+    gives nothing new for ``timeout`` seconds is opened again after 1, 2, 4, ... 60 s, and its outage told meanwhile.
+    """
+    live, attempt = sources.is_live(source), 0
+    while True:
+        smoother = _Smoother(classifier, threshold=threshold, smoothing=smoothing)
+        try:
+            with Capture(source, loop=loop, reader=reader) as capture:
+                sight, opened = _Sight(timeout), time.monotonic()
+                while (frame := capture.frame(timeout)) is not None:
+                    if not live or sight.is_news(frame):
+                        yield smoother.answer(frame)
+                        attempt = 0 if time.monotonic() - opened >= STEADY else attempt
+            if not live:
+                return
+            reason = f"{sources.shown(source)}: the stream ended"
+        except TlpipeError as error:
+            if not live:
+                raise
+            reason = error.what
+        attempt += 1
+        yield from _wait(reason, attempt, sleep)
+
+
+def _wait(reason: str, attempt: int, sleep: Callable[[float], None]) -> Iterator[Outage]:
+    left = min(2.0 ** (attempt - 1), LONGEST_WAIT)
+    while left > 0:
+        yield Outage(reason, attempt, left)
+        sleep(min(left, SLICE))
+        left -= SLICE
+
+
+class _Sight:
+    """Notices a camera that goes on giving black pictures, or the same one."""
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout, self._last = timeout, np.empty(0, np.uint8)
+        self._seen = time.monotonic()
+
+    def is_news(self, frame: Frame) -> bool:
+        """Whether the frame shows something new. Raises Unavailable where for ``timeout`` seconds none did."""
+        now, pixels = time.monotonic(), frame.pixels
+        black = not (pixels > BLACK).any()
+        repeats = np.array_equal(pixels, self._last)
+        self._last = pixels
+        if not black and not repeats:
+            self._seen = now
+            return True
+        if now - self._seen > self._timeout:
+            what = "black pictures" if black else "the same picture again and again"
+            raise Unavailable(f"the camera gives {what}", "Look at its lens and its cable.")
+        return False
+
+
+@dataclass
+class _Smoother:
+    """Classifies frames; keeps the moving average of the scores, and counts."""
+
+    classifier: Classifier
+    threshold: float
+    smoothing: float
+    scores: np.ndarray | None = None
+    number: int = 0
+    dropped: int = 0
+    times: list[float] = field(default_factory=list)
+
+    def answer(self, frame: Frame) -> Answer:
+        prediction = self.classifier(frame.pixels)
+        new = prediction.scores
+        self.scores = new if self.scores is None else self.smoothing * self.scores + (1 - self.smoothing) * new
+        self.dropped += frame.number - self.number - 1
+        self.number = frame.number
+        self.times = [*self.times[-30:], time.monotonic()]
+        best = int(np.argmax(self.scores))
+        score = float(self.scores[best])
+        span = self.times[-1] - self.times[0]
+        return Answer(
+            label=self.classifier.labels[best] if score >= self.threshold else UNKNOWN,
+            score=score,
+            labels=self.classifier.labels,
+            scores=self.scores.astype(np.float32),
+            frame=frame.pixels,
+            timings_ms={name: prediction.timings_ms[name] for name in ("resize", "invoke", "total")},
+            dropped=self.dropped,
+            frames_per_second=(len(self.times) - 1) / span if span > 0 else 0.0,
+        )

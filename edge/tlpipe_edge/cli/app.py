@@ -1,0 +1,97 @@
+"""How both commands talk: results to stdout, the rest to stderr, errors as one or two lines with an exit code."""
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from tlpipe_edge.console.text import printable
+from tlpipe_edge.errors import TlpipeError, Unavailable, WrongUsage
+
+_OF_THE_DISK = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.ENOENT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+}
+
+
+def numbers(written: str) -> tuple[int, ...]:
+    """``1,2`` as its numbers, each once. Raises WrongUsage for anything else."""
+    parts = [part.strip() for part in written.split(",")]
+    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 1024 for part in parts):
+        raise WrongUsage(f"{written}: not numbers of threads", "Write them as 1 or 1,2,4.")
+    return tuple(dict.fromkeys(map(int, parts)))
+
+
+def application(name: str, *, about: str, example: str, version: str) -> typer.Typer:
+    """A typer application with ``--version``, and without what a traceback or a shell completion would print."""
+    app = typer.Typer(
+        name=name,
+        help=about,
+        epilog=f"Example: {example}",
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+
+    def show(wanted: bool) -> None:
+        if wanted:
+            print(version)
+            raise typer.Exit
+
+    def options(
+        version: Annotated[
+            bool, typer.Option("--version", callback=show, is_eager=True, help="Print the version.")
+        ] = False,
+    ) -> None:
+        pass
+
+    app.callback()(options)
+    return app
+
+
+def run_program(app: Callable[..., Any]) -> None:
+    """Run a typer app as a program: a user's error becomes lines on stderr and an exit code, a broken pipe is none."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # file names need not be Unicode
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # not at the interpreter's end, where a broken pipe cannot be caught
+    except TlpipeError as error:
+        _fail(error)
+    except BrokenPipeError:
+        _end_quietly()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # typer has caught it, and would exit with 1
+            _end_quietly()
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+            _fail(Unavailable(f"{error.filename or 'writing'}: {error.strerror}", "Make room, or name another place."))
+        traceback.print_exc()
+        sys.exit(TlpipeError.exit_code)
+
+
+def _end_quietly() -> None:
+    """Exit with 0. Python flushes stdout once more: give it somewhere to go (docs.python.org, "Note on SIGPIPE")."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(0)
+
+
+def _fail(error: TlpipeError) -> None:
+    """Print the error's one or two lines, each made printable, and leave with its exit code."""
+    lines = [printable(line) for line in (error.what, error.advice) if line]
+    print("error: " + "\n".join(lines), file=sys.stderr)
+    sys.exit(error.exit_code)

@@ -1,0 +1,98 @@
+"""The command `camera`: the loop's answers and outages as lines, to systemd, and on the live page."""
+
+import contextlib
+import json
+import signal
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tlpipe_edge.camera.answer import Answer
+from tlpipe_edge.camera.loop import Outage, watch
+from tlpipe_edge.classify.classifier import Classifier
+from tlpipe_edge.cli.systemd import notify
+from tlpipe_edge.console.text import printable
+from tlpipe_edge.live_page.server import Preview
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command was told; see its help."""
+
+    model: Path
+    source: str
+    recipe: str | None
+    runtime: str
+    threads: int
+    threshold: float
+    smoothing: float
+    loop: bool
+    preview: str | None
+    token: str | None
+    as_json: bool
+
+
+def run(options: Options) -> None:
+    """Watch until the end of the source, SIGTERM or Ctrl-C. Raises the errors of Classifier, Preview and ``watch``."""
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    classifier = Classifier.open(options.model, recipe=options.recipe, threads=options.threads, runtime=options.runtime)
+    with contextlib.ExitStack() as stack:
+        page = None
+        if options.preview is not None:
+            page = stack.enter_context(Preview(options.preview, token=options.token))
+            print(f"live page: {page.url}", file=sys.stderr)
+        events = watch(
+            classifier,
+            options.source,
+            loop=options.loop,
+            threshold=options.threshold,
+            smoothing=options.smoothing,
+        )
+        stack.enter_context(contextlib.closing(events))
+        attempt = 0
+        for event in events:
+            if isinstance(event, Answer):
+                notify(READY="1", WATCHDOG="1", STATUS=f"{event.label} {event.score:.2f}")
+                print(_document(event) if options.as_json else _line(event), flush=True)
+                attempt = 0
+            else:
+                notify(READY="1", WATCHDOG="1", STATUS=event.reason)
+                if event.attempt != attempt:
+                    attempt = event.attempt
+                    print(_outage(event), file=sys.stderr, flush=True)
+            if page:
+                page.show(event) if isinstance(event, Answer) else page.outage(event.reason)
+
+
+def _stop(*_: Any) -> None:
+    """Leave by the way of an exception, so that the camera and the page are closed."""
+    notify(STOPPING="1")
+    sys.exit(0)
+
+
+def _document(answer: Answer) -> str:
+    best = sorted(zip(answer.labels, answer.scores.tolist(), strict=True), key=lambda pair: -pair[1])[:3]
+    document = {
+        "schema": 1,
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "label": answer.label,
+        "score": answer.score,
+        "top_k": [{"label": label, "score": score} for label, score in best],
+        "timings_ms": answer.timings_ms,
+        "dropped": answer.dropped,
+        "frames_per_second": answer.frames_per_second,
+    }
+    return json.dumps(document)
+
+
+def _line(answer: Answer) -> str:
+    """``t-shirt 0.93  (3.4 ms, 24.8 frames/s, 12 dropped)``"""
+    speed = f"{answer.timings_ms['total']:.1f} ms, {answer.frames_per_second:.1f} frames/s, {answer.dropped} dropped"
+    return f"{printable(answer.label)} {answer.score:.2f}  ({speed})"
+
+
+def _outage(outage: Outage) -> str:
+    return f"outage: {printable(outage.reason)}; attempt {outage.attempt + 1} in {outage.seconds:g} s"

@@ -1,0 +1,67 @@
+"""What ``info`` prints: a bundle or a single .tflite file in words."""
+
+from pathlib import Path
+
+from tlpipe_edge.classify.classifier import Classifier
+from tlpipe_edge.console.text import printable, table
+from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.contract.manifest import Artifact, Tensor
+from tlpipe_edge.errors import MissingInput
+
+
+def model(path: Path) -> str:
+    """A text of a few lines. Raises MissingInput or BadData where there is no model, or a damaged one."""
+    if path.is_file():
+        return _file(path)
+    if not path.exists():
+        raise MissingInput(
+            f"{path}: no such bundle or model", "Name a folder that tlpipe export wrote, or a .tflite file."
+        )
+    return _bundle(Bundle.open(path))
+
+
+def _bundle(bundle: Bundle) -> str:
+    manifest, origin = bundle.manifest, bundle.manifest.provenance
+    for artifact in manifest.artifacts:
+        bundle.read(artifact)
+    lines = [
+        f"{printable(manifest.name)}: {_classes(manifest.labels)}",
+        f"image: {manifest.image.size} x {manifest.image.size} RGB, {manifest.image.crop}",
+        f"from: {printable(origin.run)}, {origin.stage}; {origin.backbone} x {origin.alpha:g}; {origin.created}",
+    ]
+    if manifest.calibration:
+        lines.append(f"calibration: {len(manifest.calibration.images)} images, {manifest.calibration.method}")
+    lines += [
+        "",
+        table(("recipe", "size", "input", "output", "file"), map(_row, manifest.artifacts)),
+        "every file has the sha256 that the manifest names",
+    ]
+    lines += [f"{artifact.recipe}: {note}" for artifact in manifest.artifacts for note in artifact.notes]
+    return "\n".join(lines)
+
+
+def _classes(labels: tuple[str, ...]) -> str:
+    return f"{len(labels)} classes: {', '.join(map(printable, labels))}"
+
+
+def _row(artifact: Artifact) -> tuple[str, ...]:
+    size = f"{artifact.bytes / 1e6:.2f} MB"
+    return artifact.recipe, size, _tensor(artifact.input), _tensor(artifact.output), artifact.file
+
+
+def _tensor(tensor: Tensor) -> str:
+    return f"{tensor.dtype} {'x'.join(map(str, tensor.shape))}" + (
+        f" ({tensor.scale:g}, {tensor.zero_point})" if tensor.scale else ""
+    )
+
+
+def _file(path: Path) -> str:
+    classifier = Classifier.open(path)
+    return "\n".join(
+        [
+            f"{printable(classifier.name)}: {_classes(classifier.labels)}",
+            f"input: {_tensor(classifier.session.input)}",
+            f"output: {_tensor(classifier.session.output)}",
+            "no manifest: crop and provenance are unknown, a centre crop is assumed",
+        ]
+    )

@@ -1,0 +1,150 @@
+"""Looks at the machine and says for each problem what to do."""
+
+import importlib.metadata
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+
+from tlpipe_edge.errors import Unavailable
+from tlpipe_edge.machine.device import Device
+from tlpipe_edge.tflite import interpreter
+
+OLDEST_GLIBC = (2, 27)
+"""What the wheels of LiteRT, NumPy 2 and Pillow for 64-bit ARM ask for."""
+HOT = 80.0
+"""Degrees Celsius at which a Raspberry Pi slows down (Raspberry Pi documentation, "Frequency management")."""
+
+
+class Level(StrEnum):
+    """How grave a finding is: a problem keeps tlpipe-edge from working, a warning makes it worse than it could be."""
+
+    FINE = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: what was found, and what to do about it (empty when it is fine)."""
+
+    topic: str
+    level: Level
+    found: str
+    advice: str = ""
+
+
+def examine(device: Device, *, root: Path = Path("/")) -> Iterator[Finding]:
+    """Each finding in turn; ``root`` is where /dev is looked for."""
+    yield Finding("machine", Level.FINE, f"{device.board}, {device.cores} cores, {device.os}, kernel {device.kernel}")
+    yield _userland(device)
+    yield _python()
+    yield _glibc()
+    yield from _packages()
+    yield _runtime()
+    yield _camera(root)
+    yield _governor(device)
+    yield _heat(device)
+
+
+def _userland(device: Device) -> Finding:
+    found = f"{device.bits}-bit userland on a {device.machine} kernel"
+    if device.bits == 32 and "64" in device.machine:
+        return Finding(
+            "userland",
+            Level.WARNING,
+            found,
+            "pip takes it for a 64-bit system: install with `linux32 pip install`, or better a 64-bit system.",
+        )
+    return Finding("userland", Level.FINE, found)
+
+
+def _python() -> Finding:
+    found = platform.python_version()
+    if (3, 11) <= sys.version_info[:2] <= (3, 13):
+        return Finding("Python", Level.FINE, found)
+    return Finding("Python", Level.PROBLEM, found, "tlpipe-edge needs Python 3.11, 3.12 or 3.13.")
+
+
+def _glibc() -> Finding:
+    name, version = platform.libc_ver()
+    numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
+    if name != "glibc":
+        return Finding("C library", Level.WARNING, name or "not glibc", "There are no wheels for it: build them.")
+    if numbers < OLDEST_GLIBC:
+        return Finding("C library", Level.PROBLEM, f"glibc {version}", "Take a newer system: Bookworm or Trixie.")
+    return Finding("C library", Level.FINE, f"glibc {version}")
+
+
+def _packages() -> Iterator[Finding]:
+    for module, distribution in (("numpy", "numpy"), ("cv2", "opencv-python-headless"), ("PIL", "pillow")):
+        try:
+            loaded = __import__(module)
+        except ImportError as error:
+            yield Finding(distribution, Level.PROBLEM, f"cannot be loaded ({error})", f"pip install {distribution}")
+        else:
+            yield Finding(distribution, Level.FINE, loaded.__version__)
+
+
+def _runtime() -> Finding:
+    try:
+        distribution, version = interpreter.find("auto")
+    except Unavailable as error:
+        return Finding("runtime", Level.PROBLEM, error.what, error.advice)
+    found = f"{distribution} {version}"
+    if distribution == "tflite-runtime" and int(importlib.metadata.version("numpy").split(".")[0]) >= 2:
+        return Finding("runtime", Level.PROBLEM, f"{found} beside NumPy 2", 'pip install "numpy<2"')
+    return Finding("runtime", Level.FINE, found)
+
+
+def _camera(root: Path) -> Finding:
+    nodes = sorted((root / "dev").glob("video*"))
+    if not nodes:
+        if find_spec("picamera2"):
+            return Finding("camera", Level.FINE, "picamera2 is installed: --source picamera2")
+        return Finding(
+            "camera",
+            Level.WARNING,
+            "no /dev/video*, and no picamera2",
+            "Connect a camera; for one on the ribbon cable: sudo apt install python3-picamera2, "
+            "and a virtual environment made with --system-site-packages.",
+        )
+    if any(os.access(node, os.R_OK | os.W_OK) for node in nodes):
+        return Finding("camera", Level.FINE, ", ".join(node.name for node in nodes))
+    return Finding(
+        "camera", Level.PROBLEM, f"{nodes[0]}: no permission", "sudo usermod -aG video $USER, and log in again."
+    )
+
+
+def _governor(device: Device) -> Finding:
+    if device.governor in (None, "performance"):
+        return Finding("governor", Level.FINE, device.governor or "not told")
+    return Finding(
+        "governor",
+        Level.WARNING,
+        f"{device.governor}: the clock follows the load, and latency with it",
+        "To measure: echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor",
+    )
+
+
+def _heat(device: Device) -> Finding:
+    known = [f"{device.temperature_c:.0f} °C"] if device.temperature_c is not None else []
+    known += device.throttling or ()
+    found = ", ".join(known) or "not told"
+    if any("under-voltage" in words for words in device.throttling or ()):
+        return Finding("throttling", Level.WARNING, found, "Use a stronger power supply and a short cable.")
+    if device.throttling or (device.temperature_c or 0) >= HOT:
+        return Finding("throttling", Level.WARNING, found, "Cool it: a heat sink, a fan, or fewer frames a second.")
+    if device.hides_throttling:
+        return Finding(
+            "throttling",
+            Level.WARNING,
+            f"{found}; whether it is throttled is not told, and a benchmark cannot see it",
+            "vcgencmd tells it: sudo apt install raspi-utils (or libraspberrypi-bin, where there is no such package), "
+            "sudo usermod -aG video $USER, and log in again.",
+        )
+    return Finding("throttling", Level.FINE, found)

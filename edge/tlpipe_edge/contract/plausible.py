@@ -1,0 +1,72 @@
+"""What the numbers of a bench or an evaluation can be. What they cannot be raises Misfit, which says where."""
+
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any, TypeVar
+
+from tlpipe_edge.contract import codec
+from tlpipe_edge.errors import BadData
+
+SCHEMA = 1
+T = TypeVar("T")
+
+SHORTEST_MS = 1e-6
+"""No run is shorter, for clocks count nanoseconds, and no duration is as long as ``LONGEST_MS``, which is 11 days."""
+LONGEST_MS = 1e9
+MOST = 10**15
+"""More than any count, size or reading of a machine: with it, charts and ratios stay far from the end of a float."""
+
+
+class Misfit(Exception):
+    """What is read is of the right types and makes no sense."""
+
+
+def require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise Misfit(otherwise)
+
+
+def shares(where: str, *values: float | None) -> None:
+    require(all(value is None or 0 <= value <= 1 for value in values), f"{where}: not a share")
+
+
+def counts(where: str, *values: int | None, least: int = 0) -> None:
+    """Whole numbers, and bytes."""
+    require(all(value is None or least <= value < MOST for value in values), f"{where}: less than {least}, or too many")
+
+
+def readings(where: str, *values: float | None, least: float = 0) -> None:
+    """What a machine says of itself."""
+    require(all(value is None or least <= value < MOST for value in values), f"{where}: nothing that a machine reads")
+
+
+def durations(where: str, *values: float | None) -> None:
+    """Milliseconds; a part of a run, rounded to what a report holds, can be 0."""
+    require(all(value is None or 0 <= value < LONGEST_MS for value in values), f"{where}: no durations")
+
+
+def samples(where: str, given: Sequence[float], *, whole: bool) -> None:
+    """Milliseconds; those of ``whole`` runs take some time."""
+    durations(where, *given)
+    require(not whole or not given or median(given) >= SHORTEST_MS, f"{where}: no durations")
+
+
+def require_schema(document: Any, where: str) -> None:
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema != SCHEMA:
+        raise BadData(f"{where}: schema {schema}, this program reads {SCHEMA}", "Upgrade tlpipe, or measure again.")
+
+
+def typed_as(kind: type[T], document: Any, where: str, advice: str) -> T:
+    try:
+        found: T = codec.read(kind, document, where)
+    except BadData as error:
+        raise BadData(error.what, advice) from None
+    return found
+
+
+def checked(check: Callable[[], None], where: str, advice: str) -> None:
+    try:
+        check()
+    except Misfit as misfit:
+        raise BadData(f"{where}: {misfit}", advice) from None

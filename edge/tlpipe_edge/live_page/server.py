@@ -1,0 +1,271 @@
+"""The live page: the newest answer with its picture, for whoever watches in a browser.
+
+One thread with one event loop serves everybody. ``show`` only leaves the answer behind; the loop looks at it when
+somebody watches, encodes it once, and every client gets the same bytes. A client that is still busy with the picture
+before misses this one, and one that takes no picture for ``PATIENCE`` seconds is dropped.
+"""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import hmac
+import re
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib import resources
+from types import TracebackType
+from urllib.parse import parse_qs
+
+from tlpipe_edge.camera.answer import Answer
+from tlpipe_edge.errors import Unavailable, WrongUsage
+from tlpipe_edge.live_page.listen import Address
+from tlpipe_edge.live_page.stream import BOUNDARY, Shown, prepare
+
+FRAMES_PER_SECOND = 15
+PARTS_PER_SECOND = 400
+"""Both at most: where many watch, each of them gets fewer. Sending 400 takes 2 % of an x86 core."""
+MOST_CLIENTS = 128
+"""Connections; a page holds two of them."""
+MOST_REQUEST = 16_384
+"""Bytes of a request with its headers."""
+PATIENCE = 5.0
+"""Seconds in which a client must have sent its request, and must take each picture."""
+HEARTBEAT = 2.0
+"""Seconds after which the same is sent again, so that either side notices when the other has gone."""
+SEND_BUFFER = 131_072
+"""Bytes that the system holds for a client: more of them would only be older pictures."""
+
+_LOOPBACK_HOST = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
+
+
+@dataclass(frozen=True)
+class _Live:
+    """A path whose answer never ends: its content type, its first bytes, and what it sends of each ``Shown``."""
+
+    kind: str
+    first: bytes
+    part: Callable[[Shown], bytes]
+
+
+_LIVE = {
+    "/stream": _Live(f"multipart/x-mixed-replace; boundary={BOUNDARY}", f"--{BOUNDARY}\r\n".encode(), lambda s: s.part),
+    "/events": _Live("text/event-stream", b"", lambda s: s.event),
+}
+
+
+@dataclass(frozen=True)
+class _Request:
+    """The first line and the headers of a request; header names in lower case, the query as it came."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+
+
+class Preview:
+    """The server of the live page, from ``with`` to the end of the block.
+
+    ``address`` is HOST:PORT, or a port on the loopback address; ``url`` what a person opens, the token included. The
+    frame of an answer must not be changed after it was shown.
+
+    Raises WrongUsage for an address that is none, for one that others can reach without a ``token``, and for a token
+    with other characters than letters, digits and ``-._~``; on entering, Unavailable where the port is not to be had.
+    """
+
+    def __init__(self, address: str, *, token: str | None) -> None:
+        self._address = Address.parse(address)
+        if token is None and not self._address.is_loopback:
+            raise WrongUsage(f"{address}: others can reach this address", "Give a token, or only the port.")
+        if token is not None and not _TOKEN.fullmatch(token):
+            raise WrongUsage("the token is empty or has odd characters", "Take letters, digits and any of -._~")
+        self._token = token
+        self._page, self._policy = _load_page()
+        self._newest: Answer | str | None = None  # an answer, why there is none, or nothing yet
+        self._shown: Shown | None = None
+        self._changed = asyncio.Event()
+        self._watched = asyncio.Event()
+        self._watchers = 0
+        self._clients = 0
+
+    def __enter__(self) -> "Preview":
+        try:
+            self._socket = socket.create_server(self._address.socket_address, family=self._address.family)
+        except OSError as error:
+            raise Unavailable(f"{self._address}: {error.strerror}", "Name another port.") from None
+        self._port = self._socket.getsockname()[1]
+        query = "" if self._token is None else f"?token={self._token}"
+        self.url = f"http://{self._address.public_name}:{self._port}/{query}"
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="preview", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(self._loop)])
+        self._thread.join()
+
+    def show(self, answer: Answer) -> None:
+        """Put this answer on the page, in place of the one before."""
+        self._newest = answer
+
+    def outage(self, reason: str) -> None:
+        """Say on the page that the camera gives no pictures, and why, until the next ``show``."""
+        self._newest = reason
+
+    def _run(self) -> None:
+        with (
+            self._socket,
+            contextlib.suppress(asyncio.CancelledError),
+            asyncio.Runner(loop_factory=lambda: self._loop) as runner,
+        ):
+            runner.run(self._publish())
+
+    async def _publish(self) -> None:
+        """Serve, and while somebody watches, prepare the newest answer for all of them."""
+        server = await asyncio.start_server(self._serve, sock=self._socket, limit=MOST_REQUEST)
+        source: Answer | str | None = None
+        try:
+            while True:
+                await self._watched.wait()
+                if self._shown is None or self._newest is not source:
+                    source = self._newest
+                    self._shown = prepare(source)
+                    self._changed.set()
+                    self._changed = asyncio.Event()
+                await asyncio.sleep(max(1 / FRAMES_PER_SECOND, self._watchers / PARTS_PER_SECOND))
+        finally:
+            server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._clients += 1
+        try:
+            if self._clients > 2 * MOST_CLIENTS:
+                return
+            writer.transport.set_write_buffer_limits(high=0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            async with asyncio.timeout(PATIENCE):
+                head = await reader.readuntil(b"\r\n\r\n")
+            request = _parse(head)
+            if request:
+                await self._respond(request, reader, writer)
+        except (OSError, EOFError, asyncio.LimitOverrunError):
+            pass  # it went away, was too slow (TimeoutError is an OSError), or does not speak HTTP
+        except asyncio.CancelledError:
+            pass  # the end of all; asyncio of Python 3.11 prints a traceback for a handler that ends cancelled
+        finally:
+            self._clients -= 1
+            writer.transport.abort()
+
+    async def _respond(self, request: _Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        status = self._status(request)
+        headers = {"Content-Security-Policy": self._policy}
+        live = _LIVE.get(request.path) if status == HTTPStatus.OK else None
+        if live:
+            kind, body = live.kind, live.first
+        elif status == HTTPStatus.OK:
+            kind, body = "text/html; charset=utf-8", self._page
+            if self._token is not None:
+                headers["Set-Cookie"] = f"{self._cookie}={self._token}; Path=/; HttpOnly; SameSite=Strict"
+        else:
+            kind, body = "text/plain", f"{status.phrase}\n".encode()
+            if status == HTTPStatus.METHOD_NOT_ALLOWED:
+                headers["Allow"] = "GET, HEAD"
+        await _send(writer, _head(status, kind, headers) + (b"" if request.method == "HEAD" else body))
+        if live and request.method == "GET":
+            await self._follow(reader, writer, live.part)
+
+    def _status(self, request: _Request) -> HTTPStatus:
+        """200 for what is there and may be seen; who may not see it does not learn what is there."""
+        if self._clients > MOST_CLIENTS:
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        if not self._admits(request):
+            return HTTPStatus.FORBIDDEN
+        if request.path != "/" and request.path not in _LIVE:
+            return HTTPStatus.NOT_FOUND
+        return HTTPStatus.OK if request.method in ("GET", "HEAD") else HTTPStatus.METHOD_NOT_ALLOWED
+
+    def _admits(self, request: _Request) -> bool:
+        """Whether the token is there, in the address or as a cookie, and on loopback no other host is meant.
+
+        A web page whose own name leads to 127.0.0.1 (DNS rebinding) names itself in the Host header.
+        """
+        if self._address.is_loopback and not _LOOPBACK_HOST.fullmatch(request.headers.get("host", "")):
+            return False
+        if self._token is None:
+            return True
+        cookies = dict(pair.strip().partition("=")[::2] for pair in request.headers.get("cookie", "").split(";"))
+        given = parse_qs(request.query).get("token", [cookies.get(self._cookie, "")])[0]
+        return hmac.compare_digest(given.encode(), self._token.encode())
+
+    @property
+    def _cookie(self) -> str:
+        """Its name has the port, because browsers do not tell the ports of a host apart."""
+        return f"tlpipe-preview-{self._port}"
+
+    async def _follow(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, part: Callable[[Shown], bytes]
+    ) -> None:
+        """Send the newest part, and the next one as soon as there is one and the client has taken this one."""
+        self._watchers += 1
+        self._watched.set()
+        try:
+            while not reader.at_eof():  # while there is no picture nothing is sent, and no sending fails
+                changed = self._changed
+                await _send(writer, part(self._shown) if self._shown else b"")
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(HEARTBEAT):
+                        await changed.wait()
+        finally:
+            self._watchers -= 1
+            if not self._watchers:
+                self._watched.clear()
+                self._shown = None
+
+
+async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
+    """Hand all of it to the system; raises TimeoutError where the client does not take it."""
+    writer.write(data)
+    async with asyncio.timeout(PATIENCE):
+        await writer.drain()
+
+
+def _load_page() -> tuple[bytes, str]:
+    """The page, and a Content-Security-Policy that lets its own style and script run and nothing else."""
+    page = resources.files("tlpipe_edge.live_page").joinpath("page.html").read_bytes()
+    parts = re.findall(rb"<(style|script)>(.*?)</\1>", page, re.DOTALL)
+    sums = {name.decode(): base64.b64encode(hashlib.sha256(text).digest()).decode() for name, text in parts}
+    own = "; ".join(f"{name}-src 'sha256-{checksum}'" for name, checksum in sums.items())
+    nothing_else = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    return page, f"{nothing_else}; img-src 'self' data:; connect-src 'self'; {own}"
+
+
+def _parse(head: bytes) -> _Request | None:
+    """The request, or None where it is no HTTP."""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    words = first.split(" ")
+    if len(words) != 3 or not words[2].startswith("HTTP/1."):
+        return None
+    path, _, query = words[1].partition("?")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return _Request(words[0], path, query, headers)
+
+
+def _head(status: HTTPStatus, kind: str, headers: dict[str, str]) -> bytes:
+    lines = {
+        "Content-Type": kind,
+        "Connection": "close",
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+    text = "".join(f"{name}: {value}\r\n" for name, value in (lines | headers).items())
+    return f"HTTP/1.1 {status.value} {status.phrase}\r\n{text}\r\n".encode()

@@ -1,0 +1,63 @@
+"""The machine at one moment, and how busy others kept it between two."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tlpipe_edge.machine import device
+from tlpipe_edge.machine.device import Device
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The machine at one moment. ``seconds`` counts from some moment.
+
+    ``own`` and ``busy`` are CPU seconds until now: of this process and of those that it started and waited for, and of
+    all processes on the cores that it may use, with what a hypervisor took away (None where Linux does not tell).
+    """
+
+    device: Device
+    load_average: tuple[float, float, float] | None
+    seconds: float
+    own: float
+    busy: float | None
+
+
+def now(root: Path = Path("/")) -> Moment:
+    """Look at the machine; ``root`` is where /proc and /sys are looked for."""
+    read = device.read(root)  # before the clocks: it may start a process
+    times = os.times()
+    return Moment(
+        device=read,
+        load_average=os.getloadavg() if hasattr(os, "getloadavg") else None,
+        seconds=time.monotonic(),
+        own=times.user + times.system + times.children_user + times.children_system,
+        busy=_busy(root),
+    )
+
+
+def other_load(before: Moment, after: Moment) -> float | None:
+    """How many cores' worth of time others took between two moments; None where it is not told.
+
+    Linux counts in ticks of 10 ms: in less than a second they would say too little.
+    """
+    if before.busy is None or after.busy is None or after.seconds < before.seconds + 1:
+        return None
+    others = (after.busy - before.busy) - (after.own - before.own)
+    return max(0.0, others / (after.seconds - before.seconds))
+
+
+def _busy(root: Path) -> float | None:
+    """CPU seconds from /proc/stat (proc_stat(5)): all but idle and iowait, steal with them; guest is within user."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    cores = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+    try:
+        lines = [line.split() for line in (root / "proc/stat").read_text().splitlines()]
+        ticks = [list(map(int, line[1:9])) for line in lines if line and line[0] in cores]
+    except (OSError, ValueError):
+        return None
+    if not ticks:
+        return None
+    return sum(sum(each) - each[3] - each[4] for each in ticks) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,126 @@
+"""The only file that imports a TFLite runtime: bytes of a model in, a session that runs one image at a time out."""
+
+import contextlib
+import importlib
+import importlib.metadata
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlpipe_edge.contract.manifest import Tensor
+from tlpipe_edge.errors import BadData, Unavailable, WrongUsage
+
+RUNTIMES = {
+    "ai-edge-litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+}
+"""Distribution -> module, in the order in which ``auto`` looks for them."""
+
+_STDERR = threading.Lock()
+
+
+class Session:
+    """A model in memory with its tensors allocated; one input, one output, batch 1.
+
+    ``input`` and ``output`` describe the tensors, ``runtime`` and ``version`` what runs them. Not safe to share
+    between threads: give each thread its own.
+    """
+
+    def __init__(self, model: bytes, *, threads: int = 1, runtime: str = "auto") -> None:
+        """Load and allocate. Raises Unavailable without a runtime, BadData when the runtime refuses the model."""
+        if threads < 1:
+            raise WrongUsage(f"{threads} threads", "Ask for 1 or more.")
+        self.runtime, self.version = find(runtime)
+        module = importlib.import_module(RUNTIMES[self.runtime])
+        self.threads = threads
+        try:
+            with _stderr_silenced():
+                self._interpreter = module.Interpreter(model_content=model, num_threads=threads)
+                self._interpreter.allocate_tensors()
+            (input_details,) = self._interpreter.get_input_details()
+            (output_details,) = self._interpreter.get_output_details()
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0] if str(error) else "no reason given"
+            advice = "Export it again."
+            if "Didn't find op" in reason:  # a newer operator than it knows: FULLY_CONNECTED 12, in `dynamic`
+                advice = "Take another recipe, float16 or int8, or install ai-edge-litert."
+            raise BadData(f"{self.runtime} {self.version} cannot run this model: {reason}", advice) from None
+        self.input, self._input_index = _tensor(input_details), input_details["index"]
+        self.output, self._output_index = _tensor(output_details), output_details["index"]
+
+    @property
+    def delegate(self) -> str | None:
+        """XNNPACK where the runtime has given operators to it; None where it has not, or does not tell.
+
+        The runtimes have no public way to ask; a delegate stands as operators of its own beside the model's.
+        """
+        operators: list[dict[str, Any]] = getattr(self._interpreter, "_get_ops_details", list)()
+        return "XNNPACK" if any(operator["op_name"] == "DELEGATE" for operator in operators) else None
+
+    def set_input(self, tensor: np.ndarray) -> None:
+        """Copy a tensor of ``input``'s dtype and shape into the model."""
+        self._interpreter.set_tensor(self._input_index, tensor)
+
+    def invoke(self) -> None:
+        """Run the model once."""
+        self._interpreter.invoke()
+
+    def read_output(self) -> np.ndarray:
+        """A copy of the output as float32, without its batch axis, dequantized where it is an integer."""
+        raw = self._interpreter.get_tensor(self._output_index)[0]
+        if self.output.scale:
+            return np.float32(self.output.scale) * (raw.astype(np.float32) - np.float32(self.output.zero_point))
+        return np.asarray(raw, np.float32)
+
+    def run(self, tensor: np.ndarray) -> np.ndarray:
+        """``set_input``, ``invoke`` and ``read_output`` in one."""
+        self.set_input(tensor)
+        self.invoke()
+        return self.read_output()
+
+
+@contextlib.contextmanager
+def _stderr_silenced() -> Iterator[None]:
+    """The runtimes' C++ code announces its delegate on stderr and has no switch for it; failures come as exceptions."""
+    with _STDERR, Path(os.devnull).open("wb") as nowhere:
+        sys.stderr.flush()
+        saved = os.dup(2)
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def check_name(wanted: str) -> None:
+    """Raise WrongUsage for what is neither "auto" nor the name of a runtime, installed or not."""
+    if wanted != "auto" and wanted not in RUNTIMES:
+        raise WrongUsage(f"no runtime {wanted}", f"Choose auto, {' or '.join(RUNTIMES)}.")
+
+
+def find(wanted: str) -> tuple[str, str]:
+    """Distribution and version of the runtime that is wanted, or with "auto" of the first that is installed.
+
+    Raises WrongUsage for a name that is none, Unavailable where it is not installed or cannot be loaded.
+    """
+    check_name(wanted)
+    for distribution in RUNTIMES if wanted == "auto" else [wanted]:
+        try:
+            importlib.import_module(RUNTIMES[distribution])
+            return distribution, importlib.metadata.version(distribution)
+        except ImportError:
+            continue
+    missing = "ai-edge-litert or tflite-runtime" if wanted == "auto" else wanted
+    raise Unavailable(f"the TFLite runtime is not installed ({missing})", f"pip install {missing.split()[0]}")
+
+
+def _tensor(details: dict[str, Any]) -> Tensor:
+    scale, zero_point = details["quantization"]
+    shape = tuple(int(length) for length in details["shape"])
+    return Tensor(np.dtype(details["dtype"]).name, shape, float(scale), int(zero_point))

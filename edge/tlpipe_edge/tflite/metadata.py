@@ -1,0 +1,300 @@
+"""TFLite Metadata: what a .tflite file says of itself, read and written.
+
+A model carries a second flatbuffer, ModelMetadata, in the buffer that is named TFLITE_METADATA; the label file that it
+mentions is in a zip archive at the end of the file. Android Studio and MediaPipe Tasks read both.
+The format: https://ai.google.dev/edge/litert/conversion/tensorflow/metadata and metadata_schema.fbs (in
+google-ai-edge/mediapipe, mediapipe/tasks/metadata), from which the slots and enum values below are.
+"""
+
+import io
+import math
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import islice
+from typing import Any
+
+import flatbuffers
+
+from tlpipe_edge.errors import BadData
+from tlpipe_edge.tflite import flatbuffer
+from tlpipe_edge.tflite.flatbuffer import TFLITE, Buffer, Entry, Model, SubGraph, Table, Tensor
+
+ENTRY = "TFLITE_METADATA"
+IDENTIFIER = b"M001"
+LABELS_FILE = "labels.txt"
+LABELS_LIMIT = 1 << 20
+"""Bytes that a label file may have when unpacked; the 1,000 labels of ImageNet have 22 thousand."""
+
+
+class _Described(IntEnum):  # table ModelMetadata
+    NAME = 0
+    DESCRIPTION = 1
+    SUBGRAPHS = 3
+    MIN_PARSER_VERSION = 7
+
+
+class _Graph(IntEnum):  # table SubGraphMetadata
+    INPUTS = 2
+    OUTPUTS = 3
+
+
+class _End(IntEnum):  # table TensorMetadata
+    NAME = 0
+    DESCRIPTION = 1
+    CONTENT = 3
+    PROCESS_UNITS = 4
+    STATS = 5
+    FILES = 6
+
+
+class _Union(IntEnum):  # tables Content and ProcessUnit: each holds one union
+    TYPE = 0
+    VALUE = 1
+
+
+class _Normalization(IntEnum):  # table NormalizationOptions
+    MEAN = 0
+    STD = 1
+
+
+class _Stats(IntEnum):  # table Stats
+    MAX = 0
+    MIN = 1
+
+
+class _File(IntEnum):  # table AssociatedFile
+    NAME = 0
+    TYPE = 2
+
+
+FEATURE_PROPERTIES, IMAGE_PROPERTIES = 1, 2  # ContentProperties
+NORMALIZATION_OPTIONS = 1  # ProcessUnitOptions
+RGB = 1  # ColorSpaceType, slot 0 of ImageProperties
+TENSOR_AXIS_LABELS = 2  # AssociatedFileType
+UINT8 = 3  # TensorType, in the schema of the model
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What an image classifier says of itself.
+
+    ``labels`` are in the order of the output. The model expects (pixel - mean) / std of pixels 0..255, with one value
+    or one a channel: 0 and 1 where normalization is part of the graph.
+    Raises BadData for a label of several lines, text that UTF-8 cannot hold, and a normalization that makes no sense.
+    """
+
+    name: str
+    description: str
+    labels: tuple[str, ...]
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        for label in self.labels:
+            if "\n" in label or "\r" in label:
+                raise BadData(f"label {label!r}: more than one line", "Rename the class.")
+        try:
+            "".join((self.name, self.description, *self.labels)).encode()
+        except UnicodeEncodeError as error:
+            raise BadData(f"{error.object[error.start]!r} in a name or label: not Unicode", "Rename it.") from None
+        finite = all(map(math.isfinite, self.mean + self.std)) and all(self.std)
+        if not finite or len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
+            raise BadData(f"(pixel - {self.mean}) / {self.std}: not a normalization", "Export the model again.")
+
+
+def read(model: bytes, *, where: str = "model") -> Metadata | None:
+    """The metadata of a .tflite file, or None where it has none; ``where`` names the file in errors.
+
+    ``labels`` is empty where no label file is mentioned. Raises BadData when the model's structure, its metadata or
+    its label file is damaged.
+    """
+    content = _content(flatbuffer.root(model, TFLITE, where=where))
+    if content is None:
+        return None
+    described = flatbuffer.root(content, IDENTIFIER, where=f"{where}: {ENTRY}")
+    graph = _first(described, _Described.SUBGRAPHS)
+    image, scores = _first(graph, _Graph.INPUTS), _first(graph, _Graph.OUTPUTS)
+    normalization = _of_type(image, _End.PROCESS_UNITS, _Union.TYPE, NORMALIZATION_OPTIONS)
+    options = normalization and normalization.table(_Union.VALUE)
+    file = _of_type(scores, _End.FILES, _File.TYPE, TENSOR_AXIS_LABELS)
+    return Metadata(
+        described.string(_Described.NAME),
+        described.string(_Described.DESCRIPTION),
+        _unpack_labels(model, file.string(_File.NAME), where) if file else (),
+        options.numbers(_Normalization.MEAN, "f") if options else (0.0,),
+        options.numbers(_Normalization.STD, "f") if options else (1.0,),
+    )
+
+
+def write(model: bytes, metadata: Metadata, *, where: str = "model") -> bytes:
+    """A .tflite file with ``metadata``, which replaces any that ``model`` has.
+
+    The model takes one RGB image and gives the probabilities of its classes, one tensor each. Raises BadData where it
+    does not, where there are not as many labels as classes, and where a label is blank. The same arguments give the
+    same bytes (with the same release of flatbuffers).
+
+    A flatbuffer's references are relative and point forward. So the old file stays as it is, and a new root table in
+    front of it refers to its parts and to the new ones; what the new root does not mention is a little dead weight.
+    """
+    old = flatbuffer.root(model, TFLITE, where=where)
+    old_buffers = list(old.tables(Model.BUFFERS))
+    if any(buffer.number(Buffer.OFFSET, "Q") > 1 for buffer in old_buffers):
+        raise BadData(f"{where}: its weights lie behind the flatbuffer, as above 2 GB", "Export a smaller model.")
+    if not all(map(str.strip, metadata.labels)):
+        raise BadData(f"{where}: a label is blank, which a label file cannot hold", "Name each class.")
+    described = _describe(metadata, *_ends(old, classes=len(metadata.labels)))
+    end = -(-len(model) // 16) * 16  # weights lie at multiples of 16 bytes, and still do when moved by one
+
+    builder = flatbuffers.Builder(end + len(described) + (1 << 16))
+    builder.CreateByteVector(model.ljust(end, b"\0"))  # from here on, `end - position` refers to a part of the old file
+    builder.Prep(16, len(described))
+    buffer = _table(builder, {Buffer.DATA: builder.CreateByteVector(described)})
+    buffers = [*(end - old_buffer.position for old_buffer in old_buffers), buffer]
+    entry = _table(builder, {Entry.NAME: builder.CreateString(ENTRY)}, words=[(Entry.BUFFER, len(old_buffers))])
+    entries = [*(end - other.position for other in old.tables(Model.METADATA) if not _is_ours(other)), entry]
+    parts = {slot: end - position for slot in Model if slot != Model.VERSION and (position := old.target(slot))}
+    parts |= {Model.BUFFERS: _vector(builder, buffers), Model.METADATA: _vector(builder, entries)}
+    builder.Finish(_table(builder, parts, words=[(Model.VERSION, old.number(Model.VERSION, "I"))]), TFLITE)
+    return _pack_labels(bytes(builder.Output()), metadata.labels)
+
+
+def _content(model: Table) -> memoryview | None:
+    """The buffer that is named TFLITE_METADATA."""
+    for entry in filter(_is_ours, model.tables(Model.METADATA)):
+        for buffer in islice(model.tables(Model.BUFFERS), entry.number(Entry.BUFFER, "I"), None):
+            return buffer.octets(Buffer.DATA)
+        raise BadData(f"{model.where}: its metadata is missing", "Copy it again.")
+    return None
+
+
+def _is_ours(entry: Table) -> bool:
+    return entry.octets(Entry.NAME) == ENTRY.encode()
+
+
+def _first(parent: Table | None, slot: int) -> Table | None:
+    return next(parent.tables(slot), None) if parent else None
+
+
+def _of_type(parent: Table | None, slot: int, type_slot: int, wanted: int) -> Table | None:
+    """The first table of a vector whose one-byte type is ``wanted``."""
+    tables = parent.tables(slot) if parent else ()
+    return next((table for table in tables if table.number(type_slot, "B") == wanted), None)
+
+
+def _ends(model: Table, *, classes: int) -> tuple[Table, Table]:
+    """The input and the output tensor of an image classifier. Raises BadData where the model is none."""
+    graph = _first(model, Model.SUBGRAPHS)
+    tensors = list(graph.tables(SubGraph.TENSORS)) if graph else []
+    # Read as unsigned, a negative index is out of range like any other that is.
+    ends = [graph.numbers(slot, "I") for slot in (SubGraph.INPUTS, SubGraph.OUTPUTS)] if graph else []
+    if [len(indices) for indices in ends] != [1, 1] or max(ends)[0] >= len(tensors):
+        raise BadData(f"{model.where}: not one input and one output tensor", "Export an image classifier.")
+    image, scores = (tensors[index] for (index,) in ends)
+    shape = scores.numbers(Tensor.SHAPE, "i")
+    if shape != (1, classes):
+        raise BadData(f"{model.where}: {classes} labels for an output of shape {shape}", "Name each class once.")
+    return image, scores
+
+
+def _describe(metadata: Metadata, image: Table, scores: Table) -> bytes:
+    """The flatbuffer ModelMetadata."""
+    builder = flatbuffers.Builder(1024)
+
+    def union(kind: int, value: int) -> int:
+        return _table(builder, {_Union.VALUE: value}, octets=[(_Union.TYPE, kind)])
+
+    def stats(tensor: Table, least: Sequence[float], most: Sequence[float]) -> int:
+        if tensor.number(Tensor.TYPE, "b") == UINT8:
+            least, most = [0.0], [255.0]
+        return _table(builder, {_Stats.MAX: _floats(builder, most), _Stats.MIN: _floats(builder, least)})
+
+    mean, std = metadata.mean, metadata.std
+    normalization = {_Normalization.MEAN: _floats(builder, mean), _Normalization.STD: _floats(builder, std)}
+    black = [(0 - offset) / divisor for offset, divisor in zip(mean, std, strict=True)]
+    white = [(255 - offset) / divisor for offset, divisor in zip(mean, std, strict=True)]
+    inputs = {
+        _End.NAME: builder.CreateString("image"),
+        _End.DESCRIPTION: builder.CreateString("The image to classify."),
+        _End.CONTENT: union(IMAGE_PROPERTIES, _table(builder, {}, octets=[(0, RGB)])),
+        _End.PROCESS_UNITS: _vector(builder, [union(NORMALIZATION_OPTIONS, _table(builder, normalization))]),
+        _End.STATS: stats(image, black, white),
+    }
+    file = _table(builder, {_File.NAME: builder.CreateString(LABELS_FILE)}, octets=[(_File.TYPE, TENSOR_AXIS_LABELS)])
+    outputs = {
+        _End.NAME: builder.CreateString("probability"),
+        _End.DESCRIPTION: builder.CreateString("The probability of each class (softmax)."),
+        _End.CONTENT: union(FEATURE_PROPERTIES, _table(builder, {})),
+        _End.STATS: stats(scores, [0.0], [1.0]),
+        _End.FILES: _vector(builder, [file]),
+    }
+    graph = {
+        _Graph.INPUTS: _vector(builder, [_table(builder, inputs)]),
+        _Graph.OUTPUTS: _vector(builder, [_table(builder, outputs)]),
+    }
+    described = {
+        _Described.NAME: builder.CreateString(metadata.name),
+        _Described.DESCRIPTION: builder.CreateString(metadata.description),
+        _Described.SUBGRAPHS: _vector(builder, [_table(builder, graph)]),
+        _Described.MIN_PARSER_VERSION: builder.CreateString("1.0.0"),  # the first version has all that is used here
+    }
+    builder.Finish(_table(builder, described), IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _table(
+    builder: Any,
+    parts: Mapping[Any, int],
+    *,
+    octets: Iterable[tuple[int, int]] = (),
+    words: Iterable[tuple[int, int]] = (),
+) -> int:
+    """Append a table of slot -> reference, (slot, ubyte) and (slot, uint); a reference to it."""
+    builder.StartObject(16)  # more than any has: the builder cuts the vtable at the last field
+    for slot, reference in parts.items():
+        builder.PrependUOffsetTRelativeSlot(slot, reference, 0)
+    for slot, number in words:
+        builder.PrependUint32Slot(slot, number, 0)
+    for slot, number in octets:
+        builder.PrependUint8Slot(slot, number, 0)
+    return int(builder.EndObject())
+
+
+def _vector(builder: Any, references: Sequence[int]) -> int:
+    builder.StartVector(4, len(references), 4)
+    for reference in reversed(references):
+        builder.PrependUOffsetTRelative(reference)
+    return int(builder.EndVector())
+
+
+def _floats(builder: Any, numbers: Sequence[float]) -> int:
+    builder.StartVector(4, len(numbers), 4)
+    for number in reversed(numbers):
+        builder.PrependFloat32(number)
+    return int(builder.EndVector())
+
+
+def _pack_labels(model: bytes, labels: tuple[str, ...]) -> bytes:
+    """``model`` and a zip archive whose positions count from the model's first byte, which is how readers find it."""
+    text = "".join(label + "\n" for label in labels)
+    file = io.BytesIO(model)
+    file.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(LABELS_FILE), text)  # ZipInfo's date is 1980-01-01, not today
+    return file.getvalue()
+
+
+def _unpack_labels(model: bytes, name: str, where: str) -> tuple[str, ...]:
+    """One label a line, with either kind of line end; blank lines at the end do not count."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(model)) as archive:
+            info = archive.getinfo(name)
+            if info.file_size > LABELS_LIMIT or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{info.file_size} bytes, compression {info.compress_type}")
+            with archive.open(info) as file:
+                text = file.read(LABELS_LIMIT).decode()  # the limit also stops what unpacks to more than it says
+    except Exception as error:  # zipfile raises a dozen kinds for a damaged archive
+        raise BadData(f"{where}: its label file {name!r} cannot be read ({error})", "Copy the model again.") from None
+    lines = text.rstrip("\r\n").split("\n")
+    return tuple(line.removesuffix("\r") for line in lines) if lines != [""] else ()

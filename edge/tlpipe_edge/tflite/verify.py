@@ -1,0 +1,210 @@
+"""Refuses a broken or hostile model by its structure, before a TFLite runtime sees it.
+
+A runtime trusts what a file says of itself: a wrong index or size makes it read outside its memory. So every reference
+is followed and every size is counted here, with our own reader. What only running can show is left to ``proof``.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tlpipe_edge.errors import BadData
+from tlpipe_edge.tflite import flatbuffer
+from tlpipe_edge.tflite.flatbuffer import (
+    TFLITE,
+    Buffer,
+    Entry,
+    Model,
+    Operator,
+    OperatorCode,
+    Quantization,
+    SubGraph,
+    Table,
+    Tensor,
+)
+
+OPERATORS = {
+    "ADD": 0,
+    "AVERAGE_POOL_2D": 1,
+    "CONCATENATION": 2,
+    "CONV_2D": 3,
+    "DEPTHWISE_CONV_2D": 4,
+    "DEQUANTIZE": 6,
+    "FULLY_CONNECTED": 9,
+    "LOGISTIC": 14,
+    "MAX_POOL_2D": 17,
+    "MUL": 18,
+    "RELU": 19,
+    "RELU6": 21,
+    "RESHAPE": 22,
+    "SOFTMAX": 25,
+    "PAD": 34,
+    "TRANSPOSE": 39,
+    "MEAN": 40,
+    "SUB": 41,
+    "DIV": 42,
+    "SQUEEZE": 43,
+    "PRELU": 54,
+    "MAXIMUM": 55,
+    "MINIMUM": 57,
+    "LEAKY_RELU": 98,
+    "QUANTIZE": 114,
+    "HARD_SWISH": 117,
+}
+"""What image classifiers are made of, by the codes of the enum BuiltinOperator; nothing custom, no loops, no Flex."""
+
+
+@dataclass(frozen=True)
+class _Type:
+    """A tensor's type: bytes an element, and the range of its zero point (None where it has none)."""
+
+    size: int
+    zero_points: tuple[int, int] | None = None
+
+
+TYPES = {
+    "FLOAT32": (0, _Type(4)),
+    "FLOAT16": (1, _Type(2)),
+    "INT32": (2, _Type(4, (0, 0))),
+    "UINT8": (3, _Type(1, (0, 255))),
+    "INT64": (4, _Type(8, (0, 0))),
+    "BOOL": (6, _Type(1)),
+    "INT16": (7, _Type(2, (0, 0))),
+    "INT8": (9, _Type(1, (-128, 127))),
+}
+"""By the codes of the enum TensorType."""
+
+_TYPE_BY_CODE = dict(TYPES.values())
+
+VERSION = 3
+MOST_TENSOR_BYTES = 256_000_000
+MOST_BYTES = 1_000_000_000
+"""Of all tensors that are not weights together, as if none shared memory."""
+MOST_PARTS = 4_096
+"""Of tensors, buffers or operators each; MobileNetV2 has 290."""
+MOST_DIMENSIONS = 8
+MOST_INPUTS = 64
+"""Of one operator."""
+
+
+def check(model: bytes, *, where: str, classes: int) -> None:
+    """Raise BadData, naming ``where``, unless ``model`` is sound: one graph, from one image to ``classes`` scores.
+
+    Every index and buffer lies in range, weights have the size of their tensor, sizes are bounded, scales are numbers,
+    operators are on the list and take what is there already.
+    """
+    root = flatbuffer.root(model, TFLITE, where=where)
+    try:
+        _check(root, classes)
+    except _Fault as fault:
+        raise BadData(f"{where}: refused: {fault}", "Copy the model again, or export it again.") from None
+
+
+class _Fault(Exception):
+    """What is wrong with a model, in a few words."""
+
+
+def _require(condition: bool, fault: str) -> None:
+    if not condition:
+        raise _Fault(fault)
+
+
+def _check(root: Table, classes: int) -> None:
+    version = root.number(Model.VERSION, "I")
+    _require(version == VERSION, f"its schema version is {version}, not {VERSION}")
+    _require(not list(_parts(root, Model.EXTERNAL_BUFFERS, "external buffers")), "its weights lie in other files")
+    buffers = [_buffer_size(buffer) for buffer in _parts(root, Model.BUFFERS, "buffers")]
+    for entry in _parts(root, Model.METADATA, "metadata"):
+        _require(entry.number(Entry.BUFFER, "I") < len(buffers), "a metadata buffer that does not exist")
+    for number in root.numbers(Model.METADATA_BUFFER, "i"):
+        _require(0 <= number < len(buffers), "a metadata buffer that does not exist")
+    codes = [_operator_code(code) for code in _parts(root, Model.OPERATOR_CODES, "operator codes")]
+    graphs = list(_parts(root, Model.SUBGRAPHS, "graphs"))
+    _require(len(graphs) == 1, f"{len(graphs)} graphs in the place of one")
+    _check_graph(graphs[0], buffers, codes, classes)
+
+
+def _parts(table: Table, slot: int, what: str) -> Iterable[Table]:
+    for number, part in enumerate(table.tables(slot)):
+        _require(number < MOST_PARTS, f"more than {MOST_PARTS} {what}")
+        yield part
+
+
+def _buffer_size(buffer: Table) -> int:
+    """The bytes of a buffer. LiteRT 2.3.0 follows an offset out of the file, and crashes."""
+    _require(buffer.number(Buffer.OFFSET, "Q") <= 1, "weights that lie outside its structure")
+    return len(buffer.octets(Buffer.DATA))
+
+
+def _operator_code(code: Table) -> int:
+    _require(not code.octets(OperatorCode.CUSTOM), "a custom operator")
+    builtin = max(code.number(OperatorCode.DEPRECATED_BUILTIN, "b"), code.number(OperatorCode.BUILTIN, "i"))
+    _require(builtin in OPERATORS.values(), f"operator {builtin}, which no image classifier needs")
+    return int(builtin)
+
+
+def _check_graph(graph: Table, buffers: list[int], codes: list[int], classes: int) -> None:
+    shapes: list[tuple[int, ...]] = []
+    constant: list[bool] = []
+    total = 0
+    for number, tensor in enumerate(_parts(graph, SubGraph.TENSORS, "tensors")):
+        shape, size, weights = _check_tensor(tensor, number, buffers)
+        shapes.append(shape)
+        constant.append(weights)
+        total += 0 if weights else size
+    _require(total <= MOST_BYTES, f"its tensors take {total:,} bytes")
+
+    ends = [graph.numbers(slot, "i") for slot in (SubGraph.INPUTS, SubGraph.OUTPUTS)]
+    _require([len(end) for end in ends] == [1, 1], "not one input and one output")
+    (image,), (scores,) = ends
+    _require(0 <= image < len(shapes) and 0 <= scores < len(shapes), "an input or output that does not exist")
+    _require(not constant[image], "an input that is a constant")
+    shape = shapes[image]
+    _require(len(shape) == 4 and shape[0] == 1 and shape[3] == 3, f"an input of shape {shape} for one RGB image")
+    _require(shapes[scores] == (1, classes), f"an output of shape {shapes[scores]} for {classes} labels")
+
+    there = {number for number, weights in enumerate(constant) if weights} | {image}
+    for operator in _parts(graph, SubGraph.OPERATORS, "operators"):
+        _require(operator.number(Operator.CODE, "I") < len(codes), "an operator code that does not exist")
+        inputs, outputs = (operator.numbers(slot, "i") for slot in (Operator.INPUTS, Operator.OUTPUTS))
+        _require(len(inputs) + len(outputs) <= MOST_INPUTS, f"an operator with {len(inputs)} inputs")
+        for number in inputs:
+            _require(number == -1 or number in there, f"an operator that takes tensor {number}, which is not there yet")
+        for number in outputs:
+            _require(0 <= number < len(shapes) and number not in there, f"an operator that gives tensor {number}")
+            there.add(number)
+    _require(scores in there, "an output that no operator gives")
+
+
+def _check_tensor(tensor: Table, number: int, buffers: list[int]) -> tuple[tuple[int, ...], int, bool]:
+    """Shape, bytes, and whether it is a constant."""
+    shape = tensor.numbers(Tensor.SHAPE, "i")
+    _require(len(shape) <= MOST_DIMENSIONS and min(shape, default=1) >= 1, f"tensor {number} of shape {shape[:9]}")
+    kind = _TYPE_BY_CODE.get(tensor.number(Tensor.TYPE, "b"))
+    if kind is None:
+        raise _Fault(f"tensor {number} of a type that is not supported")
+    size = kind.size * math.prod(shape)
+    _require(size <= MOST_TENSOR_BYTES, f"tensor {number} of {size:,} bytes")
+    buffer = tensor.number(Tensor.BUFFER, "I")
+    _require(buffer < len(buffers), f"buffer {buffer}, which does not exist")
+    _require(buffers[buffer] in (0, size), f"{buffers[buffer]:,} bytes of weights for a tensor of {size:,}")
+    _require(tensor.table(Tensor.SPARSITY) is None, "sparse weights")
+    _require(tensor.number(Tensor.IS_VARIABLE, "B") == 0, "a variable")
+    quantization = tensor.table(Tensor.QUANTIZATION)
+    if quantization is not None:
+        _check_quantization(quantization, number, shape, kind)
+    return shape, size, buffers[buffer] > 0
+
+
+def _check_quantization(quantization: Table, number: int, shape: tuple[int, ...], kind: _Type) -> None:
+    scales = quantization.numbers(Quantization.SCALE, "f")
+    _require(all(0 < scale < math.inf for scale in scales), f"a scale of tensor {number} that is no positive number")
+    zero_points = quantization.numbers(Quantization.ZERO_POINT, "q")
+    _require(len(zero_points) in (0, len(scales)), f"scales and zero points of tensor {number} that do not go together")
+    if kind.zero_points is not None:
+        least, most = kind.zero_points
+        _require(all(least <= zero <= most for zero in zero_points), f"a zero point of tensor {number} out of range")
+    if len(scales) > 1:
+        dimension = quantization.number(Quantization.DIMENSION, "i")
+        fits = 0 <= dimension < len(shape) and len(scales) == shape[dimension]
+        _require(fits, f"{len(scales)} scales for tensor {number} of shape {shape}")

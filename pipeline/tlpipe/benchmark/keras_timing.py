@@ -1,0 +1,103 @@
+"""The Keras original on the workstation: its accuracy on the same photographs, and what one image takes it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlpipe.data.dataset import Example, label_indices
+from tlpipe.data.pixels import chunks
+from tlpipe.network import build
+from tlpipe.network.backend import tf
+from tlpipe.network.predict import keras_probabilities
+from tlpipe_edge.bench import latency, scoring, validity
+from tlpipe_edge.bench.latency import Latency, Rules
+from tlpipe_edge.console import progress
+from tlpipe_edge.contract.bundle import Bundle, Reference
+from tlpipe_edge.errors import BadData
+from tlpipe_edge.images.labelled import Photographs
+from tlpipe_edge.machine import load
+from tlpipe_edge.machine.emulation import emulated
+from tlpipe_edge.machine.versions import versions
+
+TIMED = 64
+"""How many photographs take turns while Keras is timed."""
+MOST_SPREAD = 2.0
+"""As in ``conditions``. TensorFlow's threads wait for each other: on a calm machine it was 1.4 for a small network."""
+
+
+@dataclass(frozen=True)
+class Original:
+    """The Keras model with its answers to the photographs, and ``pixels`` of some, (N, size, size, 3) float32."""
+
+    whole: Any
+    sha256: str
+    bytes: int
+    reference: Reference
+    pixels: np.ndarray
+
+
+def answer(bundle: Bundle, file: Path, examples: Sequence[Example]) -> Original:
+    """Load the original and let it answer. The photographs that it cannot read have NaN in the reference.
+
+    Raises BadData where it can read none.
+    """
+    whole = build.load(file)
+    probabilities = np.full((len(examples), len(bundle.manifest.labels)), np.nan, np.float32)
+    some: list[np.ndarray] = []
+    for index, pictures, _ in chunks(examples, bundle.manifest.image):
+        if len(pictures):
+            probabilities[index] = keras_probabilities(whole, pictures)
+            some += list(pictures[: TIMED - len(some)])
+    reference = Reference(
+        tuple(example.sha256 for example in examples),
+        label_indices(examples),
+        probabilities,
+    )
+    if not some:
+        raise BadData(f"none of the {len(examples)} images can be read", "Name other photographs.")
+    pixels = np.stack(some).astype(np.float32)
+    return Original(whole, bundle.manifest.provenance.keras_sha256, file.stat().st_size, reference, pixels)
+
+
+def measure(
+    original: Original, looked_at: Photographs, bundle: Bundle, *, rules: Rules = latency.RULES
+) -> dict[str, Any]:
+    """The part ``keras`` of a benchmark: accuracy, ``predict`` and a compiled ``tf.function``, one image at a time.
+
+    On an emulated processor there are no latencies.
+    """
+    known = {
+        "sha256": original.sha256,
+        "bytes": original.bytes,
+        **scoring.document(original.reference.probabilities, looked_at.items, labels=bundle.manifest.labels),
+        "versions": versions(("tensorflow", "keras")),
+    }
+    if emulated():
+        nothing = dict.fromkeys(("predict_ms", "compiled_ms", "samples_ms"))
+        return known | nothing | {"valid": True, "invalid_reasons": []}
+    progress.say("Keras: timing predict and a compiled tf.function")
+    compiled = tf.function(lambda image: original.whole(image, training=False))
+    before = load.now()
+    timed: dict[str, Latency] = {
+        "predict": _timed(lambda image: original.whole.predict(image, verbose=0), original.pixels, rules),
+        "compiled": _timed(lambda image: compiled(tf.constant(image)).numpy(), original.pixels, rules),
+    }
+    doubts = [*validity.disturbances(before, load.now())]
+    doubts += [
+        f"{name}: {doubt}" for name, each in timed.items() for doubt in validity.doubts(each, most_spread=MOST_SPREAD)
+    ]
+    return known | {
+        "valid": not doubts,
+        "invalid_reasons": doubts,
+        **{f"{name}_ms": each.figures() for name, each in timed.items()},
+        "samples_ms": {name: list(each.samples_ms) for name, each in timed.items()},
+    }
+
+
+def _timed(call: Callable[[np.ndarray], object], pixels: np.ndarray, rules: Rules) -> Latency:
+    turn = cycle(picture[None] for picture in pixels)
+    return latency.measure(lambda: call(next(turn)), rules=rules)

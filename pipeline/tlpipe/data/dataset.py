@@ -1,0 +1,241 @@
+"""Labelled photographs become labels and splits: hashed, cut where a split is missing, kept as JSON."""
+
+import json
+import random
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from tlpipe.data import listing
+from tlpipe.data.listing import Listing
+from tlpipe_edge.console import progress
+from tlpipe_edge.contract.files import sha256_of
+from tlpipe_edge.errors import BadData, WrongUsage
+
+
+@dataclass(frozen=True)
+class Example:
+    """A photograph with its label's index and the sha256 of its file ("" for a file that the system will not read)."""
+
+    file: Path
+    label: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A photograph that could not be read, and why."""
+
+    file: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labels and splits. ``splits`` has train and validation, and test where there is one; ``cut`` names those that
+    were cut from train here; ``warnings`` are for the user. What is ``unreadable`` stays in its split, where it counts
+    as wrong when the split is scored.
+    """
+
+    source: Path
+    labels: tuple[str, ...]
+    splits: Mapping[str, tuple[Example, ...]]
+    cut: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+
+    @property
+    def evaluation_split(self) -> str:
+        """The split that results are stated on: test, or validation where there is no test split."""
+        return "test" if self.splits.get("test") else "validation"
+
+    def readable(self, split: str) -> tuple[Example, ...]:
+        """The examples of a split that can be read: what a stage trains on."""
+        unreadable = {each.file for each in self.unreadable}
+        return tuple(example for example in self.splits[split] if example.file not in unreadable)
+
+    def marked(self, unreadable: Collection[Unreadable]) -> "Dataset":
+        """The same with more photographs that cannot be read. Raises BadData when a class has none left to train on."""
+        marked = replace(self, unreadable=(*self.unreadable, *unreadable))
+        left = {example.label for example in marked.readable("train")}
+        for index, label in enumerate(self.labels):
+            if index not in left:
+                raise BadData(
+                    f"{self.source}: no readable training image of class {label!r}", "Add images, or remove the class."
+                )
+        if not marked.readable("validation"):
+            raise BadData(f"{self.source}: no readable validation image", "Add images.")
+        return marked
+
+    def to_json(self) -> str:
+        """The splits with file hashes, as indented JSON."""
+        document = {
+            "schema": 1,
+            "source": str(self.source),
+            "labels": self.labels,
+            "cut_from_train": self.cut,
+            "splits": {
+                name: [{"file": str(e.file), "label": self.labels[e.label], "sha256": e.sha256} for e in examples]
+                for name, examples in self.splits.items()
+            },
+            "unreadable": [{"file": str(each.file), "reason": each.reason} for each in self.unreadable],
+        }
+        return json.dumps(document, indent=1) + "\n"
+
+    @classmethod
+    def read(cls, file: Path) -> "Dataset":
+        """Read what ``to_json`` wrote. Raises BadData where the file is damaged."""
+        try:
+            document = json.loads(file.read_text())
+            index = {label: number for number, label in enumerate(document["labels"])}
+            return cls(
+                Path(document["source"]),
+                tuple(document["labels"]),
+                {
+                    name: tuple(Example(Path(row["file"]), index[row["label"]], row["sha256"]) for row in rows)
+                    for name, rows in document["splits"].items()
+                },
+                tuple(document["cut_from_train"]),
+                unreadable=tuple(Unreadable(Path(row["file"]), row["reason"]) for row in document["unreadable"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadData(f"{file}: not the splits of a run ({error})", "Train the run again.") from None
+
+
+def load(data: Path, *, validation_fraction: float = 0.1, test_fraction: float = 0.1, seed: int = 0) -> Dataset:
+    """Find the photographs below ``data``, hash them, and cut the splits that are missing from train.
+
+    ``data`` is a folder per class, or train/, validation/ and test/ folders of that, or a CSV of path,label[,split].
+    Cuts are stratified and seeded, give every class at least one image, and never put copies of a file on both sides.
+    Raises MissingInput, BadData or WrongUsage.
+    """
+    for name, fraction in (("validation", validation_fraction), ("test", test_fraction)):
+        if not 0 <= fraction < 0.9:
+            raise WrongUsage(f"a {name} fraction of {fraction:g}", "Give a number from 0 to 0.9.")
+    data = data.absolute()
+    found = listing.read(data)
+    missing = {"test": test_fraction, "validation": validation_fraction}
+    if sum(fraction for split, fraction in missing.items() if split not in found) >= 0.9:
+        raise WrongUsage("validation and test fractions leave too little to train on", "Their sum stays below 0.9.")
+    labels = _labels(found, data)
+    unreadable: list[Unreadable] = []
+    splits = {split: _examples(files, labels, split, unreadable) for split, files in found.items()}
+    cut: list[str] = []
+    for split, fraction in missing.items():
+        if split not in splits and fraction > 0:
+            # The share is of all the photographs that came without a split, so it does not depend on the order of cuts.
+            already = sum(len(splits[name]) for name in cut)
+            share = fraction * (len(splits["train"]) + already) / len(splits["train"])
+            splits["train"], splits[split] = _cut(splits["train"], share, seed, labels)
+            cut.append(split)
+    if not splits.get("validation"):
+        raise WrongUsage(
+            "no validation images: nothing to select the best weights by", "Give --validation-fraction 0.1."
+        )
+    warnings = (*listing.unused(data), *_duplicates(splits, labels))
+    photographs = Dataset(data, labels, splits, tuple(sorted(cut)), warnings)
+    return photographs.marked(unreadable)
+
+
+def labelled(data: Path, labels: tuple[str, ...]) -> tuple[str, tuple[Example, ...]]:
+    """What is to be scored with given labels: a name for it, and its examples.
+
+    Takes what ``load`` takes; of several splits the test split, or else validation. A class may be missing; raises
+    BadData for one that the labels do not have, MissingInput where there is no such folder.
+    """
+    data = data.absolute()
+    found = listing.read(data)
+    split = next((name for name in ("test", "validation") if found.get(name)), "train")
+    for _, label in found[split]:
+        if label not in labels:
+            raise BadData(f"{data}: class {label!r} is none of the model's", f"Its classes are {', '.join(labels)}.")
+    name = data.name if len(found) == 1 else f"{data.name}, {split}"
+    return name, _examples(found[split], labels, split, [])
+
+
+def label_indices(examples: Sequence[Example]) -> np.ndarray:
+    """The label's index of each example: (N,) int64."""
+    return np.array([example.label for example in examples], np.int64)
+
+
+def _examples(
+    files: Collection[tuple[Path, str]], labels: tuple[str, ...], split: str, unreadable: list[Unreadable]
+) -> tuple[Example, ...]:
+    """Hash the files; those that the system will not read are added to ``unreadable``."""
+    index = {label: number for number, label in enumerate(labels)}
+    examples = []
+    for file, label in progress.track(files, description=f"hashing {split} images"):
+        try:
+            sha256 = sha256_of(file)
+        except OSError as error:
+            sha256 = ""
+            unreadable.append(Unreadable(file, f"cannot be read ({error.strerror})"))
+        examples.append(Example(file, index[label], sha256))
+    return tuple(examples)
+
+
+def _labels(found: Listing, data: Path) -> tuple[str, ...]:
+    if "train" not in found:
+        raise BadData(f"{data}: no training images", "Add a folder train/, or rows of the split train.")
+    labels = tuple(sorted({label for _, label in found["train"]}))
+    for label in labels:
+        if not label.strip() or label.splitlines() != [label] or not _is_unicode(label):
+            raise BadData(
+                f"{data}: class {label!r} is blank, of several lines or not Unicode", "Rename it: labels are lines."
+            )
+    if len(labels) < 2:
+        raise BadData(
+            f"{data}: one class only ({labels[0]!r})", "A classifier needs a folder for each of two classes or more."
+        )
+    for split, files in found.items():
+        for file, label in files:
+            if label not in labels:
+                raise BadData(
+                    f"{file}: class {label!r} is in {split} but not in train", "Add it to train, or remove it."
+                )
+    return labels
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _cut(
+    examples: tuple[Example, ...], fraction: float, seed: int, labels: tuple[str, ...]
+) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """Two parts, the second with ``fraction`` of each class: at least one photograph, and one left behind."""
+    chosen: set[str] = set()
+    for index, label in enumerate(labels):
+        hashes = sorted({example.sha256 for example in examples if example.label == index} - chosen)
+        if len(hashes) < 2:
+            raise BadData(
+                f"class {label!r}: too few different images to cut a split from", "Add images, or bring splits."
+            )
+        random.Random(f"{seed} {label}").shuffle(hashes)
+        chosen.update(hashes[: min(len(hashes) - 1, max(1, round(fraction * len(hashes))))])
+    return (
+        tuple(example for example in examples if example.sha256 not in chosen),
+        tuple(example for example in examples if example.sha256 in chosen),
+    )
+
+
+def _duplicates(splits: Mapping[str, Iterable[Example]], labels: tuple[str, ...]) -> list[str]:
+    """A warning for each photograph that is in two splits, or in two classes."""
+    seen: dict[str, tuple[str, Example]] = {}
+    warnings = []
+    for split, examples in splits.items():
+        for example in filter(lambda each: each.sha256, examples):
+            other_split, other = seen.setdefault(example.sha256, (split, example))
+            if other_split != split:
+                warnings.append(f"{example.file}: the same photograph is in {other_split} ({other.file})")
+            elif other.label != example.label:
+                warnings.append(
+                    f"{example.file}: the same photograph is in class {labels[other.label]!r} ({other.file})"
+                )
+    return warnings

@@ -1,0 +1,111 @@
+"""Labelled photographs as people keep them: class folders, folders of splits, or a CSV -> (file, label) by split."""
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+
+from tlpipe_edge.errors import BadData, MissingInput
+from tlpipe_edge.images.walker import SUFFIXES
+
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""What a folder or a CSV may call a split, in lower case -> what it is called here."""
+
+Listing = dict[str, list[tuple[Path, str]]]
+"""(file, label) of each photograph by split; what came without splits is all in "train"."""
+
+
+def read(data: Path) -> Listing:
+    """List the photographs of a folder per class, of train/, validation/ and test/ folders of that, or of a CSV.
+
+    Files whose name begins with a dot do not count. Raises MissingInput or BadData, which name what is wrong.
+    """
+    if not data.exists():
+        raise MissingInput(f"{data}: no such folder or CSV file", "Check the path.")
+    return _from_folders(data) if data.is_dir() else _from_csv(data)
+
+
+def unused(data: Path) -> list[str]:
+    """A warning where photographs lie beside the class folders, and so belong to no class."""
+    loose = [file for file in data.iterdir() if file.suffix.lower() in SUFFIXES] if data.is_dir() else []
+    return [f"{data}: {len(loose)} images beside the class folders are not used"] if loose else []
+
+
+def _from_folders(data: Path) -> Listing:
+    folders = {child: _SPLITS.get(child.name.lower()) for child in _children(data)}
+    if "train" not in folders.values() and not (folders and all(folders.values())):
+        return {"train": _classes(data)}
+    found: Listing = defaultdict(list)
+    for folder, split in folders.items():
+        if split is None:
+            raise BadData(
+                f"{folder}: a folder beside train/ that is no split", "Name it validation or test, or move it away."
+            )
+        found[split] += _classes(folder)
+    return dict(found)
+
+
+def _classes(folder: Path) -> list[tuple[Path, str]]:
+    """Every file below each class folder that is not hidden, broken links too; an empty class is an error."""
+    found = []
+    for child in _children(folder):
+        files = sorted(f for f in child.rglob("*") if _is_file(f) and not _hidden(f.relative_to(folder)))
+        if not files:
+            raise BadData(f"{child}: the class has no images", "Add images, or remove the folder.")
+        found += [(file, child.name) for file in files]
+    if not found:
+        raise BadData(
+            f"{folder}: no images in class folders", "Put the images of each class into a folder named after it."
+        )
+    return found
+
+
+def _children(folder: Path) -> list[Path]:
+    return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() or (path.is_symlink() and not path.exists())
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _exists(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:  # a name that is too long
+        return False
+
+
+def _from_csv(data: Path) -> Listing:
+    found: Listing = defaultdict(list)
+    try:
+        with data.open(newline="", encoding="utf-8-sig") as stream:
+            for number, row in enumerate(csv.DictReader(stream), start=2):
+                if not row.get("path") or not (row.get("label") or "").strip():
+                    raise BadData(
+                        f"{data}, line {number}: no path or no label", "The header is path,label or path,label,split."
+                    )
+                split = _SPLITS.get((row.get("split") or "train").strip().lower())
+                if split is None:
+                    raise BadData(f"{data}, line {number}: no split {row['split']!r}", "Use train, validation or test.")
+                file = data.parent / row["path"]
+                if not _exists(file):
+                    raise MissingInput(
+                        f"{data}, line {number}: no file {file}", "Paths count from the folder of the CSV."
+                    )
+                found[split].append((file, row["label"].strip()))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BadData(f"{data}: not a CSV in UTF-8 ({error})", "Name a folder, or a CSV of path,label.") from None
+    if not found:
+        raise BadData(f"{data}: no images", "The header is path,label or path,label,split.")
+    return dict(found)

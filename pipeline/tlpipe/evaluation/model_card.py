@@ -1,0 +1,46 @@
+"""The model card of a bundle, from measured numbers only."""
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from tlpipe.storage.markdown import environment
+from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.contract.manifest import Crop
+from tlpipe_edge.errors import BadData
+
+_SQUARE = {
+    Crop.CENTER: "ImageOps.fit(upright, ({size}, {size}), Image.Resampling.BOX)",
+    Crop.STRETCH: "upright.resize(({size}, {size}), Image.Resampling.BOX)",
+    Crop.LETTERBOX: "ImageOps.pad(upright, ({size}, {size}), Image.Resampling.BOX, color=(128, 128, 128))",
+}
+"""What a client without our code does in Pillow's words; its BOX comes closest to ours."""
+
+
+def render(bundle: Bundle, evaluation: dict[str, Any]) -> str:
+    """The card as Markdown. ``evaluation`` is the document of ``evaluate``."""
+    template = environment().from_string((files("tlpipe.evaluation") / "model_card.md.j2").read_text("utf-8"))
+    spec = bundle.manifest.image
+    return template.render(
+        manifest=bundle.manifest,
+        evaluation=evaluation,
+        square=Markup(_SQUARE[spec.crop].format(size=spec.size)),
+        stages=_stages(bundle),
+    )
+
+
+def _stages(bundle: Bundle) -> list[dict[str, Any]]:
+    """Name and metrics of the training stages whose results the bundle carries."""
+    suffix = "-metrics.json"
+    found = sorted((bundle.path / "training").glob(f"*{suffix}"))
+    return [{"name": file.name.removesuffix(suffix), "metrics": _read(file)} for file in found]
+
+
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text())
+    except ValueError as error:
+        raise BadData(f"{file}: damaged ({error})", "Export the run again.") from None

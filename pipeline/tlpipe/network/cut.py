@@ -1,0 +1,40 @@
+"""Where a model is cut into a prefix, whose outputs are cached, and a suffix, which trains."""
+
+from typing import Any
+
+from tlpipe.network.backend import keras
+
+
+def cut_below(model: Any, trained: list[Any]) -> str:
+    """The layer whose output is cached: the nearest narrow point below the first trained layer.
+
+    A point is where a single tensor carries all that later layers need; it is narrow when the next layer widens it, or
+    when it is pooled. Where there is none but the picture itself, that is "image".
+    """
+    layers = model.layers
+    position = {layer.name: index for index, layer in enumerate(layers)}
+    first = min(position[layer.name] for layer in trained)
+    if first > position["pooling"]:
+        return "pooling"
+    last_reader = [
+        max((position[node.operation.name] for node in layer._outbound_nodes), default=0) for layer in layers
+    ]
+    for index in range(first - 1, position["input_scaling"], -1):
+        single = all(last_reader[earlier] <= index for earlier in range(index))
+        if single and _channels(layers[index]) < _channels(layers[index + 1]):
+            return str(layers[index].name)
+    return "image"
+
+
+def _channels(layer: Any) -> int:
+    return int(layer.output.shape[-1])
+
+
+def prefix(model: Any, cut: str) -> Any:
+    """The part from the image up to the cut."""
+    return keras.Model(model.input, model.get_layer(cut).output, name="prefix")
+
+
+def suffix(model: Any, cut: str) -> Any:
+    """The part from the cut to the scores; it shares its layers, and so its weights, with ``model``."""
+    return keras.Model(model.get_layer(cut).output, model.output, name="suffix")

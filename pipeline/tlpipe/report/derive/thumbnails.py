@@ -1,0 +1,80 @@
+"""Small pictures of the images that are named by their sha256: those whose files are still here, and still the same."""
+
+import base64
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import cv2
+
+from tlpipe.data.dataset import Dataset
+from tlpipe.runs import run_folder
+from tlpipe_edge.contract.bundle import GOLDEN, Bundle
+from tlpipe_edge.errors import TlpipeError
+from tlpipe_edge.images import decode
+from tlpipe_edge.images.walker import SUFFIXES
+
+LONG_SIDE = 192
+"""Pixels of a thumbnail: twice what a page shows, for fine screens."""
+JPEG_QUALITY = 78
+MOST_BYTES = 64_000_000
+
+
+def thumbnails(wanted: Mapping[str, str], *, bundle: Bundle | None, beside: tuple[Path, ...]) -> dict[str, str]:
+    """sha256 -> data URI of a JPEG without metadata, for those images that are found.
+
+    ``wanted`` maps a sha256 to the path that a bench gives, which holds here, or from one of the folders ``beside``; a
+    bundle knows more places: where its run found its images, and its golden ones.
+    """
+    missing = dict(wanted)
+    found = {}
+    for sha256, file in _places(missing, bundle, beside):
+        if sha256 in missing and (uri := _thumbnail(file, sha256)):
+            found[sha256] = uri
+            del missing[sha256]
+    return found
+
+
+def _places(wanted: Mapping[str, str], bundle: Bundle | None, beside: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
+    """(sha256, file) of each place to look at, the likeliest first."""
+    for sha256, named in tuple(wanted.items()):
+        for folder in (Path(), *beside):
+            yield sha256, folder / named
+    if bundle is None:
+        return
+    run = Path(os.path.normpath(bundle.path.absolute() / bundle.manifest.provenance.keras_file)).parent
+    try:
+        photographs = Dataset.read(run / run_folder.SPLITS)
+    except TlpipeError:
+        photographs = None
+    for examples in photographs.splits.values() if photographs else ():
+        for example in examples:
+            yield example.sha256, example.file
+    for file in sorted((bundle.path / GOLDEN).glob("*.*")):
+        for sha256 in tuple(wanted):
+            yield sha256, file
+
+
+def _thumbnail(file: Path, sha256: str) -> str | None:
+    """A data URI; None where there is no such image with this sha256.
+
+    A bench may name any path: only images are read.
+    """
+    try:
+        if file.suffix.lower() not in SUFFIXES or not stat.S_ISREG(file.stat().st_mode):
+            return None
+        with file.open("rb") as stream:
+            content = stream.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES or hashlib.sha256(content).hexdigest() != sha256:
+            return None
+        pixels = decode.decode(content, at_least=LONG_SIDE)
+    except (OSError, ValueError, TlpipeError):
+        return None
+    height, width = pixels.shape[:2]
+    scale = min(1.0, LONG_SIDE / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.cvtColor(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
+    jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()

@@ -1,0 +1,120 @@
+"""What a training stage leaves: a complete folder, with everything a person wants to look at."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlpipe.data.augment import View
+from tlpipe.data.dataset import Dataset, label_indices
+from tlpipe.data.pixels import read_pixels
+from tlpipe.pictures import architecture, plots
+from tlpipe.runs import run_folder
+from tlpipe.runs.config import Config
+from tlpipe.runs.history import History
+from tlpipe_edge.classify import accuracy
+from tlpipe_edge.contract.manifest import ImageSpec
+from tlpipe_edge.errors import BadConfiguration
+from tlpipe_edge.machine.versions import versions
+
+PACKAGES = ("tlpipe", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless", "pillow")
+"""What a result depends on."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A few images of the evaluation split: their places in it, and their pixels (K, size, size, 3) uint8."""
+
+    places: np.ndarray
+    pixels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training came to. ``scores`` are (N, classes) float32 by split, in the split's order, NaN for an image that
+    cannot be read; ``seconds`` by step."""
+
+    history: History
+    scores: dict[str, np.ndarray]
+    seconds: dict[str, float]
+    sample: Sample
+
+
+def sample(photographs: Dataset, spec: ImageSpec) -> Sample:
+    """Up to ``pictures.MOST_PREDICTIONS`` readable images of the evaluation split, the classes in turn."""
+    split = photographs.evaluation_split
+    readable = set(photographs.readable(split))
+    seen: Counter[int] = Counter()
+    turns = []
+    for place, example in enumerate(photographs.splits[split]):
+        if example in readable:
+            turns.append((seen[example.label], example.label, place))
+            seen[example.label] += 1
+    places = [place for _, _, place in sorted(turns)[: plots.MOST_PREDICTIONS]]
+    pixels = [read_pixels(photographs.splits[split][place], View(), spec) for place in places]
+    return Sample(np.array(places, int), np.array(pixels, np.uint8).reshape(-1, spec.size, spec.size, 3))
+
+
+def write(
+    folder: Path,
+    whole: Any,
+    photographs: Dataset,
+    config: Config,
+    outcome: Outcome,
+    *,
+    earlier: Sequence[History] = (),
+) -> None:
+    """Fill ``folder``; the learning curve goes on from the histories of ``earlier`` stages."""
+    folder.mkdir(exist_ok=True)
+    whole.save(folder / run_folder.MODEL)
+    (folder / run_folder.CONFIG).write_text(config.to_json(versions(PACKAGES)))
+    (folder / run_folder.SPLITS).write_text(photographs.to_json())
+    (folder / run_folder.HISTORY).write_text(outcome.history.to_jsonl())
+    (folder / run_folder.METRICS).write_text(
+        json.dumps(_metrics(photographs, outcome), indent=2, allow_nan=False) + "\n"
+    )
+    plots.learning_curve([*earlier, outcome.history], folder / "learning-curve.png")
+    trained = [layer.name for layer in whole.layers if layer.trainable and layer.weights]
+    architecture.diagram(whole, folder / "architecture.png", first_trained=trained[0])
+    architecture.layer_table(whole, folder / "layers.svg")
+    split, labels = photographs.evaluation_split, photographs.labels
+    scores, truth = outcome.scores[split], label_indices(photographs.splits[split])
+    predicted = accuracy.predictions(scores)
+    counts = np.zeros((len(labels), len(labels)), np.int64)
+    np.add.at(counts, (truth[predicted >= 0], predicted[predicted >= 0]), 1)
+    unreadable = int((predicted < 0).sum())
+    of = f"{split} images{' (cut from train)' if split in photographs.cut else ''}"
+    plots.confusion_matrix(counts, labels, folder / "confusion-matrix.png", of=of, unreadable=unreadable)
+    places, pixels = outcome.sample.places, outcome.sample.pixels
+    if len(places):
+        plots.predictions(pixels, truth[places], scores[places], labels, folder / "predictions.png", of=of)
+
+
+def validation_top1(folder: Path) -> float:
+    """The validation top-1 (0..1) that a stage's metrics state. Raises BadConfiguration where they are damaged."""
+    try:
+        return float(json.loads((folder / run_folder.METRICS).read_text())["validation"]["top1"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadConfiguration(
+            f"{folder / run_folder.METRICS}: cannot be read ({error})", "Train the run again."
+        ) from None
+
+
+def _metrics(photographs: Dataset, outcome: Outcome) -> dict[str, Any]:
+    document: dict[str, Any] = {"schema": 1, "evaluation_split": photographs.evaluation_split}
+    for split, of_split in outcome.scores.items():
+        truth = label_indices(photographs.splits[split])
+        result = accuracy.accuracy(of_split, truth, labels=photographs.labels)
+        document[split] = {
+            "images": result.images,
+            "unreadable": result.failed,
+            "cut_from_train": split in photographs.cut,
+            "top1": result.top1,
+            "top1_interval": result.top1_interval,
+            "per_class": {each.label: each.top1 if each.images else None for each in result.per_class},
+        }
+    return document | {"seconds": outcome.seconds}

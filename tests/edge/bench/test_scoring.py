@@ -1,0 +1,109 @@
+"""Accuracy of a benchmark: against labels, and against the Keras original image by image."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tlpipe_edge import Bundle, Classifier
+from tlpipe_edge.bench import scoring
+from tlpipe_edge.images.labelled import Photograph, golden
+
+LABELS = ("cross", "bars", "ring")
+
+
+def known(*truth: int | None) -> list[Photograph]:
+    return [Photograph(Path(f"{number}.png"), f"sha{number}", label) for number, label in enumerate(truth)]
+
+
+def rows(*best: int) -> np.ndarray:
+    """Scores whose best is at that place; NaN where it is -1."""
+    scores = np.full((len(best), 3), 0.1, np.float32)
+    for number, place in enumerate(best):
+        scores[number, place] = 0.8
+        if place < 0:
+            scores[number] = np.nan
+    return scores
+
+
+def test_an_image_that_cannot_be_read_is_named_and_counts_as_wrong(drawn: Bundle, tmp_path: Path) -> None:
+    items = golden(drawn, drawn.reference()).items
+    bad = tmp_path / "bad.png"
+    bad.write_text("no picture")
+    looked_at = [items[0], Photograph(bad, "", 1), items[1]]
+    scored = scoring.score(lambda: Classifier.open(drawn.path), looked_at, classes=3, what="answers")
+
+    assert list(scored.failed) == [1] and scored.failed[1].startswith(f"{bad}: not an image")
+    assert np.isnan(scored.scores).any(axis=1).tolist() == [False, True, False]
+    document = scoring.document(scored.scores, looked_at, labels=drawn.manifest.labels)
+    assert document["top1"] == pytest.approx(2 / 3)
+    assert np.sum(document["confusion"]) == 2
+
+
+def test_accuracy_is_over_the_images_whose_label_is_known() -> None:
+    document = scoring.document(rows(0, 1, 2, 1), known(0, 2, None, 1), labels=LABELS)
+
+    assert document["top1"] == pytest.approx(2 / 3)
+    assert document["confusion"] == [[1, 0, 0], [0, 1, 0], [0, 1, 0]]
+    assert document["per_class"]["ring"] == {"images": 1, "correct": 0, "top1": 0.0}
+    low, high = document["top1_interval"]
+    assert low < 2 / 3 < high
+
+
+def test_without_labels_nothing_is_claimed() -> None:
+    document = scoring.document(rows(0, 1), known(None, None), labels=LABELS)
+
+    assert set(document.values()) == {None}
+
+
+def test_a_class_without_images_has_no_rate() -> None:
+    document = scoring.document(rows(0), known(0), labels=LABELS)
+
+    assert document["per_class"]["bars"] == {"images": 0, "correct": 0, "top1": None}
+
+
+def test_the_answers_of_keras_are_found_by_the_hash_of_the_image(drawn: Bundle) -> None:
+    reference = drawn.reference()
+    items = [*reversed(golden(drawn, reference).items), Photograph(Path("new.png"), "0" * 64, None)]
+    found = scoring.keras_scores(items, reference, classes=3)
+
+    for item, row in zip(items[:-1], found, strict=False):
+        np.testing.assert_array_equal(row, reference.probabilities[reference.images.index(item.sha256)])
+    assert np.isnan(found[-1]).all()
+    assert np.isnan(scoring.keras_scores(items, None, classes=3)).all()
+
+
+def test_where_both_differ_is_listed_with_both_answers() -> None:
+    theirs, ours = rows(0, 1, 2, -1), rows(0, 2, 2, 1)
+    document = scoring.against_keras(ours, theirs, known(0, None, 2, 1), labels=LABELS)
+
+    assert document["agreement"] == pytest.approx(2 / 3) and document["compared"] == 3
+    (row,) = document["disagreements"]
+    assert (row["image"], row["file"], row["truth"]) == ("sha1", "1.png", None)
+    assert (row["keras"], row["answer"]) == ("bars", "ring")
+    assert (row["keras_score"], row["score"]) == (pytest.approx(0.8), pytest.approx(0.8))
+
+
+def test_an_image_that_only_keras_could_read_is_a_disagreement_without_an_answer() -> None:
+    document = scoring.against_keras(rows(0, -1), rows(0, 1), known(0, 1), labels=LABELS)
+
+    assert document["agreement"] == 0.5
+    assert (document["disagreements"][0]["answer"], document["disagreements"][0]["score"]) == (None, None)
+
+
+def test_without_an_answer_of_keras_there_is_no_agreement() -> None:
+    document = scoring.against_keras(rows(0), rows(-1), known(0), labels=LABELS)
+
+    assert document == {"agreement": None, "compared": 0, "disagreements": []}
+
+
+def test_the_reference_of_another_model_would_be_seen(drawn: Bundle) -> None:
+    items = golden(drawn, drawn.reference()).items
+    turned = np.roll(drawn.reference().probabilities, 1, axis=1)
+    wrong = dataclasses.replace(drawn.reference(), probabilities=turned)
+    scored = scoring.score(lambda: Classifier.open(drawn.path), items, classes=3, what="answers")
+    theirs = scoring.keras_scores(items, wrong, classes=3)
+
+    document = scoring.against_keras(scored.scores, theirs, items, labels=drawn.manifest.labels)
+    assert document["agreement"] == 0.0 and len(document["disagreements"]) == len(items)

@@ -1,0 +1,83 @@
+"""The contract in JSON: out and in again, from a newer workstation, and damaged in every way."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tlpipe_edge import Bundle
+from tlpipe_edge.contract.manifest import Manifest
+from tlpipe_edge.errors import BadData
+
+pytestmark = pytest.mark.arm64
+
+
+@pytest.fixture
+def document(drawn: Bundle) -> dict[str, Any]:
+    """A real manifest as JSON, to change."""
+    return dict(json.loads(drawn.manifest.to_json()))
+
+
+def refusal(document: Any) -> str:
+    with pytest.raises(BadData) as caught:
+        Manifest.from_json(document if isinstance(document, str) else json.dumps(document), where="here")
+    return str(caught.value)
+
+
+def test_what_was_written_is_read(drawn: Bundle) -> None:
+    text = drawn.manifest.to_json()
+
+    assert Manifest.from_json(text) == drawn.manifest
+    assert text.startswith('{\n  "schema": 1,')
+
+
+def test_unknown_keys_are_ignored_at_every_depth(drawn: Bundle, document: dict[str, Any]) -> None:
+    for part in (document, document["image"], document["artifacts"][0], document["provenance"]):
+        part["of a later release"] = {"any": ["thing"]}
+
+    assert Manifest.from_json(json.dumps(document)) == drawn.manifest
+
+
+@pytest.mark.parametrize("schema", [0, 2, "1", None])
+def test_an_unknown_schema_is_refused(document: dict[str, Any], schema: Any) -> None:
+    said = refusal(document | {"schema": schema})
+
+    assert said == f"here: schema {schema}, this program reads 1\nUpgrade tlpipe-edge."
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"schema": 1', "[1]", "null", "{}", "\ud800", '"schema"'])
+def test_what_is_no_manifest_is_refused(text: str) -> None:
+    assert refusal(text).startswith("here: not ")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"labels": "jeans"}, "here: labels: 'jeans'"),
+        ({"labels": ["jeans", 7]}, "here: labels[1]: '7'"),
+        ({"labels": ["jeans"]}, "labels, artifacts or the image size"),
+        ({"artifacts": []}, "labels, artifacts or the image size"),
+        ({"artifacts": [{"recipe": "int8"}]}, "here: artifacts[0]: no file, sha256, bytes, input, output"),
+        ({"image": {"size": "96"}}, "here: image: size: '96'"),
+        ({"image": {"size": True}}, "here: image: size: 'True'"),
+        ({"image": {"size": 10**9}}, "labels, artifacts or the image size"),
+        ({"image": {"size": 96, "crop": "squeeze"}}, "here: image: crop: 'squeeze'"),
+        ({"provenance": None}, "here: provenance: 'None'"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_named(document: dict[str, Any], change: dict[str, Any], named: str) -> None:
+    said = refusal(document | change)
+
+    assert said.startswith(named) or named in said
+    assert len(said.splitlines()) == 2
+
+
+@pytest.mark.parametrize("field", ["name", "labels", "image", "artifacts", "provenance"])
+def test_a_field_that_is_missing_is_named(document: dict[str, Any], field: str) -> None:
+    del document[field]
+
+    assert refusal(document).startswith(f"here: no {field}\n")
+
+
+def test_a_bundle_without_int8_has_no_calibration(document: dict[str, Any]) -> None:
+    assert Manifest.from_json(json.dumps(document | {"calibration": None})).calibration is None

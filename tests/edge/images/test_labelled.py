@@ -1,0 +1,54 @@
+"""Which photographs a benchmark looks at, and what is known of them."""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tlpipe_edge import BadData, Bundle, MissingInput
+from tlpipe_edge.images.labelled import below, golden
+
+
+def test_the_golden_photographs_have_the_labels_of_the_reference(drawn: Bundle) -> None:
+    reference = drawn.reference()
+    found = golden(drawn, reference)
+
+    assert found.name == "golden" and len(found.items) == len(drawn.golden().files)
+    for each in found.items:
+        assert each.sha256 == hashlib.sha256(each.file.read_bytes()).hexdigest()
+        assert each.truth == int(reference.truth[reference.images.index(each.sha256)])
+
+
+def test_a_folder_named_as_a_label_is_the_label_and_else_the_reference_knows_it(drawn: Bundle, tmp_path: Path) -> None:
+    labels = drawn.manifest.labels
+    first, second, *_ = drawn.golden().files
+    (tmp_path / "deep" / labels[2] / "x").mkdir(parents=True)
+    shutil.copy(first, tmp_path / "deep" / labels[2] / "x" / f"a{first.suffix}")
+    shutil.copy(second, tmp_path / f"known{second.suffix}")
+    (tmp_path / "unknown.JPG").write_bytes(b"who knows")
+    (tmp_path / "notes.txt").write_text("not a photograph")
+    found = below(tmp_path, labels=labels, reference=drawn.reference())
+
+    assert found.name == str(tmp_path)
+    truth = {each.file.name: each.truth for each in found.items}
+    reference = drawn.reference()
+    known = reference.truth[reference.images.index(hashlib.sha256(second.read_bytes()).hexdigest())]
+    assert truth == {f"a{first.suffix}": 2, f"known{second.suffix}": int(known), "unknown.JPG": None}
+    assert [each.file for each in found.items] == sorted(each.file for each in found.items)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_the_system_will_not_read_has_no_sha256(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"closed")
+    (tmp_path / "a.jpg").chmod(0)
+
+    assert below(tmp_path, labels=("a", "b"), reference=None).items[0].sha256 == ""
+
+
+def test_what_is_no_folder_or_has_no_photographs_is_said(tmp_path: Path) -> None:
+    with pytest.raises(MissingInput, match="no such folder"):
+        below(tmp_path / "gone", labels=("a", "b"), reference=None)
+    with pytest.raises(BadData, match="no photographs"):
+        below(tmp_path, labels=("a", "b"), reference=None)

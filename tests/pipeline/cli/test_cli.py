@@ -1,0 +1,231 @@
+"""The command of the workstation: what it prints where, and its exit codes."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tlpipe.runs.run_folder import Run
+from tlpipe.storage import atomic
+from tlpipe_edge.contract.bundle import Bundle
+
+Command = Callable[..., Any]
+PROGRAM = "from tlpipe.cli.commands import main; main()"
+COMMANDS = ("train", "finetune", "export", "evaluate", "bench", "report", "run", "demo")
+
+
+def test_help_does_not_wait_for_tensorflow(in_a_process: Command) -> None:
+    done = in_a_process(
+        "import atexit, sys; import tlpipe.cli\n"
+        "atexit.register(lambda: print({'tensorflow', 'keras', 'sklearn', 'cv2'} & set(sys.modules)))\n"
+        "sys.argv = ['tlpipe', '--help']; tlpipe.cli.commands.main()"
+    )
+
+    assert done.returncode == 0 and done.stdout.endswith("set()\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "nowhere"),
+        ("finetune", "nowhere"),
+        ("export", "RUN", "--out", "HERE"),
+        ("evaluate", "nowhere"),
+        ("bench", "nowhere"),
+        ("report", "nowhere", "--out", "reports"),
+    ],
+)
+def test_a_path_that_cannot_be_does_not_wait_for_tensorflow(
+    in_a_process: Command, run: Run, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/kept").touch()
+    paths = {"RUN": run.path, "HERE": tmp_path / "here"}
+    done = in_a_process(
+        "import atexit, sys; import tlpipe.cli\n"
+        "atexit.register(lambda: print({'tensorflow', 'keras'} & set(sys.modules)))\n"
+        "tlpipe.cli.commands.main()",
+        *(paths.get(each, each) for each in arguments),
+    )
+
+    assert done.returncode in (2, 66) and done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_shows_an_example(tlpipe: Command, command: str) -> None:
+    done = tlpipe(command, "--help")
+
+    assert done.code == 0 and f"Example: tlpipe {command}" in done.stdout
+
+
+def test_the_help_itself_shows_an_example(tlpipe: Command) -> None:
+    assert "Example: tlpipe run photos" in tlpipe("--help").stdout
+
+
+def test_a_program_of_its_own_prints_the_run_and_nothing_else(
+    in_a_process: Command, few: Path, options: list[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "runs/few"
+    done = in_a_process(PROGRAM, "train", few, *options, "--out", out)
+
+    assert (done.returncode, done.stdout) == (0, f"{out}\n")
+    assert "1-frozen: epoch 1 of 1" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_json_is_one_document_in_a_program_of_its_own(
+    in_a_process: Command, bundle: Bundle, evaluation: dict[str, Any]
+) -> None:
+    done = in_a_process(PROGRAM, "evaluate", bundle.path, "--json")
+
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["keras"] == evaluation["keras"]
+
+
+def test_the_newest_run_and_bundle_are_taken_and_named(tlpipe: Command, run: Run, tmp_path: Path) -> None:
+    shutil.copytree(run.path, tmp_path / "runs/drawn")
+    done = tlpipe("export", "--quantize", "float32")
+    assert done.code == 0 and "the newest run: runs/drawn" in done.stderr
+    assert (tmp_path / "exported/drawn/drawn-float32.tflite").is_file()
+
+    done = tlpipe("evaluate")
+    assert done.code == 0 and "the newest bundle: exported/drawn" in done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].endswith("images (test, cut from train)")
+    assert [line.split()[0] for line in lines[2:]] == ["Keras", "float32"]
+
+
+def test_a_gate_that_is_not_met_ends_with_1(
+    tlpipe: Command, bundle: Bundle, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(bundle.path, tmp_path / "drawn")
+    keras = ("--keras", run.best_stage / "model.keras")
+    assert tlpipe("evaluate", copy, *keras, "--max-drop", "1").code == 0
+
+    import numpy as np
+
+    from tlpipe_edge.tflite.interpreter import Session
+
+    monkeypatch.setattr(Session, "read_output", lambda _: np.array([0.0, 0.0, 1.0], np.float32))
+    done = tlpipe("evaluate", copy, *keras, "--max-drop", "0.01", "--json")
+    assert done.code == 1 and done.stderr.splitlines()[-1].startswith("error: the gate of 0.01 was not met: float32: ")
+    assert json.loads(done.stdout)["gate"]["passed"] is False
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["train"], 2, "DATA"),
+        (["train", "FEW", "--views", "0"], 2, "--views"),
+        (["train", "FEW", "--seed", "5000000000"], 2, "--seed"),
+        (["train", "FEW", "--out", "few/run"], 2, "inside the photographs"),
+        (["train", "FEW", "--out", "FEW", "--overwrite"], 2, "inside the photographs"),
+        (["train", "FEW", "--out", ".", "--overwrite"], 2, "it holds something else"),
+        (["export", "RUN", "--out", "FEW", "--overwrite"], 2, "it holds something else"),
+        (["train", "FEW", "--crop", "squeeze"], 2, "--crop"),
+        (["train", "FEW", "--alpha", "0.4"], 2, "width 0.4"),
+        (["train", "FEW", "--test-fraction", "1"], 2, "a test fraction of 1"),
+        (["train", "FEW", "--test-fraction", "0.5", "--validation-fraction", "0.5"], 2, "leave too little to train on"),
+        (["train", "FEW", "--weights", "gone.h5"], 66, "no such weights file"),
+        (["train", "gone"], 66, "no such folder or CSV file"),
+        (["train", "EMPTY"], 65, "no images in class folders"),
+        (["train", "ONE"], 65, "one class only"),
+        (["finetune"], 66, "nothing below runs/ yet"),
+        (["finetune", "FEW"], 66, "no run here"),
+        (["export"], 66, "nothing below runs/ yet"),
+        (["export", "RUN", "--quantize", "int4"], 2, "Choose float32, float16, dynamic, int8."),
+        (["evaluate"], 66, "nothing below exported/ yet"),
+        (["evaluate", "FEW"], 66, "no bundle here"),
+        (["evaluate", "BUNDLE", "--keras", "gone.keras"], 66, "the Keras original is not here"),
+        (["evaluate", "BUNDLE", "--data", "gone"], 66, "no such folder"),
+        (["evaluate", "BUNDLE", "--max-drop", "-1"], 2, "--max-drop"),
+        (["unknown"], 2, "unknown"),
+    ],
+)
+def test_a_users_error_is_said_in_two_lines(
+    tlpipe: Command, few: Path, run: Run, bundle: Bundle, tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    shutil.copytree(few / "kryss", tmp_path / "one/kryss")
+    places = {"FEW": few, "RUN": run.path, "BUNDLE": bundle.path, "EMPTY": tmp_path / "empty", "ONE": tmp_path / "one"}
+    done = tlpipe(*(places.get(argument, argument) for argument in arguments))
+
+    assert done.code == code
+    assert said in done.stderr and "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("named", "run"), [("photos.v2", "photos.v2"), ("photos.v2/.", "photos.v2"), ("photos.v2/kryss/..", "photos.v2")]
+)
+def test_a_run_is_named_after_its_data(
+    tlpipe: Command,
+    few: Path,
+    options: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    named: str,
+    run: str,
+) -> None:
+    from tlpipe.training import stages
+
+    monkeypatch.setattr(stages, "train", lambda _, out, *__, **___: Run(out, "1-frozen"))
+    few.rename(tmp_path / "photos.v2")
+
+    assert tlpipe("train", named, *options).stdout == f"runs/{run}\n"
+
+
+@pytest.mark.parametrize(("flags", "name"), [(["--overwrite"], "few"), ([], "few-2")])
+def test_overwrite_reaches_the_run_and_its_bundle(
+    tlpipe: Command, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], name: str
+) -> None:
+    """``run --overwrite`` replaces both of that name; without it another name is taken."""
+    from tlpipe.cli import commands
+    from tlpipe.export import assemble
+    from tlpipe.training import stages
+
+    places: list[Path] = []
+
+    def finish(run: Run, *, overwrite: bool) -> None:
+        places.extend([run.path, commands._export(run, ["int8"], None, overwrite=overwrite).path])
+
+    monkeypatch.setattr(stages, "train", lambda _, out, *__, **___: Run(out, "1-frozen"))
+    monkeypatch.setattr(stages, "finetune", lambda run, **_: run)
+    monkeypatch.setattr(assemble, "export", lambda _, __, out, **___: SimpleNamespace(path=out))
+    monkeypatch.setattr(commands, "_finish", finish)
+    for folder, marker in (("runs", "run.json"), ("exported", "manifest.json")):
+        (tmp_path / folder / "few").mkdir(parents=True)
+        (tmp_path / folder / "few" / marker).write_text("{}")
+
+    assert tlpipe("run", few, *flags).code == 0
+    assert places == [Path("runs") / name, Path("exported") / name]
+
+
+def test_an_out_below_a_file_is_refused_before_the_work(
+    tlpipe: Command, few: Path, options: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    done = tlpipe("train", few, *options, "--out", "file/run")
+
+    assert done.code == 2 and f"{tmp_path}/file: a file, so that nothing can be made below it" in done.stderr
+    assert "loading TensorFlow" not in done.stderr
+
+
+def test_a_folder_that_another_run_fills_is_busy(
+    tlpipe: Command, few: Path, options: list[str], tmp_path: Path
+) -> None:
+    with atomic.locked(tmp_path / "run"):
+        done = tlpipe("train", few, *options, "--out", "run")
+
+    assert done.code == 75 and "another run is working on it" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_exists_needs_overwrite(tlpipe: Command, few: Path, options: list[str], tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+
+    done = tlpipe("train", few, *options, "--out", "run")
+    assert done.code == 2 and "exists already\nName another place, or pass --overwrite" in done.stderr

@@ -1,0 +1,332 @@
+"""From folders and CSV files to labels and splits; the pictures are never decoded here, so their content is a text."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tlpipe.data import dataset
+from tlpipe.data.dataset import Dataset, Example, Unreadable
+from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, WrongUsage
+
+
+def fill(folder: Path, *, count: int = 10, text: str = "") -> Path:
+    """A class folder of ``count`` different files."""
+    folder.mkdir(parents=True)
+    for number in range(count):
+        (folder / f"{number:02}.jpg").write_text(f"{folder} {number} {text}")
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two classes of 10 and 20."""
+    fill(tmp_path / "data/cat")
+    fill(tmp_path / "data/dog", count=20)
+    return tmp_path / "data"
+
+
+def sizes(found: Dataset) -> dict[str, int]:
+    return {split: len(examples) for split, examples in found.splits.items()}
+
+
+def files(examples: Iterable[Example]) -> list[str]:
+    return [f"{example.file.parent.name}/{example.file.name}" for example in examples]
+
+
+def refusal(kind: type[TlpipeError], data: Path, **options: float) -> str:
+    with pytest.raises(kind) as caught:
+        dataset.load(data, **options)
+    assert caught.value.advice
+    return caught.value.what
+
+
+def test_a_folder_per_class_is_cut_by_class(data: Path) -> None:
+    found = dataset.load(data, validation_fraction=0.2, test_fraction=0.1)
+
+    assert found.labels == ("cat", "dog") and found.cut == ("test", "validation")
+    assert sizes(found) == {"train": 21, "test": 3, "validation": 6}
+    for split, counts in (("train", (7, 14)), ("validation", (2, 4)), ("test", (1, 2))):
+        assert Counter(example.label for example in found.splits[split]) == dict(enumerate(counts))
+    assert len({example.file for examples in found.splits.values() for example in examples}) == 30
+
+
+def test_the_same_seed_cuts_the_same_and_another_one_otherwise(data: Path) -> None:
+    assert dataset.load(data, seed=3) == dataset.load(data, seed=3)
+    assert files(dataset.load(data, seed=3).splits["test"]) != files(dataset.load(data, seed=4).splits["test"])
+
+
+def test_copies_of_a_file_are_never_on_both_sides(data: Path) -> None:
+    for number in range(10):
+        shutil.copy(data / f"cat/{number:02}.jpg", data / f"cat/copy-{number}.jpg")
+
+    for seed in range(5):
+        found = dataset.load(data, validation_fraction=0.3, test_fraction=0.3, seed=seed)
+        sides = [{example.sha256 for example in examples} for examples in found.splits.values()]
+        assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+        assert found.warnings == ()
+
+
+def test_every_class_has_an_image_on_each_side(tmp_path: Path) -> None:
+    fill(tmp_path / "data/rare", count=3)
+    fill(tmp_path / "data/often", count=90)
+
+    found = dataset.load(tmp_path / "data")
+    assert all({example.label for example in examples} == {0, 1} for examples in found.splits.values())
+
+
+def test_two_images_cannot_fill_three_splits(tmp_path: Path) -> None:
+    fill(tmp_path / "data/rare", count=2)
+    fill(tmp_path / "data/often")
+
+    assert "class 'rare': too few different images" in refusal(BadData, tmp_path / "data")
+
+
+@pytest.mark.parametrize("train", ["train", "training", "Train"])
+@pytest.mark.parametrize(("validation", "test"), [("val", "test"), ("valid", "testing"), ("validation", "TEST")])
+def test_split_folders_have_synonyms(tmp_path: Path, train: str, validation: str, test: str) -> None:
+    for count, split in enumerate((test, validation, train), start=1):
+        for label in ("cat", "dog"):
+            fill(tmp_path / "data" / split / label, count=count)
+
+    found = dataset.load(tmp_path / "data")
+    assert sizes(found) == {"train": 6, "validation": 4, "test": 2}
+    assert found.cut == () and found.evaluation_split == "test"
+
+
+def test_only_the_split_that_is_missing_is_cut(tmp_path: Path) -> None:
+    for label in ("cat", "dog"):
+        fill(tmp_path / "data/train" / label)
+        fill(tmp_path / "data/test" / label, count=3)
+
+    found = dataset.load(tmp_path / "data", validation_fraction=0.2)
+    assert sizes(found) == {"train": 16, "test": 6, "validation": 4} and found.cut == ("validation",)
+
+
+def test_a_fraction_of_0_cuts_no_test_and_validation_stands_in(data: Path) -> None:
+    found = dataset.load(data, test_fraction=0)
+
+    assert "test" not in found.splits and found.evaluation_split == "validation"
+
+
+@pytest.mark.parametrize("name", ["validation_fraction", "test_fraction"])
+@pytest.mark.parametrize("fraction", [-0.1, 0.9, 1.0, float("nan"), float("inf")])
+def test_a_fraction_out_of_range_is_wrong_usage(data: Path, name: str, fraction: float) -> None:
+    assert "fraction" in refusal(WrongUsage, data, **{name: fraction})
+
+
+def test_validation_is_needed(data: Path) -> None:
+    assert "no validation images" in refusal(WrongUsage, data, validation_fraction=0)
+
+
+def test_class_names_are_any_text(tmp_path: Path) -> None:
+    names = ("-dash", "Größe 猫", "long sleeve", "日本")
+    for name in names:
+        fill(tmp_path / "data" / name)
+
+    assert dataset.load(tmp_path / "data").labels == names
+
+
+def test_hidden_files_and_folders_are_not_seen(data: Path) -> None:
+    (data / "cat/.DS_Store").write_text("x")
+    fill(data / "cat/.thumbnails")
+    fill(data / ".git")
+
+    assert sum(sizes(dataset.load(data)).values()) == 30
+
+
+def test_folders_inside_a_class_belong_to_it(data: Path) -> None:
+    fill(data / "cat/more/still", count=4)
+
+    assert sum(sizes(dataset.load(data)).values()) == 34
+
+
+def test_one_class_is_none(data: Path) -> None:
+    shutil.rmtree(data / "dog")
+
+    assert "one class only ('cat')" in refusal(BadData, data)
+
+
+def test_an_empty_class_is_named(data: Path) -> None:
+    (data / "bird").mkdir()
+
+    assert refusal(BadData, data) == f"{data / 'bird'}: the class has no images"
+
+
+def test_no_images_at_all(tmp_path: Path) -> None:
+    assert refusal(BadData, tmp_path) == f"{tmp_path}: no images in class folders"
+
+
+def test_no_such_folder(tmp_path: Path) -> None:
+    assert refusal(MissingInput, tmp_path / "gone") == f"{tmp_path / 'gone'}: no such folder or CSV file"
+
+
+def test_a_folder_beside_train_that_is_no_split_is_named(data: Path) -> None:
+    fill(data / "train/cat")
+
+    assert "a folder beside train/ that is no split" in refusal(BadData, data)
+
+
+def test_a_class_that_train_does_not_have_is_named(tmp_path: Path) -> None:
+    for label in ("cat", "dog"):
+        fill(tmp_path / "data/train" / label)
+    fill(tmp_path / "data/validation/bird", count=1)
+
+    assert "class 'bird' is in validation but not in train" in refusal(BadData, tmp_path / "data")
+
+
+def test_a_photograph_in_two_splits_is_warned_of(tmp_path: Path) -> None:
+    for split in ("train", "validation"):
+        for label in ("cat", "dog"):
+            fill(tmp_path / "data" / split / label)
+    copy = tmp_path / "data/validation/cat/again.jpg"
+    shutil.copy(tmp_path / "data/train/cat/03.jpg", copy)
+
+    (warning,) = dataset.load(tmp_path / "data", test_fraction=0).warnings
+    assert warning.startswith(f"{copy}: the same photograph is in train (") and "train/cat/03.jpg" in warning
+
+
+def test_a_photograph_in_two_classes_is_warned_of(data: Path) -> None:
+    shutil.copy(data / "cat/03.jpg", data / "dog/other.jpg")
+
+    warnings = dataset.load(data).warnings
+    assert any("the same photograph is in class" in warning for warning in warnings), warnings
+
+
+def csv(data: Path, text: str) -> Path:
+    file = data / "list.csv"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def rows(label: str, split: str = "", *, of: range = range(10)) -> str:
+    return "".join(f"{label}/{number:02}.jpg,{label}{split}\n" for number in of)
+
+
+@pytest.mark.parametrize("bom", ["", "\ufeff"])
+def test_a_csv_lists_paths_from_its_own_folder(data: Path, bom: str) -> None:
+    found = dataset.load(csv(data, bom + "path,label\n" + rows("cat") + rows("dog")))
+
+    assert found.labels == ("cat", "dog") and sum(sizes(found).values()) == 20
+    assert all(example.file.is_file() for example in found.splits["train"])
+
+
+def test_a_csv_names_splits_by_the_same_synonyms(data: Path) -> None:
+    text = "path,label,split\n" + rows("cat", ",train", of=range(4)) + rows("dog", ",", of=range(4))
+    text += rows("cat", ",VAL", of=range(4, 6)) + rows("dog", ",testing", of=range(4, 7))
+
+    found = dataset.load(csv(data, text))
+    assert sizes(found) == {"train": 8, "validation": 2, "test": 3} and found.cut == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "said"),
+    [
+        ("path,label\ncat/00.jpg,cat\ncat/gone.jpg,cat\n", MissingInput, "line 3: no file"),
+        ("file,label\ncat/00.jpg,cat\n", BadData, "line 2: no path or no label"),
+        ("path\ncat/00.jpg\n", BadData, "line 2: no path or no label"),
+        ("path,label,split\ncat/00.jpg,cat,later\n", BadData, "line 2: no split 'later'"),
+        ("path,label\ncat/00.jpg, \n", BadData, "line 2: no path or no label"),
+        ("path,label,split\ncat/00.jpg,cat,test\n", BadData, "no training images"),
+        ('path,label\ncat/00.jpg,"c\nat"\n', BadData, "is blank, of several lines or not Unicode"),
+        ("path,label\n", BadData, "no images"),
+        ("", BadData, "no images"),
+    ],
+)
+def test_a_csv_that_cannot_be_used_says_where(data: Path, text: str, kind: type[TlpipeError], said: str) -> None:
+    file = csv(data, text)
+
+    assert refusal(kind, file).startswith(str(file))
+    assert said in refusal(kind, file)
+
+
+def test_what_is_no_text_is_no_csv(data: Path) -> None:
+    (data / "list.csv").write_bytes(b"path,label\n\xff\xfe,cat\n")
+
+    assert "not a CSV in UTF-8" in refusal(BadData, data / "list.csv")
+
+
+def test_splits_survive_json(data: Path, tmp_path: Path) -> None:
+    found = dataset.load(data)
+    found = found.marked([Unreadable(found.splits["train"][0].file, "0 bytes")])
+    (tmp_path / "splits.json").write_text(found.to_json())
+
+    assert Dataset.read(tmp_path / "splits.json") == found
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"labels": 3}', '{"source": "x", "labels": [], "splits": []}'])
+def test_damaged_splits_are_bad_data(tmp_path: Path, text: str) -> None:
+    (tmp_path / "splits.json").write_text(text)
+
+    with pytest.raises(BadData, match=r"splits\.json: not the splits of a run"):
+        Dataset.read(tmp_path / "splits.json")
+
+
+def test_a_class_without_readable_images_is_named(data: Path) -> None:
+    found = dataset.load(data)
+    unreadable = [Unreadable(example.file, "0 bytes") for example in found.splits["train"] if example.label == 0]
+
+    with pytest.raises(BadData, match="no readable training image of class 'cat'"):
+        found.marked(unreadable)
+
+
+def test_images_to_score_may_lack_a_class_but_not_have_another(data: Path) -> None:
+    name, examples = dataset.labelled(data, ("bird", "cat", "dog"))
+    assert name == "data" and Counter(example.label for example in examples) == {1: 10, 2: 20}
+
+    with pytest.raises(BadData, match="class 'cat' is none of the model's"):
+        dataset.labelled(data, ("bird", "dog"))
+
+
+def test_images_to_score_are_those_of_the_test_split(tmp_path: Path) -> None:
+    for split, count in (("train", 3), ("val", 2), ("test", 1)):
+        fill(tmp_path / "data" / split / "cat", count=count)
+
+    assert [len(dataset.labelled(tmp_path / "data", ("cat",))[1])] == [1]
+    shutil.rmtree(tmp_path / "data/train")
+    assert [len(dataset.labelled(tmp_path / "data", ("cat",))[1])] == [1]
+    shutil.rmtree(tmp_path / "data/test")
+    name, examples = dataset.labelled(tmp_path / "data", ("cat",))
+    assert (name, len(examples)) == ("data", 2)
+
+
+def test_a_broken_link_is_unreadable_and_not_passed_over(data: Path) -> None:
+    (data / "cat/broken.jpg").symlink_to("gone.jpg")
+
+    found = dataset.load(data)
+    assert [(each.file.name, each.reason) for each in found.unreadable] == [
+        ("broken.jpg", "cannot be read (No such file or directory)")
+    ]
+
+
+def test_photographs_beside_the_class_folders_are_warned_of(data: Path) -> None:
+    (data / "loose.JPG").write_text("a photograph")
+    (data / "LICENSE").write_text("a text")
+
+    assert dataset.load(data).warnings == (f"{data}: 1 images beside the class folders are not used",)
+
+
+def test_a_name_in_a_csv_that_is_too_long_is_missing(data: Path) -> None:
+    assert "line 2: no file" in refusal(MissingInput, csv(data, f"path,label\n{'x' * 300}.jpg,cat\n"))
+
+
+def test_images_to_score_may_be_a_csv_of_test_rows(data: Path) -> None:
+    file = csv(data, "path,label,split\n" + rows("cat", ",test", of=range(3)))
+
+    assert len(dataset.labelled(file, ("cat", "dog"))[1]) == 3
+
+
+def test_without_a_train_folder_there_is_nothing_to_train_on(tmp_path: Path) -> None:
+    fill(tmp_path / "data/test/cat")
+
+    assert "no training images" in refusal(BadData, tmp_path / "data")
+
+
+@pytest.mark.parametrize("name", [b" ", b"two\nlines", b"caf\xe9"])
+def test_a_class_whose_name_is_no_label_is_refused(data: Path, name: bytes) -> None:
+    (data / "cat").rename(data / os.fsdecode(name))
+
+    assert "is blank, of several lines or not Unicode" in refusal(BadData, data)

@@ -1,0 +1,83 @@
+"""The demo proves something: its embedded backbone is better than a random one, and its job ends well, offline."""
+
+import dataclasses
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tlpipe.data import dataset
+from tlpipe.data.augment import View
+from tlpipe.demo import digits
+from tlpipe.features.extractor import open_extractor
+from tlpipe.network import build
+
+SEEDS = (0, 1, 2)
+MOST_ERRORS = 0.6
+"""Of those that a random backbone makes: the embedded one has learned something that carries over to digits."""
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return digits.write_images(tmp_path_factory.mktemp("demo") / "digits")
+
+
+def errors(weights: str, images: Path, seed: int) -> int:
+    """Test errors of a linear classifier on the frozen features of a backbone, half of the digits held out."""
+    photographs = dataset.load(images, test_fraction=0.5, seed=seed)
+    config = dataclasses.replace(digits.CONFIG, weights=weights, seed=seed)
+    whole = build.build(
+        config.backbone,
+        alpha=config.alpha,
+        size=config.image_size,
+        weights=weights,
+        labels=photographs.labels,
+        dropout=0,
+        seed=seed,
+    )
+    extractor = open_extractor(whole, "pooling", config.spec, dtype="float32")
+    rows, labels = {}, {}
+    for split in ("train", "test"):
+        examples = photographs.splits[split]
+        rows[split] = extractor.source(examples, View(), what=split).take(np.arange(len(examples)))
+        labels[split] = np.array([example.label for example in examples])
+    head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(rows["train"], labels["train"])
+    return int((head.predict(rows["test"]) != labels["test"]).sum())
+
+
+def test_embedded_backbone_makes_fewer_errors_than_a_random_one(images: Path) -> None:
+    ratios = [errors(str(digits.BACKBONE), images, seed) / errors("none", images, seed) for seed in SEEDS]
+    assert statistics.median(ratios) <= MOST_ERRORS, ratios
+
+
+def test_embedded_weights_are_small_half_floats() -> None:
+    assert digits.BACKBONE.stat().st_size <= 2_000_000
+    kinds = set()
+    with h5py.File(digits.BACKBONE) as file:
+        file.visititems(lambda _, item: kinds.add(item.dtype) if isinstance(item, h5py.Dataset) else None)
+    assert kinds == {np.dtype(np.float16)}
+
+
+def test_demo_ends_with_a_bundle_a_table_and_a_report(tmp_path: Path) -> None:
+    demo_run = subprocess.run(
+        [sys.executable, "-m", "tlpipe", "demo"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert demo_run.returncode == 0, demo_run.stderr
+    for name in ("Keras", "float32", "float16", "dynamic", "int8", "p50 latency", "tlpipe-edge classify"):
+        assert name in demo_run.stdout
+    assert demo_run.stdout.splitlines()[-1] == "reports/demo/report.html"
+    report = json.loads((tmp_path / "reports/demo/report.json").read_text())
+    assert [stage["name"] for stage in report["training"]] == ["1-frozen", "2-finetuned"]
+    assert report["verdict"]["text"] == demo_run.stdout.splitlines()[-2]
+    evaluation = json.loads((tmp_path / "exported" / "demo" / "evaluation.json").read_text())
+    int8 = next(each for each in evaluation["artifacts"] if each["recipe"] == "int8")
+    assert evaluation["keras"]["top1"] >= 0.97
+    assert evaluation["keras"]["top1"] - int8["top1"] <= 0.01

@@ -1,0 +1,224 @@
+"""The evaluation: its numbers counted once more by hand, its document, its gate, and the images it may take."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tlpipe.data.augment import View
+from tlpipe.data.dataset import Dataset
+from tlpipe.data.pixels import read_pixels
+from tlpipe.evaluation import evaluate
+from tlpipe.evaluation.evaluate import mcnemar_p
+from tlpipe.network import build
+from tlpipe.runs import run_folder
+from tlpipe.runs.run_folder import Run
+from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.contract.manifest import RECIPES
+from tlpipe_edge.errors import BadData, MissingInput
+from tlpipe_edge.tflite.interpreter import Session
+
+RATES = ["top1", "top1_interval", "top5", "ties", "per_class"]
+ARTIFACT = {
+    *("recipe", "file", "sha256", "bytes", "agreement", "max_probability_difference", "mcnemar_p"),
+    *RATES,
+}
+
+
+@pytest.fixture
+def copied(bundle: Bundle, run: Run, tmp_path: Path) -> Bundle:
+    """The bundle and its run side by side elsewhere, to change."""
+    shutil.copytree(run.path, tmp_path / "runs/drawn")
+    copy = Path(shutil.copytree(bundle.path, tmp_path / "exported/drawn"))
+    file = copy / "manifest.json"
+    was = json.dumps(bundle.manifest.provenance.keras_file)
+    file.write_text(file.read_text().replace(was, json.dumps(f"../../runs/drawn/{run.best}/model.keras")))
+    return Bundle.open(copy)
+
+
+@pytest.fixture
+def wrong(photographs: Path, tmp_path: Path) -> Path:
+    """Pictures of which about half are in the wrong folder, so that no rate is 0 or 1."""
+    folder = tmp_path / "wrong"
+    for label, other in (("-blå ring", "-blå ring"), ("green bars", "kryss"), ("kryss", "green bars")):
+        (folder / label).mkdir(parents=True)
+        for number, source in enumerate([label, label, label, other, other]):
+            shutil.copy(photographs / source / f"{2 * number:02}.jpg", folder / label / f"{number}.jpg")
+    return folder
+
+
+def keras_file(bundle: Bundle) -> Path:
+    return (bundle.path / bundle.manifest.provenance.keras_file).resolve()
+
+
+def recount(bundle: Bundle, images: list[tuple[Path, int]]) -> dict[str, np.ndarray]:
+    """(N, classes) scores by the shortest way there is, with no code of the evaluation."""
+    from tlpipe_edge.images.decode import load
+
+    pixels = np.stack([load(file, bundle.manifest.image) for file, _ in images])
+    scores = {"keras": build.load(keras_file(bundle)).predict(pixels.astype(np.float32), verbose=0)}
+    for artifact in bundle.manifest.artifacts:
+        session = Session((bundle.path / artifact.file).read_bytes())
+        scores[artifact.recipe] = np.stack([session.run(p[None].astype(session.input.dtype)) for p in pixels])
+    return scores
+
+
+def test_the_document_has_the_stated_keys(evaluation: dict[str, Any], bundle: Bundle) -> None:
+    assert list(evaluation) == ["schema", "images", "split", "keras", "artifacts", "failed_images", "gate"]
+    assert list(evaluation["keras"]) == RATES
+    assert [artifact["recipe"] for artifact in evaluation["artifacts"]] == list(RECIPES)
+    for artifact in evaluation["artifacts"]:
+        assert set(artifact) >= ARTIFACT
+        assert list(artifact["per_class"]) == list(bundle.manifest.labels)
+    assert (evaluation["schema"], evaluation["gate"], evaluation["failed_images"]) == (1, None, [])
+    assert json.loads((bundle.path / "evaluation.json").read_text()) == evaluation
+
+
+def test_the_images_are_those_of_the_test_split(evaluation: dict[str, Any], run: Run) -> None:
+    examples = Dataset.read(run.best_stage / run_folder.SPLITS).splits["test"]
+
+    assert evaluation["images"] == len(examples) and evaluation["split"] == "test, cut from train"
+
+
+def test_the_numbers_are_those_of_a_recount(copied: Bundle, wrong: Path) -> None:
+    document = evaluate.evaluate(copied, data=wrong)
+    labels = copied.manifest.labels
+    images = [(file, index) for index, label in enumerate(labels) for file in sorted((wrong / label).iterdir())]
+    truth = np.array([index for _, index in images])
+    scores = recount(copied, images)
+
+    train = {example.sha256 for example in Dataset.read(keras_file(copied).parent / run_folder.SPLITS).splits["train"]}
+    seen = sum(hashlib.sha256(file.read_bytes()).hexdigest() in train for file, _ in images)
+    assert 0 < seen < 15
+    assert (document["images"], document["split"]) == (15, f"wrong; {seen} of them were trained on")
+    assert 0.3 < document["keras"]["top1"] < 0.9
+    for stated in [document["keras"] | {"recipe": "keras"}, *document["artifacts"]]:
+        of_it = scores[stated["recipe"]]
+        right = of_it.argmax(axis=1) == truth
+        assert stated["top1"] == right.mean()
+        assert stated["top5"] == 1.0  # of three classes
+        for index, label in enumerate(labels):
+            expected = {"images": 5, "correct": int(right[truth == index].sum()), "top1": right[truth == index].mean()}
+            assert stated["per_class"][label] == expected
+        if stated["recipe"] != "keras":
+            same = of_it.argmax(axis=1) == scores["keras"].argmax(axis=1)
+            assert stated["agreement"] == same.mean()
+            # batches of another size may add up in another order
+            largest = np.abs(of_it - scores["keras"]).max()
+            assert stated["max_probability_difference"] == pytest.approx(largest, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "p"),
+    [(0, 0, 1.0), (1, 0, 1.0), (3, 3, 1.0), (5, 0, 2 / 32), (6, 1, 2 * 8 / 128), (2, 8, 2 * 56 / 1024)],
+)
+def test_mcnemars_test_by_hand(only_first: int, only_second: int, p: float) -> None:
+    """The two tails of the binomial distribution with 1/2, counted."""
+    both = 4
+    first = np.array([True] * (only_first + both) + [False] * only_second)
+    second = np.array([False] * only_first + [True] * (both + only_second))
+
+    assert mcnemar_p(first, second) == pytest.approx(p)
+
+
+def test_an_image_that_cannot_be_read_counts_as_wrong_and_is_named(copied: Bundle, wrong: Path) -> None:
+    before = evaluate.evaluate(copied, data=wrong)
+    bad = wrong / "kryss/bad.jpg"
+    bad.write_text("no picture")
+    document = evaluate.evaluate(copied, data=wrong)
+
+    reason = f"{bad}: not an image that is read here (JPEG, PNG, BMP, GIF, WEBP)"
+    assert document["failed_images"] == [{"file": str(bad), "reason": reason}]
+    assert document["images"] == 16
+    for old, new in zip(before["artifacts"], document["artifacts"], strict=True):
+        assert new["top1"] == pytest.approx(old["top1"] * 15 / 16)
+        assert new["per_class"]["kryss"]["images"] == 6
+        assert new["agreement"] == old["agreement"]
+        assert new["mcnemar_p"] == old["mcnemar_p"]
+
+
+def test_images_of_which_none_can_be_read_have_no_result(copied: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "bad/kryss").mkdir(parents=True)
+    (tmp_path / "bad/kryss/a.jpg").write_text("no picture")
+
+    with pytest.raises(BadData, match=r"none of the 1 images can be read; the first: .*kryss/a\.jpg: not an image"):
+        evaluate.evaluate(copied, data=tmp_path / "bad")
+
+
+def test_a_class_may_be_missing_from_the_images(copied: Bundle, wrong: Path) -> None:
+    shutil.rmtree(wrong / "kryss")
+    document = evaluate.evaluate(copied, data=wrong)
+
+    assert document["keras"]["per_class"]["kryss"] == {"images": 0, "correct": 0, "top1": None}
+    assert "| kryss |" not in (copied.path / "MODEL_CARD.md").read_text()
+
+
+def test_a_class_that_the_model_does_not_know_is_refused(copied: Bundle, wrong: Path) -> None:
+    (wrong / "kryss").rename(wrong / "square")
+
+    with pytest.raises(BadData, match="class 'square' is none of the model's"):
+        evaluate.evaluate(copied, data=wrong)
+
+
+def test_the_gate(copied: Bundle, wrong: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert evaluate.evaluate(copied, data=wrong, max_drop=1.0)["gate"] == {
+        "max_drop": 1.0,
+        "passed": True,
+        "failures": [],
+    }
+    always_the_last_class = np.array([0.0, 0.0, 1.0], np.float32)
+    monkeypatch.setattr(Session, "read_output", lambda _: always_the_last_class)
+    gate = evaluate.evaluate(copied, data=wrong, max_drop=0.1)["gate"]
+    assert gate["passed"] is False
+    assert [failure.split(":")[0] for failure in gate["failures"]] == list(RECIPES)
+
+
+def test_a_drop_of_exactly_the_limit_passes() -> None:
+    artifacts = [{"recipe": "int8", "top1": 0.7}]
+
+    assert evaluate._gate(0.8, artifacts, 0.1)["passed"]
+    assert not evaluate._gate(0.8, artifacts, 0.0999)["passed"]
+    assert evaluate._gate(0.6, artifacts, 0.0)["passed"]
+
+
+def test_a_run_that_moved_can_be_named(copied: Bundle, tmp_path: Path, evaluation: dict[str, Any]) -> None:
+    (tmp_path / "runs").rename(tmp_path / "elsewhere")
+    with pytest.raises(MissingInput, match="Say with --keras FILE where it is now"):
+        evaluate.evaluate(copied)
+
+    (file,) = (tmp_path / "elsewhere/drawn/2-finetuned").glob("*.keras")
+    assert evaluate.evaluate(copied, keras_file=file)["keras"] == evaluation["keras"]
+
+
+def test_a_keras_file_that_changed_is_refused(copied: Bundle) -> None:
+    keras_file(copied).write_bytes(keras_file(copied).read_bytes() + b"\0")
+
+    with pytest.raises(BadData, match="not the model that was exported"):
+        evaluate.evaluate(copied)
+
+
+def test_another_keras_model_is_refused(copied: Bundle, run: Run) -> None:
+    """The frozen stage has the same shapes and labels, and is another model all the same."""
+    with pytest.raises(BadData, match="not the model that was exported"):
+        evaluate.evaluate(copied, keras_file=next(s for s in run.stages if s != run.best_stage) / run_folder.MODEL)
+
+
+def test_without_a_test_split_the_document_says_validation(copied: Bundle) -> None:
+    splits = keras_file(copied).parent / run_folder.SPLITS
+    document = json.loads(splits.read_text())
+    del document["splits"]["test"]
+    splits.write_text(json.dumps(document | {"cut_from_train": ["validation"]}))
+
+    assert evaluate.evaluate(copied)["split"] == "validation (there is no test split), cut from train"
+
+
+def test_pixels_are_those_of_training(run: Run, bundle: Bundle) -> None:
+    from tlpipe_edge.images.decode import load
+
+    example = Dataset.read(run.best_stage / run_folder.SPLITS).splits["test"][0]
+    spec = bundle.manifest.image
+    np.testing.assert_array_equal(read_pixels(example, View(), spec), load(example.file, spec))

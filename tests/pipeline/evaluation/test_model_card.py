@@ -1,0 +1,152 @@
+"""The model card: its numbers, what it tells others to do, and names that try to be more than names."""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from tlpipe.cli import tables
+from tlpipe.evaluation import model_card
+from tlpipe_edge.classify.classifier import Classifier
+from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.contract.manifest import Crop
+from tlpipe_edge.errors import BadData
+from tlpipe_edge.images.decode import load
+
+HOSTILE = ("<img src=x onerror=alert(1)>", "a|b", "[x](javascript:alert(1))", "\x1b[31mred", "\u202egpj", "`c` *d* #e")
+
+
+@pytest.fixture
+def hostile(bundle: Bundle, evaluation: dict[str, Any]) -> tuple[Bundle, dict[str, Any]]:
+    """The bundle and its evaluation, as if its classes had these names."""
+    labels = HOSTILE
+
+    def renamed(rates: dict[str, Any]) -> dict[str, Any]:
+        (first, *_) = rates["per_class"].values()
+        return rates | {"per_class": dict.fromkeys(labels, first)}
+
+    origin = dataclasses.replace(
+        bundle.manifest.provenance,
+        versions={"tlpipe": HOSTILE[0]},
+        **dict.fromkeys(("run", "stage", "backbone", "weights", "created"), HOSTILE[0]),  # type: ignore[arg-type]
+    )
+    artifacts = tuple(dataclasses.replace(each, recipe=HOSTILE[0]) for each in bundle.manifest.artifacts)
+    manifest = dataclasses.replace(
+        bundle.manifest, labels=labels, name=HOSTILE[0], provenance=origin, artifacts=artifacts
+    )
+    document = evaluation | {
+        "split": HOSTILE[0],
+        "keras": renamed(evaluation["keras"]),
+        "artifacts": [renamed(artifact) | {"recipe": HOSTILE[0]} for artifact in evaluation["artifacts"]],
+        "failed_images": [{"file": f"{label}.jpg", "reason": label} for label in labels],
+    }
+    return dataclasses.replace(bundle, manifest=manifest), document
+
+
+def test_the_numbers_are_those_of_the_evaluation(bundle: Bundle, evaluation: dict[str, Any]) -> None:
+    card = (bundle.path / "MODEL_CARD.md").read_text()
+    assert card == model_card.render(bundle, evaluation)
+
+    def row(name: str) -> list[str]:
+        (line,) = re.findall(rf"^\| {name} \|.*%?\|$", card.split("| class |")[0], re.MULTILINE)
+        return [cell.strip() for cell in line.strip("|").split("|")]
+
+    assert row("Keras")[2] == f"{evaluation['keras']['top1']:.4f}"
+    for artifact in evaluation["artifacts"]:
+        _, size, top1, interval, top5, agreement, p = row(artifact["recipe"])
+        assert size == f"{artifact['bytes'] / 1e6:.2f} MB"
+        assert (top1, top5, agreement) == tuple(f"{artifact[key]:.4f}" for key in ("top1", "top5", "agreement"))
+        assert interval == "–".join(f"{end:.3f}" for end in artifact["top1_interval"])
+        assert p == f"{artifact['mcnemar_p']:.2f}"
+    assert f"Measured on {evaluation['images']} images (test, cut from train)" in card
+
+
+def test_each_class_has_its_row(bundle: Bundle, evaluation: dict[str, Any]) -> None:
+    card = model_card.render(bundle, evaluation)
+
+    for label, of_keras in evaluation["keras"]["per_class"].items():
+        expected = f"| {label} | {of_keras['images']} | {of_keras['top1']:.3f} |"
+        assert expected in card.replace("\\", "")
+
+
+def test_a_table_is_one_block_of_markdown(bundle: Bundle, evaluation: dict[str, Any]) -> None:
+    """A blank line inside would end the table."""
+    tables = re.findall(r"(?:^\|.*\n)+", model_card.render(bundle, evaluation), re.MULTILINE)
+
+    assert [len(table.splitlines()) for table in tables] == [2 + 1 + 4, 2 + 3]
+    for table in tables:
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+@pytest.mark.parametrize("crop", Crop)
+def test_the_three_lines_for_others_run_and_give_the_same_answer(
+    bundle: Bundle, evaluation: dict[str, Any], crop: Crop, tmp_path: Path
+) -> None:
+    spec = dataclasses.replace(bundle.manifest.image, crop=crop)
+    other = dataclasses.replace(bundle, manifest=dataclasses.replace(bundle.manifest, image=spec))
+    (code,) = re.findall(r"```python\n(.*?)```", model_card.render(other, evaluation), re.DOTALL)
+    classifier = Classifier.open(bundle.path, recipe="int8")
+    classifier.image = spec
+
+    differences = []
+    photos = [(tmp_path / f"{file.stem}.png", file, (160, 90)) for file in bundle.golden().files]
+    photos += [(tmp_path / f"{file.stem}.jpg", file, (640, 360)) for file in bundle.golden().files]
+    for photo, file, size in photos:  # a JPEG of this size is decoded at a quarter, by both
+        Image.open(file).convert("RGB").resize(size).save(photo, quality=95)
+        names: dict[str, Any] = {"Image": Image, "ImageOps": ImageOps, "np": np, "photo": photo}
+        exec(code, names)
+        assert names["tensor"].shape == (1, 64, 64, 3) and names["tensor"].dtype == np.uint8
+        assert classifier.scores(names["tensor"][0]).argmax() == classifier(photo).scores.argmax()
+        differences.append(np.abs(names["tensor"][0].astype(int) - load(photo, spec)).mean())
+    # Edges that round to another pixel differ; another crop is 15 levels or more away.
+    assert np.mean(differences) < 6
+
+
+def test_names_stay_names_in_markdown(hostile: tuple[Bundle, dict[str, Any]]) -> None:
+    card = model_card.render(*hostile)
+
+    assert "<img" not in card and "&lt;img" in card
+    assert "[x](" not in card and "\\[x\\](" in card
+    assert "a|b" not in card and "a\\|b" in card
+    assert "`c`" not in card and "*d*" not in card
+    assert "\x1b" not in card and "\u202e" not in card
+
+
+def test_damaged_metrics_are_no_traceback(bundle: Bundle, evaluation: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training/1-frozen-metrics.json").write_text("{")
+
+    with pytest.raises(BadData, match=r"1-frozen-metrics\.json: damaged"):
+        model_card.render(dataclasses.replace(bundle, path=tmp_path), evaluation)
+
+
+def test_names_stay_names_in_the_terminal(hostile: tuple[Bundle, dict[str, Any]]) -> None:
+    text = tables.accuracy_table(hostile[1])
+
+    assert "\x1b" not in text and "\u202e" not in text
+    assert "\\x1b[31mred.jpg" in text and "\\u202egpj" in text
+    assert len(text.splitlines()) == 1 + 1 + 1 + 4 + len(HOSTILE)
+
+
+def test_the_summary_names_the_latency_beside_the_accuracy(
+    evaluation: dict[str, Any], benchmark: dict[str, Any]
+) -> None:
+    rows = tables.render(evaluation, benchmark).splitlines()[2:7]
+
+    assert [row.split()[0] for row in rows] == ["Keras", "float32", "float16", "dynamic", "int8"]
+    times = [benchmark["keras"]["compiled_ms"], *(each["invoke_ms"] for each in benchmark["results"])]
+    for row, figures in zip(rows, times, strict=True):
+        assert f"{figures['p50']:.2f} ms (invalid)" in row
+
+
+def test_the_summary_says_under_what_conditions_and_what_is_invalid(
+    evaluation: dict[str, Any], benchmark: dict[str, Any]
+) -> None:
+    conditions, *invalid = tables.render(evaluation, benchmark).splitlines()[7:]
+
+    assert "one thread" in conditions
+    assert invalid == [f"INVALID: {reason}" for reason in benchmark["invalid_reasons"]] != []

@@ -1,0 +1,301 @@
+"""Activations through LiteRT: the numbers of Keras, each computed once."""
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tlpipe.data import dataset
+from tlpipe.data.augment import View
+from tlpipe.data.dataset import Example
+from tlpipe.data.pixels import read_pixels
+from tlpipe.features import cache, extractor
+from tlpipe.features.extractor import Extractor, open_extractor
+from tlpipe.network import build
+from tlpipe.network.cut import prefix
+from tlpipe_edge.contract.manifest import Crop, ImageSpec
+from tlpipe_edge.errors import BadData, Busy, MissingInput
+from tlpipe_edge.tflite.interpreter import Session
+
+SPEC = ImageSpec(64)
+
+
+@pytest.fixture(scope="module")
+def whole(backbone_weights: Path) -> Any:
+    options: dict[str, Any] = {"labels": ("a", "b"), "dropout": 0.0, "seed": 0}
+    return build.build("mobilenet_v2", alpha=0.35, size=64, weights=str(backbone_weights), **options)
+
+
+@pytest.fixture(scope="module")
+def pooled(whole: Any) -> bytes:
+    """The converted prefix; converting takes seconds, and each test has a cache of its own."""
+    return open_extractor(whole, "pooling", SPEC, dtype="float32").tflite or b""
+
+
+@pytest.fixture
+def examples(few: Path) -> tuple[Example, ...]:
+    return dataset.load(few).splits["train"]
+
+
+class Counted(Session):
+    """A session that counts what it runs."""
+
+    runs = 0
+
+    def run(self, tensor: np.ndarray) -> np.ndarray:
+        Counted.runs += 1
+        return super().run(tensor)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(extractor, "Session", Counted)
+    Counted.runs = 0
+    yield
+
+
+def pooled_extractor(tflite: bytes, *, spec: ImageSpec = SPEC, dtype: str = "float32", weights: str = "w") -> Extractor:
+    return Extractor(tflite, "pooling", spec, dtype, weights)
+
+
+def take(extractor: Extractor, examples: tuple[Example, ...], view: View = View()) -> np.ndarray:  # noqa: B008
+    return extractor.source(examples, view, what="test").take(np.arange(len(examples)))
+
+
+def test_rows_are_those_of_keras_in_the_order_asked_for(
+    whole: Any, pooled: bytes, examples: tuple[Example, ...]
+) -> None:
+    backwards = examples[::-1]
+    rows = take(pooled_extractor(pooled), backwards)
+    pixels = np.stack([read_pixels(example, View(), SPEC) for example in backwards]).astype(np.float32)
+
+    assert rows.shape == (len(examples), 1280) and rows.dtype == np.float32
+    # float32 sums of some hundred terms in another order
+    np.testing.assert_allclose(rows, prefix(whole, "pooling").predict(pixels, verbose=0), atol=1e-3)
+
+
+def test_each_row_is_computed_once(pooled: bytes, examples: tuple[Example, ...]) -> None:
+    first = take(pooled_extractor(pooled), examples)
+    assert Counted.runs == len(examples)
+
+    np.testing.assert_array_equal(take(pooled_extractor(pooled), examples), first)
+    np.testing.assert_array_equal(take(pooled_extractor(pooled), examples[3:5]), first[3:5])
+    assert Counted.runs == len(examples)
+
+
+def test_only_what_is_new_is_computed(pooled: bytes, examples: tuple[Example, ...]) -> None:
+    take(pooled_extractor(pooled), examples[:4])
+    Counted.runs = 0
+    rows = take(pooled_extractor(pooled), examples)
+
+    assert Counted.runs == len(examples) - 4
+    np.testing.assert_array_equal(rows[:4], take(pooled_extractor(pooled), examples[:4]))
+
+
+def test_weights_spec_view_and_dtype_have_shelves_of_their_own(pooled: bytes, examples: tuple[Example, ...]) -> None:
+    variants = [
+        (pooled_extractor(pooled), View()),
+        (pooled_extractor(pooled, weights="others"), View()),
+        (pooled_extractor(pooled, spec=ImageSpec(64, Crop.STRETCH)), View()),
+        (pooled_extractor(pooled, dtype="float16"), View()),
+        (pooled_extractor(pooled), View(1)),
+        (pooled_extractor(pooled), View(2)),
+        (pooled_extractor(pooled), View(1, seed=1)),
+    ]
+    for number, (variant, view) in enumerate(variants, start=1):
+        take(variant, examples[:2], view)
+        assert Counted.runs == 2 * number
+    take(pooled_extractor(pooled), examples[:2], View(0, seed=5))
+    assert Counted.runs == 2 * len(variants)  # the plain view has no seed
+
+
+def test_versions_and_cuts_have_shelves_of_their_own(
+    whole: Any, pooled: bytes, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another OpenCV, LiteRT or decoder of ours made, or another cut, is not taken for this one's."""
+    take(pooled_extractor(pooled), examples[:2])
+    runs = 2
+    for place, name in ((extractor.cv2, "__version__"), (extractor.PIL, "__version__"), (extractor.image, "VERSION")):
+        monkeypatch.setattr(place, name, "another")
+        take(pooled_extractor(pooled), examples[:2])
+        runs += 2
+        assert Counted.runs == runs, name
+    monkeypatch.setattr(extractor, "version", lambda _: "another")
+    take(pooled_extractor(pooled), examples[:2])
+    assert Counted.runs == runs + 2
+    deeper = open_extractor(whole, "block_10_project_BN", SPEC, dtype="float32")
+    take(Extractor(deeper.tflite, deeper.cut, SPEC, "float32", "w"), examples[:2])
+    assert Counted.runs == runs + 4
+
+
+def test_half_floats_take_half_the_room_and_three_digits(pooled: bytes, examples: tuple[Example, ...]) -> None:
+    exact = take(pooled_extractor(pooled), examples)
+    size = cache.size()
+    rounded = take(pooled_extractor(pooled, dtype="float16"), examples)
+
+    assert rounded.dtype == np.float32
+    assert cache.size() - size < 0.6 * size
+    np.testing.assert_allclose(rounded, exact, rtol=2**-10, atol=1e-6)
+    assert (rounded != exact).any()
+
+
+def test_an_interrupted_run_goes_on_where_it_ended(
+    pooled: bytes, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extractor, "SHARD_BYTES", 3 * 1280 * 4)
+    put, stored = cache.put, []
+
+    def interrupted(name: str, content: bytes) -> Path:
+        if len(stored) == 2:
+            raise KeyboardInterrupt
+        stored.append(name)
+        return put(name, content)
+
+    monkeypatch.setattr(cache, "put", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        take(pooled_extractor(pooled), examples)
+    monkeypatch.setattr(cache, "put", put)
+    Counted.runs = 0
+    take(pooled_extractor(pooled), examples)
+
+    assert Counted.runs == len(examples) - 6
+
+
+def test_the_cache_is_bounded_but_a_run_keeps_its_own(
+    pooled: bytes, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(pooled_extractor(pooled, weights="of an older run"), examples)
+    (old,) = cache.folder().rglob("*.npy")
+    os.utime(old, (1, 1))
+    shrink = cache.shrink
+    monkeypatch.setattr(cache, "shrink", lambda keep_since: shrink(limit=0, keep_since=keep_since))
+    running = pooled_extractor(pooled)
+    rows = [take(running, examples, View(number)) for number in range(3)]
+
+    assert not old.exists()
+    Counted.runs = 0
+    for number in range(3):
+        np.testing.assert_array_equal(take(running, examples, View(number)), rows[number])
+    assert Counted.runs == 0
+
+
+def test_copies_share_a_row(pooled: bytes, examples: tuple[Example, ...], tmp_path: Path) -> None:
+    copy = tmp_path / "copy.jpg"
+    copy.write_bytes(examples[0].file.read_bytes())
+    rows = take(pooled_extractor(pooled), (examples[0], examples[1], Example(copy, 1, examples[0].sha256)))
+
+    assert Counted.runs == 2
+    np.testing.assert_array_equal(rows[0], rows[2])
+
+
+@pytest.mark.parametrize("cut", ["pooling", "image"])
+def test_unreadable_copies_are_all_named(cut: str, pooled: bytes, few: Path) -> None:
+    for name in ("x.jpg", "y.jpg"):
+        (few / "kryss" / name).write_text("no picture")
+    found = [e for split in dataset.load(few).splits.values() for e in split]
+    extract = pooled_extractor(pooled) if cut == "pooling" else Extractor(None, cut, SPEC, "float32", "")
+    unreadable = extract.unreadable(found, what="test")
+
+    assert sorted(each.file.name for each in unreadable) == ["x.jpg", "y.jpg"]
+    assert {each.reason for each in unreadable} == {"not an image that is read here (JPEG, PNG, BMP, GIF, WEBP)"}
+    with pytest.raises(BadData, match=r"[xy]\.jpg: not an image that is read here"):
+        take(extract, tuple(found))
+    damaged = {each.file for each in unreadable}
+    assert len(take(extract, tuple(e for e in found if e.file not in damaged))) == len(found) - 2
+
+
+def test_a_photograph_that_changed_after_its_plain_view_is_named(pooled: bytes, examples: tuple[Example, ...]) -> None:
+    """The plain view comes from the cache; the augmented one has to read the file again."""
+    take(pooled_extractor(pooled), examples)
+    examples[2].file.write_bytes(examples[3].file.read_bytes())
+
+    with pytest.raises(BadData, match="changed since the splits were made") as caught:
+        take(pooled_extractor(pooled), examples, View(1))
+    assert str(examples[2].file) in caught.value.what
+
+
+def test_a_damaged_shard_is_computed_again(pooled: bytes, examples: tuple[Example, ...]) -> None:
+    first = take(pooled_extractor(pooled), examples)
+    (shard,) = cache.folder().rglob("*.npy")
+    for damage in (b"", shard.read_bytes()[:-100], b"no array"):
+        shard.write_bytes(damage)
+        Counted.runs = 0
+        np.testing.assert_array_equal(take(pooled_extractor(pooled), examples), first)
+        assert Counted.runs == len(examples)
+
+
+def test_after_a_full_disk_not_one_more_image_is_computed(
+    pooled: bytes, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cache, "put", full)
+    monkeypatch.setattr(extractor, "SHARD_BYTES", 1280 * 4)
+    monkeypatch.setattr(extractor, "cores", lambda: 1)
+    with pytest.raises(OSError, match="No space left"):
+        take(pooled_extractor(pooled), examples)
+    assert Counted.runs < len(examples)
+
+
+def test_a_shard_that_cannot_be_opened_now_is_not_deleted(
+    pooled: bytes, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(pooled_extractor(pooled), examples)
+
+    def too_many(*_: Any, **__: Any) -> np.ndarray:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(extractor.np, "load", too_many)
+    with pytest.raises(OSError, match="Too many open files"):
+        take(pooled_extractor(pooled), examples)
+    assert list(cache.folder().rglob("*.npy"))
+
+
+def test_rows_that_another_run_deleted_are_no_traceback(
+    pooled: bytes, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def greedy(**_: float) -> None:
+        for shard in cache.folder().rglob("*.npy"):
+            shard.unlink()
+
+    monkeypatch.setattr(cache, "shrink", greedy)
+    with pytest.raises(Busy, match="another run took the room"):
+        take(pooled_extractor(pooled), examples)
+
+
+def test_a_file_that_changed_or_went_is_named(examples: tuple[Example, ...]) -> None:
+    changed = examples[2].file
+    changed.write_bytes(examples[3].file.read_bytes())
+    with pytest.raises(BadData, match="changed since the splits were made") as caught:
+        read_pixels(examples[2], View(), SPEC)
+    assert str(changed) in caught.value.what
+
+    changed.unlink()
+    with pytest.raises(MissingInput) as missing:
+        read_pixels(examples[2], View(), SPEC)
+    assert str(changed) in missing.value.what
+
+
+def test_without_a_prefix_rows_are_pixels_and_nothing_is_cached(whole: Any, examples: tuple[Example, ...]) -> None:
+    rows = take(open_extractor(whole, "image", SPEC, dtype="float32"), examples)
+
+    assert rows.shape == (len(examples), 64, 64, 3) and rows.max() > 100
+    assert cache.size() == 0 and Counted.runs == 0
+
+
+def test_the_converted_prefix_is_cached_by_its_weights(whole: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    converted = []
+    monkeypatch.setattr("tlpipe.conversion.convert.to_tflite", lambda *_: converted.append(1) or b"model")
+    monkeypatch.setattr("tlpipe.conversion.convert.frozen_graph", lambda _: None)
+
+    for dtype in ("float32", "float16"):
+        assert open_extractor(whole, "pooling", SPEC, dtype=dtype).tflite == b"model"
+    assert len(converted) == 1
+    open_extractor(whole, "block_10_project_BN", SPEC, dtype="float32")
+    assert len(converted) == 2

@@ -1,0 +1,178 @@
+"""Pictures show what they are given: positions, signs and labels, checked on the figure before it is written."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from PIL import Image
+
+from tlpipe.pictures import plots
+from tlpipe.runs.history import Epoch, History
+
+HOSTILE = r"US$ \frac{ 5$"  # as mathtext this is a syntax error
+
+
+def history(stage: str, accuracies: list[float], *, best: int) -> History:
+    epochs = [
+        Epoch(i, loss=2 - a, accuracy=a, val_loss=2.1 - a, val_accuracy=a - 0.1) for i, a in enumerate(accuracies)
+    ]
+    return History(stage, tuple(epochs), best)
+
+
+FROZEN = history("frozen", [0.1, 0.5, 0.7, 0.6], best=2)
+FINETUNED = history("finetuned", [0.7, 0.8, 0.9], best=1)
+
+
+def lines(axes: Axes, label: str) -> list[list[tuple[float, float]]]:
+    return [[(float(x), float(y)) for x, y in line.get_xydata()] for line in axes.lines if line.get_label() == label]
+
+
+def words(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def assert_png_with_clear_border(file: Path) -> None:
+    """The outermost pixels are all white: no text or box runs out of the picture."""
+    with Image.open(file) as picture:
+        assert picture.format == "PNG"
+        assert picture.info["dpi"] == pytest.approx((150, 150), abs=0.1)
+        pixels = np.asarray(picture.convert("RGB"))
+    border = np.concatenate([pixels[:5].ravel(), pixels[-5:].ravel(), pixels[:, :5].ravel(), pixels[:, -5:].ravel()])
+    assert border.min() == 255
+    assert pixels.min() < 128
+
+
+def test_one_stage_starts_with_the_state_before_training() -> None:
+    loss, accuracy = plots.draw_learning_curve([FROZEN]).axes
+
+    assert lines(accuracy, "accuracy") == [[(0, 0.1), (1, 0.5), (2, 0.7), (3, 0.6)]]
+    assert lines(loss, "loss")[0][0] == (0, 1.9)
+    assert lines(accuracy, "best") == [[(2, pytest.approx(0.6))]]
+    assert lines(accuracy, "start of fine-tuning") == []
+
+
+def test_the_second_stage_continues_the_first() -> None:
+    figure = plots.draw_learning_curve([FROZEN, FINETUNED])
+
+    for axes, metric in zip(figure.axes, ("loss", "accuracy"), strict=True):
+        assert [x for x, _ in lines(axes, metric)[1]] == [3, 4, 5]
+        assert [x for x, _ in lines(axes, f"val_{metric}")[1]] == [3, 4, 5]
+        assert lines(axes, "start of fine-tuning") == [[(3, 0), (3, 1)]]
+        assert [point[0][0] for point in lines(axes, "best")] == [2, 4]
+        assert "fine-tuning starts" in [text.get_text() for text in axes.texts]
+    assert figure.axes[1].get_title(loc="right") == "kept: 60.0% at epoch 2, 70.0% at epoch 4"
+
+
+@pytest.mark.parametrize("histories", [[FROZEN], [FROZEN, FINETUNED], [history("frozen", [0.1], best=0)]])
+def test_learning_curve_is_a_whole_picture(tmp_path: Path, histories: list[History]) -> None:
+    plots.learning_curve(histories, tmp_path / "curve.png")
+
+    assert_png_with_clear_border(tmp_path / "curve.png")
+
+
+def test_predictions_tell_right_from_wrong_by_sign_and_colour() -> None:
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    scores = np.array([[0.9, 0.1, 0.0], [0.2, 0.4, 0.4]])
+
+    right, wrong = plots.draw_predictions(
+        images, np.array([0, 2]), scores, ["shirt", "hat", "skirt"], of="test images"
+    ).axes
+
+    assert right.get_title(loc="left") == "✓ shirt"
+    assert right.get_title(loc="right") == "90%"
+    assert right.get_xlabel() == ""
+    assert wrong.get_title(loc="left") == "✗ hat"  # of two equal scores the lower index
+    assert wrong.get_xlabel() == "true: skirt"
+    assert right.spines["top"].get_edgecolor() != wrong.spines["top"].get_edgecolor()
+
+
+def test_predictions_show_the_first_twenty() -> None:
+    images = np.arange(23, dtype=np.uint8).reshape(23, 1, 1, 1) * np.ones((1, 8, 8, 3), np.uint8)
+    truth = np.zeros(23, int)
+    scores = np.tile([0.7, 0.3], (23, 1))
+    scores[[4, 21]] = [0.3, 0.7]
+
+    figure = plots.draw_predictions(images, truth, scores, ["a", "b"], of="test images")
+
+    shown = [axes.images[0].get_array() for axes in figure.axes]
+    assert [int(picture[0, 0, 0]) for picture in shown if picture is not None] == list(range(20))
+    assert figure.get_suptitle() == "19 of these 20 test images are right"
+
+
+def test_confusion_matrix_colours_by_the_row_and_counts_in_text() -> None:
+    counts = np.array([[6, 2, 0], [0, 4, 0], [0, 0, 0]])
+
+    figure = plots.draw_confusion_matrix(counts, ["shirt", "hat", "skirt"], of="test images", unreadable=2)
+
+    axes = figure.axes[0]
+    np.testing.assert_allclose(np.asarray(axes.images[0].get_array()), [[0.75, 0.25, 0], [0, 1, 0], [0, 0, 0]])
+    texts = {text.get_position(): text.get_text() for text in axes.texts}
+    assert texts == {(0, 0): "6", (1, 0): "2", (1, 1): "4", (2, 2): "0"}  # at (column, row): predicted, true
+    assert axes.get_title() == "Accuracy 71.4%: 10 of 14 test images\n2 of them cannot be read"
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["shirt", "hat", "skirt"]
+
+
+def test_confusion_matrix_names_each_of_sixty_classes() -> None:
+    labels = [f"class {index}" for index in range(60)]
+
+    axes = plots.draw_confusion_matrix(np.eye(60, dtype=int) * 40, labels, of="test images").axes[0]
+
+    assert [label.get_text() for label in axes.get_xticklabels()] == labels
+    assert len(axes.texts) == 60
+
+
+def test_confusion_matrix_of_many_classes_leaves_out_what_would_be_unreadable() -> None:
+    axes = plots.draw_confusion_matrix(
+        np.eye(300, dtype=int), [str(index) for index in range(300)], of="test images"
+    ).axes[0]
+
+    assert len(axes.texts) == 0
+    assert 100 <= len(axes.get_xticklabels()) <= 200
+
+
+@pytest.mark.parametrize("classes", [2, 10, 60])
+def test_labels_are_literal_and_never_cut(tmp_path: Path, classes: int) -> None:
+    labels = [HOSTILE, "衬衫 " + "x" * 250] + [f"class {index}" for index in range(classes - 2)]
+    counts = np.eye(classes, dtype=int) * 7
+    images = np.full((4, 16, 16, 3), 99, np.uint8)
+    scores = np.eye(classes)[[0, 1, 0, 1]]
+
+    plots.confusion_matrix(counts, labels, tmp_path / "confusion.png", of="test images")
+    plots.predictions(images, np.array([0, 1, 1, 0]), scores, labels, tmp_path / "predictions.png", of="test images")
+
+    assert_png_with_clear_border(tmp_path / "confusion.png")
+    assert_png_with_clear_border(tmp_path / "predictions.png")
+    assert HOSTILE in words(plots.draw_confusion_matrix(counts, labels, of="test images"))
+    assert f"✓ {HOSTILE}" in words(plots.draw_predictions(images, np.zeros(4, int), scores, labels, of="test images"))
+
+
+def test_a_name_that_is_too_wide_loses_its_middle() -> None:
+    short = plots.fitted("WWWW" * 20 + "_left", points=100, size=10)
+
+    assert short.startswith("WW")
+    assert "…" in short
+    assert short.endswith("_left")
+    assert plots.fitted("W shirt", points=100, size=10) == "W shirt"
+
+
+def test_the_users_matplotlib_settings_neither_matter_nor_change() -> None:
+    with matplotlib.rc_context({"text.parse_math": True, "text.usetex": True, "text.color": "red"}):
+        figure = plots.draw_learning_curve([FROZEN])
+
+        assert not any(text.get_usetex() or text.get_color() == "red" for text in figure.findobj(Text))
+        assert matplotlib.rcParams["text.color"] == "red"
+
+
+def test_importing_the_pictures_imports_neither_tensorflow_nor_pyplot() -> None:
+    heavy = "{'tensorflow', 'keras', 'matplotlib.pyplot'}"
+    code = f"import sys, tlpipe.pictures.plots, tlpipe.architecture; sys.exit(repr({heavy} & set(sys.modules)))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.stderr.strip() == "set()"

@@ -1,0 +1,47 @@
+"""With --deterministic, two processes come to the same bits: fine-tuned weights, and int8 files of different names.
+
+The switch holds for the rest of a process, so that each of both is one of its own.
+"""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tlpipe.runs.config import Config
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from tlpipe.conversion import recipes
+from tlpipe.data import dataset
+from tlpipe.export import assemble
+from tlpipe.network import build
+from tlpipe.runs import run_folder
+from tlpipe.runs.config import Config
+from tlpipe.training import stages
+
+data, config, out = Path(sys.argv[1]), Config.read(Path(sys.argv[2])), Path(sys.argv[3])
+frozen = stages.train(dataset.load(data), out / "run", config)
+run = stages.finetune(frozen, top_layers=20, epochs=1, learning_rate=1e-4)
+print(build.weights_sha256(build.load(out / "run/2-finetuned" / run_folder.MODEL)))
+print(assemble.export(run, recipes.parse(["int8"]), out / sys.argv[3].rpartition("/")[2]).artifact("int8").sha256)
+"""
+
+
+def test_two_processes_come_to_the_same_bits(few: Path, brief: Config, tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(dataclasses.replace(brief, deterministic=True, views=2).to_json({}))
+    processes = []
+    for name in ("one", "two"):
+        environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / name / "cache")}
+        command = [sys.executable, "-c", PROGRAM, str(few), str(file), str(tmp_path / name)]
+        processes.append(
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
+    results = [process.communicate(timeout=600) for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0], results
+    (first, _), (second, _) = results
+    assert first == second and len(first.split()) == 2

@@ -1,0 +1,234 @@
+"""The frozen stage: what it leaves, what it refuses, and that the same seed gives the same head."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlpipe.data import dataset
+from tlpipe.data.dataset import Dataset, Example
+from tlpipe.data.pixels import read_pixels
+from tlpipe.features import cache
+from tlpipe.network import build
+from tlpipe.network.backend import keras
+from tlpipe.network.cut import prefix
+from tlpipe.runs import run_folder
+from tlpipe.runs.config import Config
+from tlpipe.runs.history import History
+from tlpipe.runs.run_folder import Run
+from tlpipe.training import crop, stages
+from tlpipe_edge.contract.manifest import Crop
+from tlpipe_edge.errors import TlpipeError, WrongUsage
+
+LEARNED = 0.6
+"""Top-1 that chance (a third) does not come to on these pictures."""
+
+PICTURES = ("learning-curve.png", "architecture.png", "confusion-matrix.png", "predictions.png")
+FILES = {"model.keras", "config.json", "splits.json", "history.jsonl", "metrics.json", "layers.svg", *PICTURES}
+
+
+def head(run: Run) -> list[np.ndarray]:
+    return list(build.load(run.best_stage / run_folder.MODEL).get_layer("head").get_weights())
+
+
+def test_each_stage_is_complete(run: Run) -> None:
+    assert [folder.name for folder in run.stages] == ["1-frozen", "2-finetuned"]
+    for folder in run.stages:
+        assert {file.name for file in folder.iterdir()} == {*FILES, "tensorboard"}
+        for name in PICTURES:
+            with Image.open(folder / name) as picture:
+                picture.load()
+                assert min(picture.size) > 100
+        ElementTree.parse(folder / "layers.svg")
+        assert list((folder / "tensorboard").rglob("events.out.tfevents.*"))
+        assert build.load(folder / "model.keras").output_shape == (None, 3)
+
+
+def test_the_history_starts_before_training(run: Run) -> None:
+    for folder, epochs in zip(run.stages, (12, 2), strict=True):
+        history = History.read(folder / run_folder.HISTORY)
+        assert [epoch.number for epoch in history.epochs] == list(range(len(history.epochs)))
+        assert history.epochs[0].seconds == 0 and 1 < len(history.epochs) <= epochs + 1
+        kept = max(history.epochs[1:], key=lambda epoch: (epoch.val_accuracy, -epoch.val_loss))
+        assert history.best == kept.number
+    frozen, tuned = (History.read(folder / run_folder.HISTORY) for folder in run.stages)
+    assert frozen.epochs[frozen.best].val_loss < frozen.epochs[0].val_loss
+    # Fine-tuning begins with the weights that were kept, and its loss is counted alike. Its inputs are half floats.
+    assert tuned.epochs[0].val_accuracy == pytest.approx(frozen.epochs[frozen.best].val_accuracy)
+    assert tuned.epochs[0].val_loss == pytest.approx(frozen.epochs[frozen.best].val_loss, rel=0.01)
+
+
+def test_the_metrics_state_what_was_measured(run: Run) -> None:
+    for folder in run.stages:
+        metrics = json.loads((folder / run_folder.METRICS).read_text())
+        photographs = Dataset.read(folder / run_folder.SPLITS)
+        assert metrics["evaluation_split"] == "test"
+        for split in ("validation", "test"):
+            assert metrics[split]["images"] == len(photographs.splits[split])
+            assert metrics[split]["cut_from_train"] is True
+        assert metrics["test"]["top1"] > LEARNED
+        assert set(metrics["seconds"]) == {"features", "training"}
+
+
+def test_the_model_gives_the_scores_that_the_metrics_state(run: Run, config: Config) -> None:
+    """model.keras as a whole, from pixels on: the prefix through LiteRT and the suffix came to the same."""
+    from tlpipe.data.augment import View
+
+    for folder in run.stages:
+        examples = Dataset.read(folder / run_folder.SPLITS).splits["test"]
+        pixels = np.stack([read_pixels(example, View(), config.spec) for example in examples]).astype(np.float32)
+        scores = build.load(folder / run_folder.MODEL).predict(pixels, verbose=0)
+        correct = scores.argmax(axis=1) == [example.label for example in examples]
+        assert correct.mean() == json.loads((folder / run_folder.METRICS).read_text())["test"]["top1"]
+
+
+def test_the_configuration_is_kept(run: Run, config: Config) -> None:
+    assert Config.read(run.stages[0] / run_folder.CONFIG) == config
+    tuned = Config.read(run.stages[1] / run_folder.CONFIG)
+    assert (tuned.top_layers, tuned.epochs, tuned.learning_rate, tuned.seed) == (50, 2, 2e-4, config.seed)
+
+
+def test_the_backbone_stays_as_it_came(run: Run, config: Config) -> None:
+    fresh = build.build(
+        "mobilenet_v2", alpha=0.35, size=64, weights=config.weights, labels=("a", "b"), dropout=0.0, seed=0
+    )
+    frozen = build.load(run.stages[0] / run_folder.MODEL)
+
+    assert build.weights_sha256(prefix(fresh, "pooling")) == build.weights_sha256(prefix(frozen, "pooling"))
+
+
+def test_the_same_seed_gives_the_same_splits_and_the_same_head(
+    run: Run, photographs: Path, config: Config, tmp_path: Path
+) -> None:
+    again = stages.train(dataset.load(photographs, test_fraction=0.25), tmp_path / "again", config)
+
+    assert (again.path / "1-frozen/splits.json").read_text() == (run.path / "1-frozen/splits.json").read_text()
+    first = build.load(run.path / "1-frozen/model.keras").get_layer("head").get_weights()
+    assert all((one == two).all() for one, two in zip(first, head(again), strict=True))
+
+
+def test_without_a_test_split_the_numbers_are_those_of_validation(few: Path, brief: Config, tmp_path: Path) -> None:
+    run = stages.train(dataset.load(few, test_fraction=0), tmp_path / "run", brief)
+    metrics = json.loads((run.best_stage / run_folder.METRICS).read_text())
+
+    assert metrics["evaluation_split"] == "validation" and "test" not in metrics
+
+
+def test_the_crop_can_be_chosen_on_validation(
+    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = iter([0.5, 0.4, 0.6])
+    monkeypatch.setattr(crop, "_linear_accuracy", lambda *_: next(results))
+    run = stages.train(dataset.load(few), tmp_path / "run", brief, crop_auto=True)
+
+    assert Config.read(run.best_stage / run_folder.CONFIG).crop is Crop.LETTERBOX
+    said = capfd.readouterr().err
+    assert "--crop stretch: validation top-1 0.400" in said and "chose --crop letterbox" in said
+
+
+def test_a_linear_head_learns_what_the_features_tell() -> None:
+    labels = np.arange(40) % 2
+    rows = np.random.default_rng(0).normal(size=(40, 8)) + 3 * labels[:, None]
+    examples = tuple(Example(Path("x"), int(label), "") for label in labels)
+    photographs = Dataset(Path("x"), ("a", "b"), {"train": examples, "validation": examples})
+    source: Any = SimpleNamespace(take=lambda indices: rows[indices])
+    noise: Any = SimpleNamespace(take=lambda indices: np.zeros((len(indices), 8)))
+
+    assert crop._linear_accuracy({"train": source, "validation": source}, photographs) == 1.0
+    assert crop._linear_accuracy({"train": noise, "validation": noise}, photographs) == 0.5
+
+
+def test_without_weights_the_whole_network_trains(few: Path, brief: Config, tmp_path: Path) -> None:
+    """BatchNormalization is live here: its statistics move. Features of a network that changes are not cached."""
+    config = dataclasses.replace(brief, weights="none", learning_rate=1e-4)
+    options = {"alpha": 0.35, "size": 64, "weights": "none", "labels": ("a", "b", "c"), "dropout": 0.3, "seed": 0}
+    before = build.build("mobilenet_v2", **options)
+    size = cache.size()
+    run = stages.train(dataset.load(few), tmp_path / "run", config)
+
+    assert cache.size() == size
+    after = build.load(run.best_stage / run_folder.MODEL)
+    for layer in after.layers:
+        for one, other in zip(before.get_layer(layer.name).weights, layer.weights, strict=True):
+            moved = (one.numpy() != other.numpy()).any()
+            assert moved, f"{layer.name}/{one.name} did not train"
+    assert all(layer.trainable for layer in after.layers if isinstance(layer, keras.layers.BatchNormalization))
+
+
+def test_a_crop_cannot_be_chosen_without_weights(few: Path, brief: Config, tmp_path: Path) -> None:
+    with pytest.raises(WrongUsage, match="--crop auto needs a pre-trained backbone"):
+        stages.train(dataset.load(few), tmp_path / "run", dataclasses.replace(brief, weights="none"), crop_auto=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_exists_stays_as_it_is(run: Run, photographs: Path, brief: Config) -> None:
+    before = {file: file.stat().st_mtime_ns for file in run.path.rglob("*")}
+
+    with pytest.raises(WrongUsage, match="--overwrite"):
+        stages.train(dataset.load(photographs), run.path, brief)
+    assert {file: file.stat().st_mtime_ns for file in run.path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("change", [{"weights": "gone.h5"}, {"alpha": 0.4}, {"image_size": 32}])
+def test_a_run_that_fails_leaves_nothing(few: Path, brief: Config, tmp_path: Path, change: dict[str, object]) -> None:
+    with pytest.raises(TlpipeError):
+        stages.train(dataset.load(few), tmp_path / "runs/run", dataclasses.replace(brief, **change))  # type: ignore[arg-type]
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_photograph_in_two_splits_is_said_on_stderr(
+    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for split, numbers in (("train", range(6)), ("validation", range(5, 8))):
+        for label in sorted(folder.name for folder in few.iterdir()):
+            (tmp_path / "data" / split / label).mkdir(parents=True)
+            for file in sorted((few / label).iterdir())[numbers[0] : numbers[-1] + 1]:
+                shutil.copy(file, tmp_path / "data" / split / label)
+    stages.train(dataset.load(tmp_path / "data", test_fraction=0), tmp_path / "run", brief)
+
+    said = capfd.readouterr().err
+    where = tmp_path / "data/validation/kryss/05.png"
+    assert f"warning: {where}: the same photograph is in train ({tmp_path}/data/train/kryss/05.png)" in said
+
+
+def test_a_class_without_test_images_has_no_accuracy(few: Path, brief: Config, tmp_path: Path) -> None:
+    rows = ["path,label,split"]
+    for label in sorted(folder.name for folder in few.iterdir()):
+        for number, file in enumerate(sorted((few / label).iterdir())):
+            split = "test" if number > 6 and label != "kryss" else ("validation" if number > 4 else "train")
+            rows.append(f"{file.relative_to(few)},{label},{split}")
+    (few / "list.csv").write_text("\n".join(rows), "utf-8")
+    run = stages.train(dataset.load(few / "list.csv"), tmp_path / "run", brief)
+
+    text = (run.best_stage / run_folder.METRICS).read_text()
+    assert "NaN" not in text and json.loads(text)["test"]["per_class"]["kryss"] is None
+
+
+def test_an_early_end_is_said_with_its_reason(
+    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    still = dataclasses.replace(brief, epochs=9, learning_rate=0.0)
+    stages.train(dataset.load(few), tmp_path / "run", still)
+
+    ended = "1-frozen: kept epoch 1 of 5, the best on validation; no better one came in 4 more\n"
+    assert ended in capfd.readouterr().err
+
+
+def test_what_trains_and_from_where_is_said(
+    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = stages.train(dataset.load(few), tmp_path / "run", brief)
+    said = capfd.readouterr().err
+    assert "1-frozen: training 1 layer with 3,843 of 414,051 parameters, on what comes before from pooling" in said
+    assert "1-frozen: before training: loss " in said and "MB of all runs" in said
+
+    stages.finetune(run, top_layers=50, epochs=1, learning_rate=1e-4)
+    said = capfd.readouterr().err
+    assert "2-finetuned: training 18 layers with " in said and "from block_10_project_BN" in said

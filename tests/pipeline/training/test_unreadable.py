@@ -1,0 +1,163 @@
+"""Photographs as people have them: damaged ones are named and left out, odd ones go through."""
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tlpipe.conversion import recipes
+from tlpipe.data import dataset
+from tlpipe.data.dataset import Dataset
+from tlpipe.evaluation import evaluate
+from tlpipe.export import assemble
+from tlpipe.pictures import plots
+from tlpipe.runs import run_folder
+from tlpipe.runs.config import Config
+from tlpipe.training import stages
+from tlpipe_edge.errors import BadData
+
+
+def damage(folder: Path) -> dict[str, str]:
+    """Three files that are no photographs, and what is said of them."""
+    jpeg = next(folder.glob("*.jpg")).read_bytes()
+    (folder / "text.jpg").write_text("no picture")
+    (folder / "half.jpg").write_bytes(jpeg[: len(jpeg) // 2])
+    (folder / "nothing.png").write_bytes(b"")
+    return {
+        "text.jpg": "not an image that is read here (JPEG, PNG, BMP, GIF, WEBP)",
+        "half.jpg": "truncated JPEG",
+        "nothing.png": "0 bytes",
+    }
+
+
+def test_damaged_files_are_named_and_left_out(
+    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reasons = damage(few / "kryss")
+    run = stages.train(dataset.load(few), tmp_path / "run", brief)
+    said = capfd.readouterr().err
+    kept = Dataset.read(run.best_stage / run_folder.SPLITS)
+
+    assert {each.file.name: each.reason for each in kept.unreadable} == reasons
+    for name, reason in reasons.items():
+        assert f"warning: {few / 'kryss' / name}: {reason}; left out" in said
+    assert said.count("left out") == len(reasons)
+    assert sum(map(len, kept.splits.values())) == 24 + len(reasons)
+    assert sum(len(kept.readable(split)) for split in kept.splits) == 24
+
+
+def test_an_unreadable_test_image_counts_as_wrong_from_training_to_evaluation(
+    few: Path, brief: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, draw = [], plots.confusion_matrix
+
+    def noted(counts: np.ndarray, labels: Sequence[str], file: Path, **named: Any) -> None:
+        drawn.append((counts.sum(), named))
+        draw(counts, labels, file, **named)
+
+    monkeypatch.setattr(plots, "confusion_matrix", noted)
+    for label in ("-blå ring", "green bars", "kryss"):
+        for split, count in (("train", 4), ("validation", 2), ("test", 2)):
+            folder = tmp_path / "split" / split / label
+            folder.mkdir(parents=True)
+            for file in sorted((few / label).iterdir())[:count]:
+                shutil.move(file, folder)
+    damage(tmp_path / "split/test/kryss")
+    run = stages.train(dataset.load(tmp_path / "split"), tmp_path / "run", brief)
+    metrics = json.loads((run.best_stage / run_folder.METRICS).read_text())
+    assert (metrics["test"]["images"], metrics["test"]["unreadable"]) == (9, 3)
+    assert metrics["test"]["per_class"]["kryss"] <= 2 / 5
+    assert drawn == [(6, {"of": "test images", "unreadable": 3})]
+
+    run = stages.finetune(run, top_layers=0, epochs=1, learning_rate=1e-4)
+    bundle = assemble.export(run, recipes.parse(["float32"]), tmp_path / "bundle")
+    reference = bundle.reference()
+    assert np.isnan(reference.probabilities).all(axis=1).sum() == 3 and len(reference.truth) == 9
+    document = evaluate.evaluate(bundle)
+    assert document["images"] == 9 and len(document["failed_images"]) == 3
+    assert document["artifacts"][0]["top1"] <= 6 / 9 and document["artifacts"][0]["agreement"] == 1.0
+
+
+def test_a_file_that_the_system_will_not_read_is_named_too(
+    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (few / "kryss/broken.jpg").symlink_to("/proc/self/mem")  # a regular file; reading its start is an error of the disk
+    run = stages.train(dataset.load(few), tmp_path / "run", brief)
+
+    kept = Dataset.read(run.best_stage / run_folder.SPLITS)
+    assert [(each.file.name, each.reason) for each in kept.unreadable] == [
+        ("broken.jpg", "cannot be read (Input/output error)")
+    ]
+    assert "kryss/broken.jpg: cannot be read (Input/output error); left out" in capfd.readouterr().err
+    with pytest.raises(BadData, match=r"1 unreadable in all"):
+        stages.train(dataset.load(few), tmp_path / "strict", brief, strict=True)
+
+
+def test_a_name_that_is_not_unicode_goes_through(few: Path, brief: Config, tmp_path: Path) -> None:
+    odd = few / "kryss" / os.fsdecode(b"caf\xe9.jpg")
+    shutil.copy(few / "kryss/00.jpg", odd)
+    (few / "kryss/00.jpg").unlink()
+    run = stages.train(dataset.load(few), tmp_path / "run", brief)
+
+    kept = Dataset.read(run.best_stage / run_folder.SPLITS)
+    assert odd in {example.file for examples in kept.splits.values() for example in examples}
+
+
+@pytest.mark.parametrize("crop", [False, True])
+def test_each_damaged_file_is_warned_of_once_and_strict_holds(
+    crop: bool, few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    damage(few / "kryss")
+    with pytest.raises(BadData, match=r"3 unreadable in all"):
+        stages.train(dataset.load(few), tmp_path / "run", brief, crop_auto=crop, strict=True)
+    capfd.readouterr()
+    stages.train(dataset.load(few), tmp_path / "run", brief, crop_auto=crop)
+    assert capfd.readouterr().err.count("left out") == 3
+
+
+def test_strict_ends_the_training(few: Path, brief: Config, tmp_path: Path) -> None:
+    damage(few / "kryss")
+
+    with pytest.raises(BadData, match=r"3 unreadable in all") as caught:
+        stages.train(dataset.load(few), tmp_path / "run", brief, strict=True)
+    assert str(few) in caught.value.what and caught.value.exit_code == 65
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_class_of_damaged_files_alone_ends_the_training(few: Path, brief: Config, tmp_path: Path) -> None:
+    for number, file in enumerate((few / "kryss").iterdir()):
+        file.write_text(f"no picture {number}")
+
+    with pytest.raises(BadData, match="no readable training image of class 'kryss'"):
+        stages.train(dataset.load(few), tmp_path / "run", brief)
+    assert not (tmp_path / "run").exists()
+
+
+def test_odd_photographs_go_through_the_whole_training(few: Path, brief: Config, tmp_path: Path) -> None:
+    folder = few / "kryss"
+    with Image.open(folder / "00.jpg") as picture:
+        picture.convert("CMYK").save(folder / "cmyk.jpg")
+        picture.convert("L").save(folder / "grey.jpg")
+        picture.quantize(16).save(folder / "palette.png")
+        picture.quantize(16).save(folder / "palette.gif")
+        picture.convert("RGBA").resize((200, 20)).save(folder / "transparent.webp")
+        picture.resize((1, 40)).save(folder / "narrow.bmp")
+        for orientation in range(1, 9):
+            exif = Image.Exif()
+            exif[0x0112] = orientation
+            picture.save(folder / f"turned-{orientation}.jpg", exif=exif)
+        sixteen = np.asarray(picture.convert("L")).astype(np.uint16) << 8
+    Image.fromarray(sixteen).save(folder / "sixteen-bit.png")
+    shutil.copy(folder / "00.jpg", folder / "NO SUFFIX")
+
+    run = stages.train(dataset.load(few), tmp_path / "run", dataclasses.replace(brief, views=2))
+    kept = Dataset.read(run.best_stage / run_folder.SPLITS)
+    assert kept.unreadable == ()
+    assert sum(map(len, kept.splits.values())) == 24 + 6 + 8 + 2
