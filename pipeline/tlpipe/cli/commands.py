@@ -4,7 +4,6 @@ import functools
 import json
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,15 +38,15 @@ from tlpipe.cli.options import (
     Weights,
 )
 from tlpipe.runs import places
-from tlpipe.runs.config import Config
+from tlpipe.runs.config import FINETUNE_EPOCHS, FINETUNE_RATE, TOP_LAYERS, Config
 from tlpipe_edge.cli.app import application, numbers, run_program
 from tlpipe_edge.console.text import printable
-from tlpipe_edge.contract.manifest import RECIPES
+from tlpipe_edge.contract import manifest
 from tlpipe_edge.errors import GateNotMet, MissingInput, WrongUsage
 
 if TYPE_CHECKING:
-    from tlpipe.report.document import Report
     from tlpipe.runs.run_folder import Run
+    from tlpipe.workflow import Measured, Reported
     from tlpipe_edge.contract.bundle import Bundle
 
 app = application(
@@ -56,12 +55,6 @@ app = application(
     example="tlpipe run photos --image-size 224",
     version=__version__,
 )
-
-TOP_LAYERS, FINETUNE_EPOCHS, FINETUNE_RATE = 50, 12, 3e-4
-
-RUNS = Path("runs")
-EXPORTED = Path("exported")
-REPORTS = Path("reports")
 
 
 def main() -> None:
@@ -86,24 +79,15 @@ def _training(
     deterministic: Deterministic = False,
     strict: Strict = False,
     overwrite: Overwrite = False,
-) -> Any:  # typer evaluates annotations, so not "Run", which would import more
+) -> Any:  # typer evaluates annotations, so not "TrainingJob", which would import more
     """The frozen stage, with the options that `train` and `run` share."""
-    from tlpipe.data import dataset
-    from tlpipe.runs import run_folder
-    from tlpipe.storage import atomic
-    from tlpipe_edge.contract.manifest import Crop as Policy
+    from tlpipe.workflow import TrainingJob
 
-    where = data.resolve()
-    usual = RUNS / (where.stem if where.is_file() else where.name)
-    out = out or (usual if overwrite else places.unused(usual))
-    if where.is_dir() and out.resolve().is_relative_to(where):
-        raise WrongUsage(f"{out}: inside the photographs, where it would be taken for a class", "Name another --out.")
-    atomic.refuse_existing(out, overwrite=overwrite, marker=run_folder.RUN_FILE)
     config = Config(
         weights=weights if weights in ("imagenet", "none") else str(Path(weights).absolute()),
         image_size=image_size,
         alpha=alpha,
-        crop=Policy.CENTER if crop is CropChoice.AUTO else Policy(crop.value),
+        crop=manifest.Crop.CENTER if crop is CropChoice.AUTO else manifest.Crop(crop.value),
         views=views,
         epochs=epochs,
         batch_size=batch_size,
@@ -111,10 +95,16 @@ def _training(
         seed=seed,
         deterministic=deterministic,
     )
-    photographs = dataset.load(data, validation_fraction=validation_fraction, test_fraction=test_fraction, seed=seed)
-    from tlpipe.training import stages
-
-    return stages.train(photographs, out, config, crop_auto=crop is CropChoice.AUTO, strict=strict, overwrite=overwrite)
+    return TrainingJob(
+        data,
+        config,
+        out,
+        crop_auto=crop is CropChoice.AUTO,
+        validation_fraction=validation_fraction,
+        test_fraction=test_fraction,
+        strict=strict,
+        overwrite=overwrite,
+    )
 
 
 @app.command(
@@ -125,7 +115,9 @@ def _training(
 @functools.wraps(_training)
 def train(**options: Any) -> None:
     """The command `train`."""
-    print(_training(**options).path)
+    from tlpipe import workflow
+
+    print(workflow.train(_training(**options)).path)
 
 
 @app.command(epilog="Example: tlpipe finetune runs/clothing --top-layers 50")
@@ -154,7 +146,9 @@ def export(
     overwrite: Overwrite = False,
 ) -> None:
     """Write a bundle for devices: a .tflite for each number format, its labels, and the means to check it."""
-    print(_export(_run(run), quantize, out, overwrite=overwrite).path)
+    from tlpipe import workflow
+
+    print(workflow.export(_run(run), quantize, out=out, overwrite=overwrite).path)
 
 
 @app.command(epilog="Example: tlpipe evaluate exported/clothing --max-drop 0.01")
@@ -222,7 +216,7 @@ def bench(
     from tlpipe_edge.bench.run import to_json
     from tlpipe_edge.tflite import interpreter
 
-    options = target.Options(tuple(recipe or ()), numbers(threads), runtime)
+    options = target.BenchOptions(tuple(recipe or ()), numbers(threads), runtime)
     interpreter.check_name(runtime)
     addresses = list(map(Address.parse, device or ()))
     if out is not None:
@@ -241,9 +235,8 @@ def bench(
     from tlpipe.benchmark import measure
     from tlpipe.storage import atomic
 
-    command = shlex.join(["tlpipe", *sys.argv[1:]])
     documents, failures = measure.everywhere(
-        addresses, chosen, options, command=command, data=data, keras_file=keras, wheelhouse=wheelhouse
+        addresses, chosen, options, command=_command(), data=data, keras_file=keras, wheelhouse=wheelhouse
     )
     document = to_json(measure.together(documents)) + "\n"
     print(document if as_json else table.render(*documents), end="" if as_json else "\n", flush=True)
@@ -273,24 +266,17 @@ def _refuse_out(out: Path, baseline: Path | None, *, overwrite: bool) -> None:
 @functools.wraps(_training)
 def run_all(**options: Any) -> None:
     """The command `run`."""
-    from tlpipe.training import stages
+    from tlpipe import workflow
 
-    run = _training(**options)
-    run = stages.finetune(run, top_layers=TOP_LAYERS, epochs=FINETUNE_EPOCHS, learning_rate=FINETUNE_RATE)
-    _finish(run, overwrite=options["overwrite"])
+    _say_report(workflow.run(_training(**options), command=_command(), show=_show))
 
 
 @app.command(epilog="Example: tlpipe demo")
 def demo() -> None:
     """The whole job in a few minutes, offline: handwritten digits on the small backbone that comes with tlpipe."""
-    from tlpipe.data import dataset
-    from tlpipe.demo import digits
-    from tlpipe.training import stages
+    from tlpipe import workflow
 
-    photographs = dataset.load(digits.write_images(RUNS / "demo-images"), test_fraction=digits.TEST_FRACTION)
-    run = stages.train(photographs, places.unused(RUNS / "demo"), digits.CONFIG)
-    run = stages.finetune(run, top_layers=TOP_LAYERS, epochs=digits.EPOCHS, learning_rate=digits.LEARNING_RATE)
-    _finish(run, overwrite=False)
+    _say_report(workflow.demo(command=_command(), show=_show))
 
 
 @app.command(epilog="Example: tlpipe report exported/clothing bench.json --out reports/clothing")
@@ -304,13 +290,26 @@ def report(
 ) -> None:
     """Write a page, Markdown, JSON and CSV: which file to take on which device, and how far it is from Keras."""
     from tlpipe.report import publish
+    from tlpipe.workflow import Reported
 
-    _say_report(publish.of_paths(sources, out, overwrite=overwrite), out)
+    _say_report(Reported(publish.of_paths(sources, out, overwrite=overwrite), out))
 
 
-def _say_report(made: "Report", out: Path) -> None:
-    print(printable(made.verdict.text))
-    print(printable(str(out / "report.html")))
+def _command() -> str:
+    return shlex.join(["tlpipe", *sys.argv[1:]])
+
+
+def _show(measured: "Measured") -> None:
+    from tlpipe.cli import tables
+
+    print(tables.render(measured.evaluation, measured.bench))
+    print(tables.next_steps(measured.run, measured.bundle))
+    print()
+
+
+def _say_report(reported: "Reported") -> None:
+    print(printable(reported.report.verdict.text))
+    print(printable(str(reported.folder / "report.html")))
 
 
 def _run(path: Path | None) -> "Run":
@@ -318,7 +317,7 @@ def _run(path: Path | None) -> "Run":
     from tlpipe_edge.console import progress
 
     if path is None:
-        path = places.newest(RUNS, marker=run_folder.RUN_FILE, made_by="tlpipe train")
+        path = places.newest(places.RUNS, marker=run_folder.RUN_FILE, made_by="tlpipe train")
         progress.say(f"the newest run: {path}")
     return run_folder.Run.open(path)
 
@@ -328,45 +327,6 @@ def _bundle(path: Path | None) -> "Bundle":
     from tlpipe_edge.contract.bundle import MANIFEST, Bundle
 
     if path is None:
-        path = places.newest(EXPORTED, marker=MANIFEST, made_by="tlpipe export")
+        path = places.newest(places.EXPORTED, marker=MANIFEST, made_by="tlpipe export")
         progress.say(f"the newest bundle: {path}")
     return Bundle.open(path)
-
-
-def _export(run: "Run", quantize: Sequence[str], out: Path | None, *, overwrite: bool) -> "Bundle":
-    from tlpipe.conversion import recipes
-    from tlpipe.storage import atomic
-    from tlpipe_edge.console import progress
-    from tlpipe_edge.contract.bundle import MANIFEST
-
-    chosen = recipes.parse(quantize)
-    usual = EXPORTED / run.path.name
-    out = out or (usual if overwrite else places.unused(usual))
-    atomic.refuse_existing(out, overwrite=overwrite, marker=MANIFEST)
-    if out != usual and usual.exists():
-        progress.say(f"{usual} exists: writing {out}")
-    from tlpipe.export import assemble
-
-    return assemble.export(run, chosen, out, overwrite=overwrite)
-
-
-def _finish(run: "Run", *, overwrite: bool) -> None:
-    """Export a trained run in every number format, evaluate and measure it, and report on it."""
-    from tlpipe.benchmark import measure
-    from tlpipe.cli import tables
-    from tlpipe.evaluation import evaluate
-    from tlpipe.report import publish
-    from tlpipe.storage import atomic
-    from tlpipe_edge.bench.run import to_json
-    from tlpipe_edge.bench.target import Options
-
-    bundle = _export(run, RECIPES, None, overwrite=overwrite)
-    evaluation = evaluate.evaluate(bundle)
-    document = measure.bench(bundle, Options(), command=shlex.join(["tlpipe", *sys.argv[1:]]))
-    atomic.write_text(run.path / "bench.json", to_json(document) + "\n")
-    print(tables.render(evaluation, document))
-    print(tables.next_steps(run, bundle))
-    usual = REPORTS / bundle.path.name
-    out = usual if overwrite else places.unused(usual)
-    print()
-    _say_report(publish.of_run(bundle, [document], out, overwrite=overwrite), out)

@@ -12,6 +12,9 @@ from tlpipe_edge.errors import BadConfiguration, BadData
 
 SCHEMA = 1
 
+TOP_LAYERS, FINETUNE_EPOCHS, FINETUNE_RATE = 50, 12, 3e-4
+"""Defaults of fine-tuning: layers of the backbone, epochs, initial learning rate."""
+
 
 @dataclass(frozen=True)
 class Config:

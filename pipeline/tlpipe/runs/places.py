@@ -4,6 +4,9 @@ from pathlib import Path
 
 from tlpipe_edge.errors import MissingInput
 
+RUNS, EXPORTED, REPORTS = Path("runs"), Path("exported"), Path("reports")
+"""Where results go when no place is named."""
+
 
 def newest(below: Path, *, marker: str, made_by: str) -> Path:
     """The folder below ``below`` whose ``marker`` file is newest. Raises MissingInput where there is none."""

@@ -183,19 +183,21 @@ def test_overwrite_reaches_the_run_and_its_bundle(
     tlpipe: Command, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], name: str
 ) -> None:
     """``run --overwrite`` replaces both of that name; without it another name is taken."""
-    from tlpipe.cli import commands
+    from tlpipe import workflow
     from tlpipe.export import assemble
     from tlpipe.training import stages
 
     places: list[Path] = []
 
-    def finish(run: Run, *, overwrite: bool) -> None:
-        places.extend([run.path, commands._export(run, ["int8"], None, overwrite=overwrite).path])
+    def finish(run: Run, *, overwrite: bool, **_: object) -> workflow.Reported:
+        places.extend([run.path, workflow.export(run, ["int8"], overwrite=overwrite).path])
+        verdict = SimpleNamespace(text="")
+        return workflow.Reported(SimpleNamespace(verdict=verdict), Path("reports"))  # type: ignore[arg-type]
 
     monkeypatch.setattr(stages, "train", lambda _, out, *__, **___: Run(out, "1-frozen"))
     monkeypatch.setattr(stages, "finetune", lambda run, **_: run)
     monkeypatch.setattr(assemble, "export", lambda _, __, out, **___: SimpleNamespace(path=out))
-    monkeypatch.setattr(commands, "_finish", finish)
+    monkeypatch.setattr(workflow, "_finish", finish)
     for folder, marker in (("runs", "run.json"), ("exported", "manifest.json")):
         (tmp_path / folder / "few").mkdir(parents=True)
         (tmp_path / folder / "few" / marker).write_text("{}")
