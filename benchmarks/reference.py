@@ -20,7 +20,7 @@ from tlpipe.storage import atomic
 from tlpipe_edge import Bundle
 from tlpipe_edge.bench import run, target
 from tlpipe_edge.bench.table import render
-from tlpipe_edge.bench.target import Options
+from tlpipe_edge.bench.target import BenchOptions
 from tlpipe_edge.cli import app
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -51,8 +51,8 @@ def _measure(bundle: Bundle, sweep: Sequence[int], keras_file: Path | None) -> D
     keras = keras_timing.answer(bundle, keras_file, images.examples)
 
     def part(recipe: str, threads: int) -> Document:
-        options = Options(recipes=(recipe,), threads=(threads,))
-        of = dataclasses.replace(target.read(bundle.path, options), reference=keras.reference)
+        options = BenchOptions(recipes=(recipe,), threads=(threads,))
+        of = dataclasses.replace(target.read_target(bundle.path, options), reference=keras.reference)
         return _valid(lambda: run.bench(of, looked_at, options, command=command))
 
     parts = [part(each.recipe, threads) for each, threads in product(bundle.manifest.artifacts, sweep)]

@@ -14,9 +14,9 @@ schema: ModuleType = pytest.importorskip(
 )
 
 TABLES = {
-    flatbuffer.Model: ("Model", {}),
+    flatbuffer.ModelTable: ("Model", {}),
     flatbuffer.SubGraph: ("SubGraph", {}),
-    flatbuffer.Tensor: ("Tensor", {}),
+    flatbuffer.TensorTable: ("Tensor", {}),
     flatbuffer.Buffer: ("Buffer", {}),
     flatbuffer.Entry: ("Metadata", {}),
     flatbuffer.Quantization: ("QuantizationParameters", {"DIMENSION": "QUANTIZED_DIMENSION"}),

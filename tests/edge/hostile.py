@@ -6,21 +6,31 @@ from pathlib import Path
 from typing import Any
 
 from tlpipe_edge.tflite import flatbuffer
-from tlpipe_edge.tflite.flatbuffer import Buffer, Model, Operator, OperatorCode, Quantization, SubGraph, Table, Tensor
+from tlpipe_edge.tflite.flatbuffer import (
+    Buffer,
+    ModelTable,
+    Operator,
+    OperatorCode,
+    Quantization,
+    SubGraph,
+    Table,
+    TensorTable,
+)
 
 SOUND = (Path(__file__).parents[1] / "data" / "bundle" / "drawn-int8.tflite").read_bytes()
 CLASSES = 3
 
 ROOT = flatbuffer.root(SOUND, flatbuffer.TFLITE, where="sound")
-GRAPH = next(ROOT.tables(Model.SUBGRAPHS))
+GRAPH = next(ROOT.tables(ModelTable.SUBGRAPHS))
 TENSORS = list(GRAPH.tables(SubGraph.TENSORS))
 OPERATORS = list(GRAPH.tables(SubGraph.OPERATORS))
-CODES = list(ROOT.tables(Model.OPERATOR_CODES))
+CODES = list(ROOT.tables(ModelTable.OPERATOR_CODES))
 CONV_2D = next(code for code in CODES if code.number(OperatorCode.DEPRECATED_BUILTIN, "b") == 3)
 PER_CHANNEL = next(
     quantization
     for tensor in TENSORS
-    if (quantization := tensor.table(Tensor.QUANTIZATION)) and len(quantization.numbers(Quantization.SCALE, "f")) > 1
+    if (quantization := tensor.table(TensorTable.QUANTIZATION))
+    and len(quantization.numbers(Quantization.SCALE, "f")) > 1
 )
 CONVOLUTION = next(operator for operator in OPERATORS if len(operator.numbers(Operator.INPUTS, "i")) == 3)
 OPERATOR_VERSION = 2
@@ -48,7 +58,7 @@ def length(table: Table, slot: int, count: int) -> bytes:
 
 def far_buffer() -> bytes:
     """A buffer whose ``offset`` leads out of the file: LiteRT 2.3.0 reads there, and dies by SIGSEGV."""
-    position = ROOT._vector(Model.BUFFERS, 4)[_weights()]
+    position = ROOT._vector(ModelTable.BUFFERS, 4)[_weights()]
     end = -(-len(SOUND) // 8) * 8
     vtable = struct.pack("<5H", 10, 24, 0, 8, 16) + b"\0" * 6  # no data; offset at 8, size at 16 of a table of 24 bytes
     table = struct.pack("<iIQQ", 16, 0, 1 << 40, 1 << 20)
@@ -60,7 +70,7 @@ def far_buffer() -> bytes:
 def _weights() -> int:
     """A buffer that holds weights."""
     return next(
-        number for number, buffer in enumerate(ROOT.tables(Model.BUFFERS)) if len(buffer.octets(Buffer.DATA)) > 64
+        number for number, buffer in enumerate(ROOT.tables(ModelTable.BUFFERS)) if len(buffer.octets(Buffer.DATA)) > 64
     )
 
 
@@ -77,11 +87,14 @@ def _options(slot: int, value: int) -> bytes:
 
 
 MUTATIONS: dict[str, tuple[Callable[[], bytes], str]] = {
-    "schema version": (lambda: scalar(ROOT, Model.VERSION, "I", 4), "its schema version is 4"),
+    "schema version": (lambda: scalar(ROOT, ModelTable.VERSION, "I", 4), "its schema version is 4"),
     "root outside": (lambda: _packed(0, "I", 1 << 31), "damaged, byte"),
     "two thousand million tensors": (lambda: length(GRAPH, SubGraph.TENSORS, 1 << 31), "damaged, byte"),
     "no operator": (lambda: length(GRAPH, SubGraph.OPERATORS, 0), "an output that no operator gives"),
-    "buffer index": (lambda: scalar(TENSORS[5], Tensor.BUFFER, "I", 1 << 20), "buffer 1048576, which does not exist"),
+    "buffer index": (
+        lambda: scalar(TENSORS[5], TensorTable.BUFFER, "I", 1 << 20),
+        "buffer 1048576, which does not exist",
+    ),
     "input index": (lambda: element(GRAPH, SubGraph.INPUTS, 0, "i", 99_999), "an input or output that does not exist"),
     "output index": (lambda: element(GRAPH, SubGraph.OUTPUTS, 0, "i", -7), "an input or output that does not exist"),
     "operator's input": (lambda: element(CONVOLUTION, Operator.INPUTS, 0, "i", 1 << 30), "takes tensor 1073741824"),
@@ -93,15 +106,18 @@ MUTATIONS: dict[str, tuple[Callable[[], bytes], str]] = {
     "operator code index": (lambda: scalar(OPERATORS[1], Operator.CODE, "I", 77), "an operator code that does not"),
     "custom operator": (lambda: scalar(CONV_2D, OperatorCode.DEPRECATED_BUILTIN, "b", 32), "operator 32"),
     "a loop": (lambda: scalar(CONV_2D, OperatorCode.DEPRECATED_BUILTIN, "b", 119), "operator 119"),
-    "negative dimension": (lambda: element(TENSORS[7], Tensor.SHAPE, 0, "i", -1), "of shape (-1"),
-    "huge dimension": (lambda: element(GRAPH_INPUT, Tensor.SHAPE, 1, "i", 1 << 30), "bytes"),
-    "string tensor": (lambda: scalar(TENSORS[5], Tensor.TYPE, "b", 5), "of a type that is not supported"),
+    "negative dimension": (lambda: element(TENSORS[7], TensorTable.SHAPE, 0, "i", -1), "of shape (-1"),
+    "huge dimension": (lambda: element(GRAPH_INPUT, TensorTable.SHAPE, 1, "i", 1 << 30), "bytes"),
+    "string tensor": (lambda: scalar(TENSORS[5], TensorTable.TYPE, "b", 5), "of a type that is not supported"),
     "NaN scale": (lambda: element(PER_CHANNEL, Quantization.SCALE, 1, "f", float("nan")), "no positive number"),
     "zero scale": (lambda: element(PER_CHANNEL, Quantization.SCALE, 1, "f", 0.0), "no positive number"),
     "zero point": (lambda: element(PER_CHANNEL, Quantization.ZERO_POINT, 0, "q", 1 << 40), "a zero point"),
-    "too few weights": (lambda: length(list(ROOT.tables(Model.BUFFERS))[_weights()], Buffer.DATA, 8), "8 bytes of"),
+    "too few weights": (
+        lambda: length(list(ROOT.tables(ModelTable.BUFFERS))[_weights()], Buffer.DATA, 8),
+        "8 bytes of",
+    ),
     "far buffer": (far_buffer, "weights that lie outside"),
-    "labels": (lambda: element(GRAPH_OUTPUT, Tensor.SHAPE, 1, "i", 4), "an output of shape (1, 4) for 3 labels"),
+    "labels": (lambda: element(GRAPH_OUTPUT, TensorTable.SHAPE, 1, "i", 4), "an output of shape (1, 4) for 3 labels"),
     "unknown version": (lambda: scalar(CODES[1], OPERATOR_VERSION, "i", 99), "cannot run this model"),
     "stride of nothing": (lambda: _options(STRIDE, 0), "refused: "),  # tflite-runtime 2.14 divides by it: SIGFPE
 }

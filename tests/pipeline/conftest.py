@@ -93,10 +93,10 @@ def benchmark(bundle: Bundle) -> dict[str, Any]:
     """The bundle's benchmark with Keras beside it, by rules so short that the document says it is invalid."""
     from tlpipe.benchmark import measure
     from tlpipe_edge.bench.latency import Rules
-    from tlpipe_edge.bench.target import Options
+    from tlpipe_edge.bench.target import BenchOptions
 
     short = Rules(window_runs=2, window_seconds=0, runs=20, seconds=0, processes=1, full_seconds=0.1)
-    return measure.bench(bundle, Options(rules=short), command="tlpipe bench")
+    return measure.bench(bundle, BenchOptions(rules=short), command="tlpipe bench")
 
 
 @dataclass(frozen=True)

@@ -38,10 +38,10 @@ def measure(model: Path, *, recipe: str | None, threads: int, runtime: str, phot
         "tlpipe_edge.bench.cold_start_child",
     ]  # -P: never modules of the current folder
     command += [str(model), recipe or "", str(threads), runtime, str(photograph)]
-    said = [_run(command) for _ in range(processes)]
-    memory = [each.pop("peak_memory_mb") for each in said]
+    answer = [_run(command) for _ in range(processes)]
+    memory = [each.pop("peak_memory_mb") for each in answer]
     return Alone(
-        {name: round(statistics.median(each[name] for each in said), 3) for name in said[0]},
+        {name: round(statistics.median(each[name] for each in answer), 3) for name in answer[0]},
         None if None in memory else round(statistics.median(memory), 1),
     )
 
@@ -55,11 +55,11 @@ def _run(command: list[str]) -> dict[str, Any]:
     except subprocess.CalledProcessError as error:
         reason = (error.stderr.strip().splitlines() or [f"exit code {error.returncode}"])[-1]
         raise Unavailable(f"the model does not run in a process of its own: {reason}") from None
-    said = json.loads(done.stdout)
-    moments = [start, *(said[name] for name in ("begun", "imported", "loaded", "answered"))]
+    answer = json.loads(done.stdout)
+    moments = [start, *(answer[name] for name in ("begun", "imported", "loaded", "answered"))]
     steps = zip(("process", "import", "load", "first_invoke"), moments, moments[1:], strict=False)
     return {
         **{name: (after - before) / 1e6 for name, before, after in steps},
         "total": (moments[-1] - start) / 1e6,
-        "peak_memory_mb": said["peak_memory_mb"],
+        "peak_memory_mb": answer["peak_memory_mb"],
     }

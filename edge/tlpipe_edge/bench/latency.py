@@ -20,14 +20,14 @@ class Rules:
 
     A warm-up goes in windows of ``window_runs`` and ``window_seconds``, whichever ends later, until the medians of two
     successive ones differ by no more than ``agreement`` (a share); so it has at least 10 runs and 0.5 s. After
-    ``most_windows`` it is given up. What is timed then has at least ``runs`` runs and ``seconds``. A cold start is
+    ``max_windows`` it is given up. What is timed then has at least ``runs`` runs and ``seconds``. A cold start is
     taken in ``processes`` processes, and full load lasts ``full_seconds``.
     """
 
     window_runs: int = 5
     window_seconds: float = 0.25
     agreement: float = 0.05
-    most_windows: int = 40
+    max_windows: int = 40
     runs: int = 200
     seconds: float = 5.0
     processes: int = 5
@@ -83,7 +83,7 @@ def warm_up(step: Callable[[], object], *, rules: Rules = RULES, clock: Clock = 
     """Call ``step`` until its duration is stable; False where it never was."""
     medians = (
         float(np.median(_repeat(step, rules.window_runs, rules.window_seconds, clock)))
-        for _ in range(rules.most_windows)
+        for _ in range(rules.max_windows)
     )
     return any(abs(after - before) <= rules.agreement * before for before, after in itertools.pairwise(medians))
 

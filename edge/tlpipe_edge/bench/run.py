@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tlpipe_edge.bench import scoring, timing
-from tlpipe_edge.bench.target import Options, Subject
+from tlpipe_edge.bench.target import BenchmarkTarget, BenchOptions
 from tlpipe_edge.bench.timing import NOT_TIMED, Timing
 from tlpipe_edge.classify.accuracy import predictions
 from tlpipe_edge.console import progress
@@ -26,7 +26,7 @@ SCHEMA = 1
 PACKAGES = ("tlpipe-edge", "numpy", "opencv-python-headless", "pillow", "ai-edge-litert", "tflite-runtime")
 
 
-def bench(of: Subject, looked_at: Photographs, options: Options, *, command: str) -> dict[str, Any]:
+def bench(target: BenchmarkTarget, images: Photographs, options: BenchOptions, *, command: str) -> dict[str, Any]:
     """Measure each recipe with each number of threads; the document of ``bench --json``, without Keras beside it.
 
     Raises BadData where none of the photographs can be read, and as ``Classifier.open`` does.
@@ -39,25 +39,25 @@ def bench(of: Subject, looked_at: Photographs, options: Options, *, command: str
         progress.warn("this board does not tell whether it is throttled: `tlpipe-edge doctor` says what to do")
     results: list[dict[str, Any]] = []
     failed: dict[int, str] = {}
-    recipes, skipped = _runnable(of, options)
+    recipes, skipped = _runnable(target, options)
     for recipe in recipes:
-        scored = _scored(of, recipe, looked_at, options)
+        scored = _scored(target, recipe, images, options)
         failed = scored.failed
-        accuracy = _accuracy(of, looked_at, scored)
+        accuracy = _accuracy(target, images, scored)
         numbers = predictions(scored.scores)
-        answers = {each: int(numbers[at]) for at, each in enumerate(looked_at.items) if at not in failed}
+        answers = {each: int(numbers[at]) for at, each in enumerate(images.items) if at not in failed}
         for threads in options.threads:
             progress.say(f"{_named(recipe, threads)}{': timing' * (not imitated)}")
-            session = of.open(recipe, threads=threads, runtime=options.runtime).session
+            session = target.open(recipe, threads=threads, runtime=options.runtime).session
             timed = NOT_TIMED
             if not imitated:
-                timed = timing.measure(of, recipe, threads=threads, options=options, answers=answers)
-            results.append(_result(of, recipe, session, timed) | accuracy)
+                timed = timing.measure(target, recipe, threads=threads, options=options, answers=answers)
+            results.append(_result(target, recipe, session, timed) | accuracy)
     machine = {
         "device": dataclasses.asdict(begin.device) | {"address": None},
         "conditions": _conditions(begin, load.now(), command=command, imitated=imitated),
     }
-    return _document(of, looked_at, machine, failed, results) | {"skipped": skipped}
+    return _document(target, images, machine, failed, results) | {"skipped": skipped}
 
 
 def to_json(document: dict[str, Any]) -> str:
@@ -71,19 +71,19 @@ def _named(recipe: str, threads: int) -> str:
     return f"{recipe}, {threads} thread{'s' * (threads > 1)}"
 
 
-def _runnable(of: Subject, options: Options) -> tuple[list[str], list[dict[str, str]]]:
+def _runnable(target: BenchmarkTarget, options: BenchOptions) -> tuple[list[str], list[dict[str, str]]]:
     """The recipes that the runtime takes, and the others with its reasons: tflite-runtime has no operator for dynamic.
 
     Raises BadData for one that was asked for by name, or is damaged, and where none is left.
     """
     recipes: list[str] = []
     skipped: list[dict[str, str]] = []
-    for recipe in of.recipes:
+    for recipe in target.recipes:
         try:
-            of.open(recipe, threads=1, runtime=options.runtime)
+            target.open(recipe, threads=1, runtime=options.runtime)
         except BadData as error:
-            of.file(recipe)
-            if options.recipes or len(skipped) == len(of.recipes) - 1:
+            target.file(recipe)
+            if options.recipes or len(skipped) == len(target.recipes) - 1:
                 raise
             progress.warn(f"{recipe} is left out: {error.what}")
             skipped.append({"recipe": recipe, "reason": error.what})
@@ -92,29 +92,29 @@ def _runnable(of: Subject, options: Options) -> tuple[list[str], list[dict[str, 
     return recipes, skipped
 
 
-def _scored(of: Subject, recipe: str, looked_at: Photographs, options: Options) -> scoring.Scored:
+def _scored(target: BenchmarkTarget, recipe: str, images: Photographs, options: BenchOptions) -> scoring.Scored:
     scored = scoring.score(
-        lambda: of.open(recipe, threads=1, runtime=options.runtime),
-        looked_at.items,
-        classes=len(of.labels),
+        lambda: target.open(recipe, threads=1, runtime=options.runtime),
+        images.items,
+        classes=len(target.labels),
         what=f"{recipe}: answers to the photographs",
     )
-    if len(scored.failed) == len(looked_at.items):
+    if len(scored.failed) == len(images.items):
         first = scored.failed[0]
         raise BadData(f"none of {len(scored.failed)} photographs can be read; the first: {first}", "Name others.")
     return scored
 
 
-def _accuracy(of: Subject, looked_at: Photographs, scored: scoring.Scored) -> dict[str, Any]:
-    original = scoring.keras_scores(looked_at.items, of.reference, classes=len(of.labels))
+def _accuracy(target: BenchmarkTarget, images: Photographs, scored: scoring.Scored) -> dict[str, Any]:
+    original = scoring.keras_scores(images.items, target.reference, classes=len(target.labels))
     return {
-        **scoring.document(scored.scores, looked_at.items, labels=of.labels),
-        **scoring.against_keras(scored.scores, original, looked_at.items, labels=of.labels),
+        **scoring.document(scored.scores, images.items, labels=target.labels),
+        **scoring.against_keras(scored.scores, original, images.items, labels=target.labels),
     }
 
 
-def _result(of: Subject, recipe: str, session: Session, timed: Timing) -> dict[str, Any]:
-    return of.file(recipe) | {
+def _result(target: BenchmarkTarget, recipe: str, session: Session, timed: Timing) -> dict[str, Any]:
+    return target.file(recipe) | {
         "runtime": session.runtime,
         "runtime_version": session.version,
         "delegate": session.delegate,
@@ -126,8 +126,8 @@ def _result(of: Subject, recipe: str, session: Session, timed: Timing) -> dict[s
 
 
 def _document(
-    of: Subject,
-    looked_at: Photographs,
+    target: BenchmarkTarget,
+    images: Photographs,
     machine: dict[str, Any],
     failed: dict[int, str],
     results: list[dict[str, Any]],
@@ -138,29 +138,29 @@ def _document(
     return {
         "schema": SCHEMA,
         "model": {
-            "name": of.name,
-            "labels": list(of.labels),
-            "image": {"size": of.spec.size, "crop": str(of.spec.crop)},
-            "keras_sha256": of.keras_sha256,
+            "name": target.name,
+            "labels": list(target.labels),
+            "image": {"size": target.spec.size, "crop": str(target.spec.crop)},
+            "keras_sha256": target.keras_sha256,
         },
         **machine,
         "valid": not reasons,
         "invalid_reasons": reasons,
         "images": {
-            "name": looked_at.name,
-            "count": len(looked_at.items),
-            "sha256": _of_all(looked_at),
-            "labelled": sum(each.truth is not None for each in looked_at.items),
-            "failed": [{"file": str(looked_at.items[at].file), "reason": reason} for at, reason in failed.items()],
+            "name": images.name,
+            "count": len(images.items),
+            "sha256": _of_all(images),
+            "labelled": sum(each.truth is not None for each in images.items),
+            "failed": [{"file": str(images.items[at].file), "reason": reason} for at, reason in failed.items()],
         },
         "results": results,
         "keras": None,
     }
 
 
-def _of_all(looked_at: Photographs) -> str:
+def _of_all(images: Photographs) -> str:
     """One sum for all photographs and their labels, in whatever order: two reports are of the same ones or not."""
-    lines = sorted(f"{each.sha256} {each.truth}" for each in looked_at.items)
+    lines = sorted(f"{each.sha256} {each.truth}" for each in images.items)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

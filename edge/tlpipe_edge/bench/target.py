@@ -16,7 +16,7 @@ from tlpipe_edge.images.labelled import Photographs
 
 
 @dataclass(frozen=True)
-class Options:
+class BenchOptions:
     """What is measured and how: ``recipes`` (empty for all in the bundle), numbers of ``threads``."""
 
     recipes: tuple[str, ...] = ()
@@ -26,7 +26,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Subject:
+class BenchmarkTarget:
     """A bundle or a single file, what is known of it, and which of its ``recipes`` are measured."""
 
     path: Path
@@ -57,13 +57,13 @@ class Subject:
         return {"recipe": recipe, "file": artifact.file, "sha256": artifact.sha256, "bytes": artifact.bytes}
 
 
-def read(model: Path, options: Options) -> Subject:
+def read_target(model: Path, options: BenchOptions) -> BenchmarkTarget:
     """The bundle, or the single .tflite file, at ``model``. Raises as ``Classifier.open`` does."""
     if model.is_file() or not model.exists():
         if options.recipes and model.exists():
             raise WrongUsage(f"{model}: a single file has no recipe to choose from", "Leave --recipe out.")
         single = Classifier.open(model, runtime=options.runtime)
-        return Subject(model, (single.recipe,), single.name, single.labels, single.image, None, None)
+        return BenchmarkTarget(model, (single.recipe,), single.name, single.labels, single.image, None, None)
     exported = Bundle.open(model)
     manifest = exported.manifest
     chosen = options.recipes or tuple(artifact.recipe for artifact in manifest.artifacts)
@@ -71,7 +71,7 @@ def read(model: Path, options: Options) -> Subject:
         reference = exported.reference()
     except MissingInput:
         reference = None
-    return Subject(
+    return BenchmarkTarget(
         model,
         tuple(exported.artifact(recipe).recipe for recipe in dict.fromkeys(chosen)),
         manifest.name,
@@ -82,10 +82,10 @@ def read(model: Path, options: Options) -> Subject:
     )
 
 
-def find(of: Subject, data: Path | None) -> Photographs:
+def find_images(target: BenchmarkTarget, data: Path | None) -> Photographs:
     """What the benchmark looks at: the photographs below ``data``, or the bundle's golden ones."""
     if data is not None:
-        return labelled.below(data, labels=of.labels, reference=of.reference)
-    if of.path.is_file():
-        raise WrongUsage(f"{of.path}: a single file comes without photographs", "Name a folder with --data DIR.")
-    return labelled.golden(Bundle.open(of.path), of.reference)
+        return labelled.below(data, labels=target.labels, reference=target.reference)
+    if target.path.is_file():
+        raise WrongUsage(f"{target.path}: a single file comes without photographs", "Name a folder with --data DIR.")
+    return labelled.golden(Bundle.open(target.path), target.reference)

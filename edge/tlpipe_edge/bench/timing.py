@@ -14,7 +14,7 @@ import numpy as np
 from tlpipe_edge.bench import cold_start, throughput, validity
 from tlpipe_edge.bench.cold_start import NOT_ALONE
 from tlpipe_edge.bench.latency import Stages, timed, warm_up
-from tlpipe_edge.bench.target import Options, Subject
+from tlpipe_edge.bench.target import BenchmarkTarget, BenchOptions
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.errors import MissingInput, Unavailable
 from tlpipe_edge.images import decode
@@ -52,7 +52,9 @@ NOT_TIMED = Timing(dict.fromkeys(KEYS))
 """Under emulation."""
 
 
-def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers: Mapping[Photograph, int]) -> Timing:
+def measure(
+    target: BenchmarkTarget, recipe: str, *, threads: int, options: BenchOptions, answers: Mapping[Photograph, int]
+) -> Timing:
     """Time one recipe. ``answers`` are the photographs that can be read, with the label's number of each.
 
     The machine is watched all the while. Full load comes last: it makes hot what would be measured after it.
@@ -64,7 +66,7 @@ def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers
     except OSError as error:
         what = f"{error.filename}: cannot be read any more ({error.strerror})"
         raise MissingInput(what, "Put it back, or leave it out.") from None
-    classifier = of.open(recipe, threads=threads, runtime=options.runtime)
+    classifier = target.open(recipe, threads=threads, runtime=options.runtime)
     classifier(sources[0])
     stable = warm_up(classifier.session.invoke, rules=options.rules)
     before = load.now()
@@ -74,14 +76,14 @@ def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers
     stages.forget()
     timed(stages.run, rules=options.rules)
     after = load.now()
-    whole, by_stage = stages.total(stable=stable), stages.latencies()
+    end_to_end, by_stage = stages.total(stable=stable), stages.latencies()
 
     largest = max(zip(map(len, sources), chosen, strict=True), key=lambda pair: pair[0])[1]
     apart, without = NOT_ALONE, []
     try:
         apart = cold_start.measure(
-            of.path,
-            recipe=of.named(recipe),
+            target.path,
+            recipe=target.named(recipe),
             threads=threads,
             runtime=options.runtime,
             photograph=largest.file,
@@ -94,7 +96,7 @@ def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers
     workers = max(1, before.device.cores // threads)
     full_load = functools.partial(
         throughput.measure,
-        lambda: of.open(recipe, threads=threads, runtime=options.runtime),
+        lambda: target.open(recipe, threads=threads, runtime=options.runtime),
         sources,
         workers=workers,
     )
@@ -104,11 +106,11 @@ def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers
     per_second = full_load(seconds=options.rules.full_seconds)
     end = load.now()
 
-    samples = {"invoke": network, "end_to_end": whole}
+    samples = {"invoke": network, "end_to_end": end_to_end}
     samples |= {("invoke_in_stages" if name == "invoke" else name): each for name, each in by_stage.items()}
     figures = (
         network.figures(),
-        whole.figures(),
+        end_to_end.figures(),
         {name: each.figures() for name, each in by_stage.items()},
         apart.cold_start_ms,
         apart.peak_memory_mb,
@@ -123,7 +125,7 @@ def measure(of: Subject, recipe: str, *, threads: int, options: Options, answers
         dict(zip(KEYS, figures, strict=True)),
         (
             *validity.disturbances(before, after),
-            *validity.doubts(network, [whole]),
+            *validity.doubts(network, [end_to_end]),
             # A process that starts waits for the disk, and a clock may be slower meanwhile: that is part of it.
             *validity.disturbances(after, started, warm=started, when="at cold start"),
             *without,

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from tlpipe_edge.bench.latency import RULES, Latency
 from tlpipe_edge.machine.load import Moment, other_load
 
-MOST_FREQUENCY_CHANGE = 0.10
+MAX_FREQUENCY_CHANGE = 0.10
 """Share by which the clock may move; the steps of a Raspberry Pi's governor and firmware are larger."""
-MOST_OTHER_LOAD = 0.10
+MAX_OTHER_LOAD = 0.10
 """Share of the machine that others may use meanwhile."""
-MOST_SPREAD = 1.25
+MAX_SPREAD = 1.25
 """How many times the median the 90th percentile of the network alone may be."""
 
 
@@ -26,14 +26,14 @@ def disturbances(before: Moment, after: Moment, *, warm: Moment | None = None, w
     if throttled:
         yield f"throttled{when}: {', '.join(throttled)}"
     frequencies = (warm or before).device.frequency_mhz, after.device.frequency_mhz
-    if frequencies[0] and frequencies[1] and abs(frequencies[1] / frequencies[0] - 1) > MOST_FREQUENCY_CHANGE:
+    if frequencies[0] and frequencies[1] and abs(frequencies[1] / frequencies[0] - 1) > MAX_FREQUENCY_CHANGE:
         yield f"the frequency changed{when} from {frequencies[0]:.0f} to {frequencies[1]:.0f} MHz"
     others = other_load(before, after)
-    if others is not None and others > MOST_OTHER_LOAD * before.device.cores:
+    if others is not None and others > MAX_OTHER_LOAD * before.device.cores:
         yield f"disturbed{when}: other processes used {others:.2f} of {before.device.cores} cores"
 
 
-def doubts(network: Latency, others: Iterable[Latency] = (), *, most_spread: float = MOST_SPREAD) -> Iterator[str]:
+def doubts(network: Latency, others: Iterable[Latency] = (), *, max_spread: float = MAX_SPREAD) -> Iterator[str]:
     """Why samples by themselves are not to be trusted: of the ``network`` alone, and of what else was timed."""
     for each in (network, *others):
         if len(each.samples_ms) < RULES.runs or each.seconds < 0.9 * RULES.seconds:
@@ -42,5 +42,5 @@ def doubts(network: Latency, others: Iterable[Latency] = (), *, most_spread: flo
     if not all(each.stable for each in (network, *others)):
         yield "the warm-up did not become stable"
     spread = network.percentile(90) / network.p50
-    if spread > most_spread:
+    if spread > max_spread:
         yield f"spread too high: the 90th percentile is {spread:.2f} times the median"

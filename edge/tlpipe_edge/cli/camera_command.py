@@ -18,7 +18,7 @@ from tlpipe_edge.live_page.server import Preview
 
 
 @dataclass(frozen=True)
-class Options:
+class CameraOptions:
     """What the command was told; see its help."""
 
     model: Path
@@ -34,7 +34,7 @@ class Options:
     as_json: bool
 
 
-def run(options: Options) -> None:
+def run(options: CameraOptions) -> None:
     """Watch until the end of the source, SIGTERM or Ctrl-C. Raises the errors of Classifier, Preview and ``watch``."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)

@@ -127,7 +127,7 @@ def camera(
     from tlpipe_edge.cli import camera_command
 
     camera_command.run(
-        camera_command.Options(
+        camera_command.CameraOptions(
             model=model,
             source=source,
             recipe=recipe,
@@ -165,10 +165,10 @@ def bench(
     """
     from tlpipe_edge.bench import run, table, target
 
-    options = target.Options(tuple(recipe or ()), numbers(threads), runtime)
-    of = target.read(model, options)
+    options = target.BenchOptions(tuple(recipe or ()), numbers(threads), runtime)
+    of = target.read_target(model, options)
     command = shlex.join(["tlpipe-edge", *sys.argv[1:]])
-    document = run.bench(of, target.find(of, data), options, command=command)
+    document = run.bench(of, target.find_images(of, data), options, command=command)
     print(run.to_json(document) if as_json else table.render(document))
 
 

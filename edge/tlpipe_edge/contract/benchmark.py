@@ -15,7 +15,7 @@ from tlpipe_edge.errors import BadData
 
 
 @dataclass(frozen=True)
-class Device:
+class DeviceDescription:
     """The machine of a group."""
 
     board: str
@@ -45,7 +45,7 @@ class Flags:
 
 
 @dataclass(frozen=True)
-class Latency:
+class LatencyFigures:
     """The distribution of single runs in milliseconds, warm-up left out."""
 
     p50: float
@@ -60,7 +60,7 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageSet:
     """What was scored; ``name`` says which images these are. Accuracy is over the ``labelled`` ones (None: all)."""
 
     name: str
@@ -75,7 +75,7 @@ class Images:
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelDescription:
     """What was measured."""
 
     name: str
@@ -85,7 +85,7 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Skipped:
+class SkippedRecipe:
     """An artifact that the device could not run."""
 
     recipe: str
@@ -109,7 +109,7 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
-class Result:
+class BenchResult:
     """One artifact at one number of threads. Latency is None under emulation.
 
     ``compared`` images are those of which Keras's answer is known.
@@ -125,9 +125,9 @@ class Result:
     valid: bool
     invalid_reasons: tuple[str, ...]
     delegate: str | None = None
-    invoke_ms: Latency | None = None
-    end_to_end_ms: Latency | None = None
-    stages_ms: dict[str, Latency | None] | None = None
+    invoke_ms: LatencyFigures | None = None
+    end_to_end_ms: LatencyFigures | None = None
+    stages_ms: dict[str, LatencyFigures | None] | None = None
     cold_start_ms: dict[str, float | None] | None = None
     peak_memory_mb: float | None = None
     throughput_per_s: float | None = None
@@ -143,7 +143,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Keras:
+class KerasResult:
     """The original, timed and scored on the same machine and images."""
 
     sha256: str | None = None
@@ -152,8 +152,8 @@ class Keras:
     top1_interval: tuple[float, ...] | None = None
     top5: float | None = None
     per_class: dict[str, ClassCount] | None = None
-    predict_ms: Latency | None = None
-    compiled_ms: Latency | None = None
+    predict_ms: LatencyFigures | None = None
+    compiled_ms: LatencyFigures | None = None
     versions: dict[str, str] | None = None
     valid: bool = True
     invalid_reasons: tuple[str, ...] = ()
@@ -187,15 +187,15 @@ class Conditions:
 class Bench:
     """What ``bench --json`` says of one device."""
 
-    model: Model
-    device: Device
+    model: ModelDescription
+    device: DeviceDescription
     conditions: Conditions
     valid: bool
     invalid_reasons: tuple[str, ...]
-    results: tuple[Result, ...]
-    images: Images | None = None
-    keras: Keras | None = None
-    skipped: tuple[Skipped, ...] = ()
+    results: tuple[BenchResult, ...]
+    images: ImageSet | None = None
+    keras: KerasResult | None = None
+    skipped: tuple[SkippedRecipe, ...] = ()
 
 
 def benches(document: Any, where: str) -> tuple[Bench, ...]:
@@ -227,7 +227,7 @@ def _check_bench(bench: Bench) -> None:
         _check_result(result, labels)
     if bench.keras is not None:
         check_rates(bench.keras, labels)
-        plausible.counts("keras: bytes", bench.keras.bytes, least=1)
+        plausible.counts("keras: bytes", bench.keras.bytes, minimum=1)
         for latency in (bench.keras.predict_ms, bench.keras.compiled_ms):
             _check_latency(latency)
 
@@ -236,17 +236,17 @@ def _check_machine(bench: Bench) -> None:
     given = bench.conditions
     frequency, temperature = (each or Span() for each in (given.frequency_mhz, given.temperature_c))
     loads = given.load_average or Loads()
-    plausible.counts("pixels of an image", bench.model.image.size, least=1)
+    plausible.counts("pixels of an image", bench.model.image.size, minimum=1)
     plausible.counts("device", bench.device.cores, bench.device.bits)
     plausible.readings("frequency_mhz", frequency.before, frequency.after)
-    plausible.readings("temperature_c", temperature.before, temperature.after, least=-273.15)
+    plausible.readings("temperature_c", temperature.before, temperature.after, minimum=-273.15)
     plausible.readings("load_average", *(loads.before or ()), *(loads.after or ()))
 
 
-def _check_result(result: Result, labels: Sequence[str]) -> None:
+def _check_result(result: BenchResult, labels: Sequence[str]) -> None:
     recipe = result.recipe
-    plausible.counts(f"{recipe}: bytes", result.bytes, least=1)
-    plausible.counts(f"{recipe}: threads", result.threads, least=1)
+    plausible.counts(f"{recipe}: bytes", result.bytes, minimum=1)
+    plausible.counts(f"{recipe}: threads", result.threads, minimum=1)
     plausible.counts(f"{recipe}: compared", result.compared)
     plausible.shares(f"{recipe}: agreement", result.agreement)
     check_rates(result, labels)
@@ -261,21 +261,21 @@ def _check_result(result: Result, labels: Sequence[str]) -> None:
         plausible.readings(f"{recipe}: scores of disagreements", each.score, each.keras_score)
 
 
-def _check_times(result: Result) -> None:
+def _check_times(result: BenchResult) -> None:
     for latency in (result.invoke_ms, result.end_to_end_ms):
         _check_latency(latency)
     for latency in (result.stages_ms or {}).values():
-        _check_latency(latency, least=0)
+        _check_latency(latency, minimum=0)
     for name, samples in (result.samples_ms or {}).items():
-        plausible.samples(f"{result.recipe}: samples_ms", samples or (), whole=name in ("invoke", "end_to_end"))
+        plausible.samples(f"{result.recipe}: samples_ms", samples or (), full_run=name in ("invoke", "end_to_end"))
     plausible.durations(f"{result.recipe}: cold_start_ms", *(result.cold_start_ms or {}).values())
     plausible.readings(f"{result.recipe}: memory or throughput", result.peak_memory_mb, result.throughput_per_s)
 
 
-def _check_latency(given: Latency | None, *, least: float = plausible.SHORTEST_MS) -> None:
-    """The distribution of runs, or, where ``least`` is 0, of a part of each."""
+def _check_latency(given: LatencyFigures | None, *, minimum: float = plausible.SHORTEST_MS) -> None:
+    """The distribution of runs, or, where ``minimum`` is 0, of a part of each."""
     if given is not None:
         times = (given.p50, given.p90, given.p95, given.p99, given.mean, given.std, given.max)
         require(0 <= given.min <= given.p50 and min(times) >= 0, "a latency below 0")
         require(max(times) < plausible.LONGEST_MS, "a latency of many days")
-        require(given.p50 >= least and 0 < given.runs < plausible.MOST, "a latency of 0, or of no runs")
+        require(given.p50 >= minimum and 0 < given.runs < plausible.MAX_COUNT, "a latency of 0, or of no runs")

@@ -46,7 +46,7 @@ def evaluation(document: Any, labels: Sequence[str], where: str) -> Evaluation:
     found = typed_as(Evaluation, document, where, advice)
 
     def check() -> None:
-        plausible.counts("images", found.images, least=1)
+        plausible.counts("images", found.images, minimum=1)
         for scores in (found.keras, *found.artifacts):
             check_rates(scores, labels)
             plausible.shares("agreement or mcnemar_p", scores.agreement, scores.mcnemar_p)

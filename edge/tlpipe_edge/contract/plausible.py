@@ -13,7 +13,7 @@ T = TypeVar("T")
 SHORTEST_MS = 1e-6
 """No run is shorter, for clocks count nanoseconds, and no duration is as long as ``LONGEST_MS``, which is 11 days."""
 LONGEST_MS = 1e9
-MOST = 10**15
+MAX_COUNT = 10**15
 """More than any count, size or reading of a machine: with it, charts and ratios stay far from the end of a float."""
 
 
@@ -30,14 +30,19 @@ def shares(where: str, *values: float | None) -> None:
     require(all(value is None or 0 <= value <= 1 for value in values), f"{where}: not a share")
 
 
-def counts(where: str, *values: int | None, least: int = 0) -> None:
+def counts(where: str, *values: int | None, minimum: int = 0) -> None:
     """Whole numbers, and bytes."""
-    require(all(value is None or least <= value < MOST for value in values), f"{where}: less than {least}, or too many")
+    require(
+        all(value is None or minimum <= value < MAX_COUNT for value in values),
+        f"{where}: less than {minimum}, or too many",
+    )
 
 
-def readings(where: str, *values: float | None, least: float = 0) -> None:
+def readings(where: str, *values: float | None, minimum: float = 0) -> None:
     """What a machine says of itself."""
-    require(all(value is None or least <= value < MOST for value in values), f"{where}: nothing that a machine reads")
+    require(
+        all(value is None or minimum <= value < MAX_COUNT for value in values), f"{where}: nothing that a machine reads"
+    )
 
 
 def durations(where: str, *values: float | None) -> None:
@@ -45,10 +50,10 @@ def durations(where: str, *values: float | None) -> None:
     require(all(value is None or 0 <= value < LONGEST_MS for value in values), f"{where}: no durations")
 
 
-def samples(where: str, given: Sequence[float], *, whole: bool) -> None:
-    """Milliseconds; those of ``whole`` runs take some time."""
+def samples(where: str, given: Sequence[float], *, full_run: bool) -> None:
+    """Milliseconds; those of ``full_run`` runs take some time."""
     durations(where, *given)
-    require(not whole or not given or median(given) >= SHORTEST_MS, f"{where}: no durations")
+    require(not full_run or not given or median(given) >= SHORTEST_MS, f"{where}: no durations")
 
 
 def require_schema(document: Any, where: str) -> None:

@@ -11,7 +11,7 @@ _WRITTEN = re.compile(r"(?:(?:\[(?P<ipv6>[^\]]*)\]|(?P<name>[^:\s]*)):)?(?P<port
 
 
 @dataclass(frozen=True)
-class Address:
+class ListenAddress:
     """A numeric address, ``family`` AF_INET or AF_INET6, and a port; port 0 lets the system choose."""
 
     family: socket.AddressFamily
@@ -19,7 +19,7 @@ class Address:
     port: int
 
     @classmethod
-    def parse(cls, written: str) -> "Address":
+    def parse(cls, written: str) -> "ListenAddress":
         """Of HOST:PORT, [IPV6]:PORT, :PORT or PORT; no host means 127.0.0.1. Raises WrongUsage for anything else."""
         match = _WRITTEN.fullmatch(written)
         if match is None or int(match["port"]) > 65535:

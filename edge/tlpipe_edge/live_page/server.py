@@ -22,15 +22,15 @@ from urllib.parse import parse_qs
 
 from tlpipe_edge.camera.answer import Answer
 from tlpipe_edge.errors import Unavailable, WrongUsage
-from tlpipe_edge.live_page.listen import Address
+from tlpipe_edge.live_page.listen import ListenAddress
 from tlpipe_edge.live_page.stream import BOUNDARY, Shown, prepare
 
 FRAMES_PER_SECOND = 15
 PARTS_PER_SECOND = 400
 """Both at most: where many watch, each of them gets fewer. Sending 400 takes 2 % of an x86 core."""
-MOST_CLIENTS = 128
+MAX_CLIENTS = 128
 """Connections; a page holds two of them."""
-MOST_REQUEST = 16_384
+MAX_REQUEST = 16_384
 """Bytes of a request with its headers."""
 PATIENCE = 5.0
 """Seconds in which a client must have sent its request, and must take each picture."""
@@ -79,7 +79,7 @@ class Preview:
     """
 
     def __init__(self, address: str, *, token: str | None) -> None:
-        self._address = Address.parse(address)
+        self._address = ListenAddress.parse(address)
         if token is None and not self._address.is_loopback:
             raise WrongUsage(f"{address}: others can reach this address", "Give a token, or only the port.")
         if token is not None and not _TOKEN.fullmatch(token):
@@ -130,7 +130,7 @@ class Preview:
 
     async def _publish(self) -> None:
         """Serve, and while somebody watches, prepare the newest answer for all of them."""
-        server = await asyncio.start_server(self._serve, sock=self._socket, limit=MOST_REQUEST)
+        server = await asyncio.start_server(self._serve, sock=self._socket, limit=MAX_REQUEST)
         source: Answer | str | None = None
         try:
             while True:
@@ -147,7 +147,7 @@ class Preview:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients += 1
         try:
-            if self._clients > 2 * MOST_CLIENTS:
+            if self._clients > 2 * MAX_CLIENTS:
                 return
             writer.transport.set_write_buffer_limits(high=0)
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
@@ -184,7 +184,7 @@ class Preview:
 
     def _status(self, request: _Request) -> HTTPStatus:
         """200 for what is there and may be seen; who may not see it does not learn what is there."""
-        if self._clients > MOST_CLIENTS:
+        if self._clients > MAX_CLIENTS:
             return HTTPStatus.SERVICE_UNAVAILABLE
         if not self._admits(request):
             return HTTPStatus.FORBIDDEN

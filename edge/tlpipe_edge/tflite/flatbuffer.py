@@ -19,11 +19,11 @@ TFLITE = b"TFL3"
 The slots below are the positions of the fields in that schema; fields that nothing here reads are left out.
 """
 
-MOST_NUMBERS = 16_384
+MAX_NUMBERS = 16_384
 """In one vector of scalars: the channels of the widest layer, with room to spare. A damaged file may announce more."""
 
 
-class Model(IntEnum):
+class ModelTable(IntEnum):
     """The root table. ``BUFFERS`` holds all weights and blobs, ``METADATA`` gives names to some of them."""
 
     VERSION = 0
@@ -47,7 +47,7 @@ class SubGraph(IntEnum):
     OPERATORS = 3
 
 
-class Tensor(IntEnum):
+class TensorTable(IntEnum):
     """``SHAPE`` is int32, ``TYPE`` an int8 of the enum TensorType, ``BUFFER`` a uint32 index into the model's."""
 
     SHAPE = 0
@@ -114,9 +114,9 @@ class Table:
         return 0 if field is None else self._read(kind, field)
 
     def numbers(self, slot: int, kind: str) -> tuple[Any, ...]:
-        """A vector of scalars, of ``MOST_NUMBERS`` at most; ``kind`` as in ``number``."""
+        """A vector of scalars, of ``MAX_NUMBERS`` at most; ``kind`` as in ``number``."""
         elements = self._vector(slot, struct.calcsize("<" + kind))
-        if len(elements) > MOST_NUMBERS:
+        if len(elements) > MAX_NUMBERS:
             raise self._damage(elements.start)
         return struct.unpack_from(f"<{len(elements)}{kind}", self.data, elements.start)
 

@@ -19,7 +19,7 @@ import flatbuffers
 
 from tlpipe_edge.errors import BadData
 from tlpipe_edge.tflite import flatbuffer
-from tlpipe_edge.tflite.flatbuffer import TFLITE, Buffer, Entry, Model, SubGraph, Table, Tensor
+from tlpipe_edge.tflite.flatbuffer import TFLITE, Buffer, Entry, ModelTable, SubGraph, Table, TensorTable
 
 ENTRY = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
@@ -139,7 +139,7 @@ def write(model: bytes, metadata: Metadata, *, where: str = "model") -> bytes:
     front of it refers to its parts and to the new ones; what the new root does not mention is a little dead weight.
     """
     old = flatbuffer.root(model, TFLITE, where=where)
-    old_buffers = list(old.tables(Model.BUFFERS))
+    old_buffers = list(old.tables(ModelTable.BUFFERS))
     if any(buffer.number(Buffer.OFFSET, "Q") > 1 for buffer in old_buffers):
         raise BadData(f"{where}: its weights lie behind the flatbuffer, as above 2 GB", "Export a smaller model.")
     if not all(map(str.strip, metadata.labels)):
@@ -153,17 +153,19 @@ def write(model: bytes, metadata: Metadata, *, where: str = "model") -> bytes:
     buffer = _table(builder, {Buffer.DATA: builder.CreateByteVector(described)})
     buffers = [*(end - old_buffer.position for old_buffer in old_buffers), buffer]
     entry = _table(builder, {Entry.NAME: builder.CreateString(ENTRY)}, words=[(Entry.BUFFER, len(old_buffers))])
-    entries = [*(end - other.position for other in old.tables(Model.METADATA) if not _is_ours(other)), entry]
-    parts = {slot: end - position for slot in Model if slot != Model.VERSION and (position := old.target(slot))}
-    parts |= {Model.BUFFERS: _vector(builder, buffers), Model.METADATA: _vector(builder, entries)}
-    builder.Finish(_table(builder, parts, words=[(Model.VERSION, old.number(Model.VERSION, "I"))]), TFLITE)
+    entries = [*(end - other.position for other in old.tables(ModelTable.METADATA) if not _is_ours(other)), entry]
+    parts = {
+        slot: end - position for slot in ModelTable if slot != ModelTable.VERSION and (position := old.target(slot))
+    }
+    parts |= {ModelTable.BUFFERS: _vector(builder, buffers), ModelTable.METADATA: _vector(builder, entries)}
+    builder.Finish(_table(builder, parts, words=[(ModelTable.VERSION, old.number(ModelTable.VERSION, "I"))]), TFLITE)
     return _pack_labels(bytes(builder.Output()), metadata.labels)
 
 
 def _content(model: Table) -> memoryview | None:
     """The buffer that is named TFLITE_METADATA."""
-    for entry in filter(_is_ours, model.tables(Model.METADATA)):
-        for buffer in islice(model.tables(Model.BUFFERS), entry.number(Entry.BUFFER, "I"), None):
+    for entry in filter(_is_ours, model.tables(ModelTable.METADATA)):
+        for buffer in islice(model.tables(ModelTable.BUFFERS), entry.number(Entry.BUFFER, "I"), None):
             return buffer.octets(Buffer.DATA)
         raise BadData(f"{model.where}: its metadata is missing", "Copy it again.")
     return None
@@ -185,14 +187,14 @@ def _of_type(parent: Table | None, slot: int, type_slot: int, wanted: int) -> Ta
 
 def _ends(model: Table, *, classes: int) -> tuple[Table, Table]:
     """The input and the output tensor of an image classifier. Raises BadData where the model is none."""
-    graph = _first(model, Model.SUBGRAPHS)
+    graph = _first(model, ModelTable.SUBGRAPHS)
     tensors = list(graph.tables(SubGraph.TENSORS)) if graph else []
     # Read as unsigned, a negative index is out of range like any other that is.
     ends = [graph.numbers(slot, "I") for slot in (SubGraph.INPUTS, SubGraph.OUTPUTS)] if graph else []
     if [len(indices) for indices in ends] != [1, 1] or max(ends)[0] >= len(tensors):
         raise BadData(f"{model.where}: not one input and one output tensor", "Export an image classifier.")
     image, scores = (tensors[index] for (index,) in ends)
-    shape = scores.numbers(Tensor.SHAPE, "i")
+    shape = scores.numbers(TensorTable.SHAPE, "i")
     if shape != (1, classes):
         raise BadData(f"{model.where}: {classes} labels for an output of shape {shape}", "Name each class once.")
     return image, scores
@@ -205,10 +207,10 @@ def _describe(metadata: Metadata, image: Table, scores: Table) -> bytes:
     def union(kind: int, value: int) -> int:
         return _table(builder, {_Union.VALUE: value}, octets=[(_Union.TYPE, kind)])
 
-    def stats(tensor: Table, least: Sequence[float], most: Sequence[float]) -> int:
-        if tensor.number(Tensor.TYPE, "b") == UINT8:
-            least, most = [0.0], [255.0]
-        return _table(builder, {_Stats.MAX: _floats(builder, most), _Stats.MIN: _floats(builder, least)})
+    def stats(tensor: Table, minimum: Sequence[float], maximum: Sequence[float]) -> int:
+        if tensor.number(TensorTable.TYPE, "b") == UINT8:
+            minimum, maximum = [0.0], [255.0]
+        return _table(builder, {_Stats.MAX: _floats(builder, maximum), _Stats.MIN: _floats(builder, minimum)})
 
     mean, std = metadata.mean, metadata.std
     normalization = {_Normalization.MEAN: _floats(builder, mean), _Normalization.STD: _floats(builder, std)}

@@ -23,8 +23,8 @@ MEMORY = 1_000_000_000
 """Bytes that loading and running may add to what the runtime takes by itself."""
 START_SECONDS = 60.0
 """For the child to import the runtime: 0.3 s on a workstation, several on a small device."""
-LEAST_SECONDS, TIMES_START = 3.0, 3.0
-"""A model may take the longer of ``LEAST_SECONDS`` and so many times what the import took: for slow machines."""
+MIN_SECONDS, TIMES_START = 3.0, 3.0
+"""A model may take the longer of ``MIN_SECONDS`` and so many times what the import took: for slow machines."""
 
 
 def prove(model: bytes, *, where: str, runtime: str = "auto") -> None:
@@ -64,9 +64,9 @@ def _try(model: bytes, distribution: str) -> str:
         watchdog.cancel()
         if not ready:
             raise Unavailable(f"{distribution} does not start in a process of its own", "Install it again.")
-        seconds = max(LEAST_SECONDS, TIMES_START * (time.monotonic() - start))
+        seconds = max(MIN_SECONDS, TIMES_START * (time.monotonic() - start))
         try:
-            said, _ = child.communicate(model, timeout=seconds)
+            output, _ = child.communicate(model, timeout=seconds)
         except subprocess.TimeoutExpired:
             child.kill()
             return f"{distribution} takes more than {seconds:.0f} s for one image"
@@ -76,7 +76,7 @@ def _try(model: bytes, distribution: str) -> str:
     if child.returncode:
         end = signal.Signals(-child.returncode).name if child.returncode < 0 else f"exit code {child.returncode}"
         return f"{distribution} crashes on it ({end})"
-    return said.decode(errors="replace").strip()
+    return output.decode(errors="replace").strip()
 
 
 def _child(distribution: str) -> None:

@@ -14,13 +14,13 @@ from tlpipe_edge.tflite.flatbuffer import (
     TFLITE,
     Buffer,
     Entry,
-    Model,
+    ModelTable,
     Operator,
     OperatorCode,
     Quantization,
     SubGraph,
     Table,
-    Tensor,
+    TensorTable,
 )
 
 OPERATORS = {
@@ -77,13 +77,13 @@ TYPES = {
 _TYPE_BY_CODE = dict(TYPES.values())
 
 VERSION = 3
-MOST_TENSOR_BYTES = 256_000_000
-MOST_BYTES = 1_000_000_000
+MAX_TENSOR_BYTES = 256_000_000
+MAX_BYTES = 1_000_000_000
 """Of all tensors that are not weights together, as if none shared memory."""
-MOST_PARTS = 4_096
+MAX_PARTS = 4_096
 """Of tensors, buffers or operators each; MobileNetV2 has 290."""
-MOST_DIMENSIONS = 8
-MOST_INPUTS = 64
+MAX_DIMENSIONS = 8
+MAX_INPUTS = 64
 """Of one operator."""
 
 
@@ -110,23 +110,23 @@ def _require(condition: bool, fault: str) -> None:
 
 
 def _check(root: Table, classes: int) -> None:
-    version = root.number(Model.VERSION, "I")
+    version = root.number(ModelTable.VERSION, "I")
     _require(version == VERSION, f"its schema version is {version}, not {VERSION}")
-    _require(not list(_parts(root, Model.EXTERNAL_BUFFERS, "external buffers")), "its weights lie in other files")
-    buffers = [_buffer_size(buffer) for buffer in _parts(root, Model.BUFFERS, "buffers")]
-    for entry in _parts(root, Model.METADATA, "metadata"):
+    _require(not list(_parts(root, ModelTable.EXTERNAL_BUFFERS, "external buffers")), "its weights lie in other files")
+    buffers = [_buffer_size(buffer) for buffer in _parts(root, ModelTable.BUFFERS, "buffers")]
+    for entry in _parts(root, ModelTable.METADATA, "metadata"):
         _require(entry.number(Entry.BUFFER, "I") < len(buffers), "a metadata buffer that does not exist")
-    for number in root.numbers(Model.METADATA_BUFFER, "i"):
+    for number in root.numbers(ModelTable.METADATA_BUFFER, "i"):
         _require(0 <= number < len(buffers), "a metadata buffer that does not exist")
-    codes = [_operator_code(code) for code in _parts(root, Model.OPERATOR_CODES, "operator codes")]
-    graphs = list(_parts(root, Model.SUBGRAPHS, "graphs"))
+    codes = [_operator_code(code) for code in _parts(root, ModelTable.OPERATOR_CODES, "operator codes")]
+    graphs = list(_parts(root, ModelTable.SUBGRAPHS, "graphs"))
     _require(len(graphs) == 1, f"{len(graphs)} graphs in the place of one")
     _check_graph(graphs[0], buffers, codes, classes)
 
 
 def _parts(table: Table, slot: int, what: str) -> Iterable[Table]:
     for number, part in enumerate(table.tables(slot)):
-        _require(number < MOST_PARTS, f"more than {MOST_PARTS} {what}")
+        _require(number < MAX_PARTS, f"more than {MAX_PARTS} {what}")
         yield part
 
 
@@ -152,7 +152,7 @@ def _check_graph(graph: Table, buffers: list[int], codes: list[int], classes: in
         shapes.append(shape)
         constant.append(weights)
         total += 0 if weights else size
-    _require(total <= MOST_BYTES, f"its tensors take {total:,} bytes")
+    _require(total <= MAX_BYTES, f"its tensors take {total:,} bytes")
 
     ends = [graph.numbers(slot, "i") for slot in (SubGraph.INPUTS, SubGraph.OUTPUTS)]
     _require([len(end) for end in ends] == [1, 1], "not one input and one output")
@@ -167,7 +167,7 @@ def _check_graph(graph: Table, buffers: list[int], codes: list[int], classes: in
     for operator in _parts(graph, SubGraph.OPERATORS, "operators"):
         _require(operator.number(Operator.CODE, "I") < len(codes), "an operator code that does not exist")
         inputs, outputs = (operator.numbers(slot, "i") for slot in (Operator.INPUTS, Operator.OUTPUTS))
-        _require(len(inputs) + len(outputs) <= MOST_INPUTS, f"an operator with {len(inputs)} inputs")
+        _require(len(inputs) + len(outputs) <= MAX_INPUTS, f"an operator with {len(inputs)} inputs")
         for number in inputs:
             _require(number == -1 or number in there, f"an operator that takes tensor {number}, which is not there yet")
         for number in outputs:
@@ -178,19 +178,19 @@ def _check_graph(graph: Table, buffers: list[int], codes: list[int], classes: in
 
 def _check_tensor(tensor: Table, number: int, buffers: list[int]) -> tuple[tuple[int, ...], int, bool]:
     """Shape, bytes, and whether it is a constant."""
-    shape = tensor.numbers(Tensor.SHAPE, "i")
-    _require(len(shape) <= MOST_DIMENSIONS and min(shape, default=1) >= 1, f"tensor {number} of shape {shape[:9]}")
-    kind = _TYPE_BY_CODE.get(tensor.number(Tensor.TYPE, "b"))
+    shape = tensor.numbers(TensorTable.SHAPE, "i")
+    _require(len(shape) <= MAX_DIMENSIONS and min(shape, default=1) >= 1, f"tensor {number} of shape {shape[:9]}")
+    kind = _TYPE_BY_CODE.get(tensor.number(TensorTable.TYPE, "b"))
     if kind is None:
         raise _Fault(f"tensor {number} of a type that is not supported")
     size = kind.size * math.prod(shape)
-    _require(size <= MOST_TENSOR_BYTES, f"tensor {number} of {size:,} bytes")
-    buffer = tensor.number(Tensor.BUFFER, "I")
+    _require(size <= MAX_TENSOR_BYTES, f"tensor {number} of {size:,} bytes")
+    buffer = tensor.number(TensorTable.BUFFER, "I")
     _require(buffer < len(buffers), f"buffer {buffer}, which does not exist")
     _require(buffers[buffer] in (0, size), f"{buffers[buffer]:,} bytes of weights for a tensor of {size:,}")
-    _require(tensor.table(Tensor.SPARSITY) is None, "sparse weights")
-    _require(tensor.number(Tensor.IS_VARIABLE, "B") == 0, "a variable")
-    quantization = tensor.table(Tensor.QUANTIZATION)
+    _require(tensor.table(TensorTable.SPARSITY) is None, "sparse weights")
+    _require(tensor.number(TensorTable.IS_VARIABLE, "B") == 0, "a variable")
+    quantization = tensor.table(TensorTable.QUANTIZATION)
     if quantization is not None:
         _check_quantization(quantization, number, shape, kind)
     return shape, size, buffers[buffer] > 0
@@ -202,8 +202,10 @@ def _check_quantization(quantization: Table, number: int, shape: tuple[int, ...]
     zero_points = quantization.numbers(Quantization.ZERO_POINT, "q")
     _require(len(zero_points) in (0, len(scales)), f"scales and zero points of tensor {number} that do not go together")
     if kind.zero_points is not None:
-        least, most = kind.zero_points
-        _require(all(least <= zero <= most for zero in zero_points), f"a zero point of tensor {number} out of range")
+        minimum, maximum = kind.zero_points
+        _require(
+            all(minimum <= zero <= maximum for zero in zero_points), f"a zero point of tensor {number} out of range"
+        )
     if len(scales) > 1:
         dimension = quantization.number(Quantization.DIMENSION, "i")
         fits = 0 <= dimension < len(shape) and len(scales) == shape[dimension]

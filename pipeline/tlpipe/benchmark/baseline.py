@@ -24,7 +24,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Device:
+class ComparedDevice:
     """What makes two devices the same kind; the address is not part of it."""
 
     board: str
@@ -36,28 +36,28 @@ class Device:
 
 
 @dataclass(frozen=True)
-class Model:
+class ComparedModel:
     """What makes two models the same work."""
 
     name: str
 
 
 @dataclass(frozen=True)
-class Images:
+class ComparedImages:
     """One sum of all images and labels."""
 
     sha256: str
 
 
 @dataclass(frozen=True)
-class Figures:
+class ComparedFigures:
     """Of a latency in milliseconds, what is compared."""
 
     p50: float
 
 
 @dataclass(frozen=True)
-class Result:
+class ComparedResult:
     """Of a result, what is compared; the other keys of the document are not looked at."""
 
     recipe: str
@@ -65,8 +65,8 @@ class Result:
     threads: int
     valid: bool
     invalid_reasons: tuple[str, ...]
-    invoke_ms: Figures | None
-    end_to_end_ms: Figures | None
+    invoke_ms: ComparedFigures | None
+    end_to_end_ms: ComparedFigures | None
     top1: float | None
 
     @property
@@ -84,7 +84,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Skipped:
+class ComparedSkip:
     """A recipe that the runtime there cannot run."""
 
     recipe: str
@@ -92,14 +92,14 @@ class Skipped:
 
 
 @dataclass(frozen=True)
-class Report:
+class ComparedReport:
     """Of the document of one device, what is compared."""
 
-    device: Device
-    model: Model
-    images: Images
-    results: tuple[Result, ...]
-    skipped: tuple[Skipped, ...] = ()
+    device: ComparedDevice
+    model: ComparedModel
+    images: ComparedImages
+    results: tuple[ComparedResult, ...]
+    skipped: tuple[ComparedSkip, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.model.name} on {self.device}"
@@ -110,7 +110,7 @@ class Baseline:
     """What a file holds: the report of one device, or of several."""
 
     file: Path
-    reports: tuple[Report, ...]
+    reports: tuple[ComparedReport, ...]
 
 
 def read_baseline(file: Path) -> Baseline:
@@ -137,8 +137,10 @@ def check_comparable(
     of this machine.
     """
     machine = device.read()
-    here = Device(machine.board, machine.cpu)
-    same = [each for each in stored.reports if each.model == Model(model) and (elsewhere or each.device == here)]
+    here = ComparedDevice(machine.board, machine.cpu)
+    same = [
+        each for each in stored.reports if each.model == ComparedModel(model) and (elsewhere or each.device == here)
+    ]
     if not same:
         raise _of_another(stored, model if elsewhere else f"{model} on {here}")
     results = [result for each in same for result in each.results]
@@ -191,9 +193,9 @@ def check_not_worse(documents: Sequence[dict[str, Any]], stored: Baseline, limit
     progress.say(f"no worse than {stored.file}, in {compared} measurements")
 
 
-def _reports(documents: Any, where: str) -> tuple[Report, ...]:
+def _reports(documents: Any, where: str) -> tuple[ComparedReport, ...]:
     try:
-        reports: tuple[Report, ...] = codec.read(tuple[Report, ...], documents, where)
+        reports: tuple[ComparedReport, ...] = codec.read(tuple[ComparedReport, ...], documents, where)
     except BadData as error:
         raise BadData(f"{error.what}: not a report of tlpipe bench", _ADVICE) from None
     for result in (result for report in reports for result in report.results):
@@ -203,7 +205,7 @@ def _reports(documents: Any, where: str) -> tuple[Report, ...]:
     return reports
 
 
-def _before(stored: Baseline, report: Report) -> Report:
+def _before(stored: Baseline, report: ComparedReport) -> ComparedReport:
     """The stored one of the same device and model; of several equal devices the one at the same address."""
     same = [each for each in stored.reports if (each.device, each.model) == (report.device, report.model)]
     if not same:
@@ -211,7 +213,9 @@ def _before(stored: Baseline, report: Report) -> Report:
     return next((each for each in same if each.device.address == report.device.address), same[0])
 
 
-def _pairs(stored: Baseline, before: Report, after: Report) -> list[tuple[Result, Result]]:
+def _pairs(
+    stored: Baseline, before: ComparedReport, after: ComparedReport
+) -> list[tuple[ComparedResult, ComparedResult]]:
     """The stored and the new result of the same recipe, runtime and threads.
 
     Raises BadData where there are none, or none of the stored ones has a valid latency.
@@ -239,25 +243,25 @@ def _of_another(stored: Baseline, wanted: str) -> BadData:
     )
 
 
-def _nothing_in_common(stored: Baseline, results: Sequence[Result]) -> BadData:
+def _nothing_in_common(stored: Baseline, results: Sequence[ComparedResult]) -> BadData:
     return BadData(
         f"{stored.file}: none of the same recipe, runtime and threads (it has {'; '.join(map(str, results))})",
         "Measure what the baseline has.",
     )
 
 
-def _no_baseline(stored: Baseline, result: Result) -> BadData:
+def _no_baseline(stored: Baseline, result: ComparedResult) -> BadData:
     why = "; ".join(result.invalid_reasons) or "it has no latency"
     return BadData(f"{stored.file}: {result} is no baseline: {why}", _ADVICE)
 
 
-def _lost(before: Report, after: Report) -> Iterator[str]:
+def _lost(before: ComparedReport, after: ComparedReport) -> Iterator[str]:
     """What the device could run, and now cannot."""
     could = {result.recipe for result in before.results}
     yield from (f"{each.recipe} does not run any more: {each.reason}" for each in after.skipped if each.recipe in could)
 
 
-def _worse(old: Result, new: Result, limits: Limits, *, same_images: bool) -> Iterator[str]:
+def _worse(old: ComparedResult, new: ComparedResult, limits: Limits, *, same_images: bool) -> Iterator[str]:
     if new.valid and old.timed:
         yield from _slower("the network alone", old.invoke_ms, new.invoke_ms, new, limits)
         if same_images:
@@ -268,6 +272,8 @@ def _worse(old: Result, new: Result, limits: Limits, *, same_images: bool) -> It
             yield f"{new}: top-1 {new.top1:.4f}, was {old.top1:.4f}"
 
 
-def _slower(words: str, old: Figures | None, new: Figures | None, result: Result, limits: Limits) -> Iterator[str]:
+def _slower(
+    words: str, old: ComparedFigures | None, new: ComparedFigures | None, result: ComparedResult, limits: Limits
+) -> Iterator[str]:
     if old is not None and new is not None and new.p50 > limits.max_slowdown * old.p50:
         yield f"{result}: {words} {new.p50:.2f} ms, was {old.p50:.2f} ms ({new.p50 / old.p50:.2f} times)"

@@ -25,7 +25,7 @@ from tlpipe_edge.machine.versions import versions
 
 TIMED = 64
 """How many photographs take turns while Keras is timed."""
-MOST_SPREAD = 2.0
+MAX_SPREAD = 2.0
 """As in ``conditions``. TensorFlow's threads wait for each other: on a calm machine it was 1.4 for a small network."""
 
 
@@ -33,7 +33,7 @@ MOST_SPREAD = 2.0
 class Original:
     """The Keras model with its answers to the photographs, and ``pixels`` of some, (N, size, size, 3) float32."""
 
-    whole: Any
+    model: Any
     sha256: str
     bytes: int
     reference: Reference
@@ -45,12 +45,12 @@ def answer(bundle: Bundle, file: Path, examples: Sequence[Example]) -> Original:
 
     Raises BadData where it can read none.
     """
-    whole = build.load(file)
+    model = build.load(file)
     probabilities = np.full((len(examples), len(bundle.manifest.labels)), np.nan, np.float32)
     some: list[np.ndarray] = []
     for index, pictures, _ in chunks(examples, bundle.manifest.image):
         if len(pictures):
-            probabilities[index] = keras_probabilities(whole, pictures)
+            probabilities[index] = keras_probabilities(model, pictures)
             some += list(pictures[: TIMED - len(some)])
     reference = Reference(
         tuple(example.sha256 for example in examples),
@@ -60,12 +60,10 @@ def answer(bundle: Bundle, file: Path, examples: Sequence[Example]) -> Original:
     if not some:
         raise BadData(f"none of the {len(examples)} images can be read", "Name other photographs.")
     pixels = np.stack(some).astype(np.float32)
-    return Original(whole, bundle.manifest.provenance.keras_sha256, file.stat().st_size, reference, pixels)
+    return Original(model, bundle.manifest.provenance.keras_sha256, file.stat().st_size, reference, pixels)
 
 
-def measure(
-    original: Original, looked_at: Photographs, bundle: Bundle, *, rules: Rules = latency.RULES
-) -> dict[str, Any]:
+def measure(original: Original, images: Photographs, bundle: Bundle, *, rules: Rules = latency.RULES) -> dict[str, Any]:
     """The part ``keras`` of a benchmark: accuracy, ``predict`` and a compiled ``tf.function``, one image at a time.
 
     On an emulated processor there are no latencies.
@@ -73,22 +71,22 @@ def measure(
     known = {
         "sha256": original.sha256,
         "bytes": original.bytes,
-        **scoring.document(original.reference.probabilities, looked_at.items, labels=bundle.manifest.labels),
+        **scoring.document(original.reference.probabilities, images.items, labels=bundle.manifest.labels),
         "versions": versions(("tensorflow", "keras")),
     }
     if emulated():
         nothing = dict.fromkeys(("predict_ms", "compiled_ms", "samples_ms"))
         return known | nothing | {"valid": True, "invalid_reasons": []}
     progress.say("Keras: timing predict and a compiled tf.function")
-    compiled = tf.function(lambda image: original.whole(image, training=False))
+    compiled = tf.function(lambda image: original.model(image, training=False))
     before = load.now()
     timed: dict[str, Latency] = {
-        "predict": _timed(lambda image: original.whole.predict(image, verbose=0), original.pixels, rules),
+        "predict": _timed(lambda image: original.model.predict(image, verbose=0), original.pixels, rules),
         "compiled": _timed(lambda image: compiled(tf.constant(image)).numpy(), original.pixels, rules),
     }
     doubts = [*validity.disturbances(before, load.now())]
     doubts += [
-        f"{name}: {doubt}" for name, each in timed.items() for doubt in validity.doubts(each, most_spread=MOST_SPREAD)
+        f"{name}: {doubt}" for name, each in timed.items() for doubt in validity.doubts(each, max_spread=MAX_SPREAD)
     ]
     return known | {
         "valid": not doubts,

@@ -8,11 +8,11 @@ from typing import Any
 
 from tlpipe.benchmark import keras_timing
 from tlpipe.data.dataset import Example
-from tlpipe.evaluation.original import Images, images_of, original
+from tlpipe.evaluation.original import ScoredImages, images_of, original
 from tlpipe.remote import device_bench
 from tlpipe.remote.address import Address
-from tlpipe_edge.bench import run, target
-from tlpipe_edge.bench.target import Options
+from tlpipe_edge.bench import run
+from tlpipe_edge.bench.target import BenchOptions, read_target
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.files import sha256_of
@@ -21,22 +21,22 @@ from tlpipe_edge.images.labelled import Photograph, Photographs
 
 
 def bench(
-    bundle: Bundle, options: Options, *, command: str, data: Path | None = None, keras_file: Path | None = None
+    bundle: Bundle, options: BenchOptions, *, command: str, data: Path | None = None, keras_file: Path | None = None
 ) -> dict[str, Any]:
     """The document of a benchmark here. ``data``, ``keras_file`` and the errors are those of ``evaluate``."""
     file = original(bundle, keras_file)
     images = images_of(bundle, file, data)
-    looked_at = photographs(images)
+    found = photographs(images)
     keras = keras_timing.answer(bundle, file, images.examples)
-    of = dataclasses.replace(target.read(bundle.path, options), reference=keras.reference)
-    document = run.bench(of, looked_at, options, command=command)
-    return beside(document, keras_timing.measure(keras, looked_at, bundle, rules=options.rules))
+    target = dataclasses.replace(read_target(bundle.path, options), reference=keras.reference)
+    document = run.bench(target, found, options, command=command)
+    return beside(document, keras_timing.measure(keras, found, bundle, rules=options.rules))
 
 
 def everywhere(
     addresses: Sequence[Address],
     bundle: Bundle,
-    options: Options,
+    options: BenchOptions,
     *,
     command: str,
     data: Path | None = None,
@@ -77,7 +77,7 @@ def _warn_of(error: TlpipeError) -> None:
 def elsewhere(
     address: Address,
     bundle: Bundle,
-    options: Options,
+    options: BenchOptions,
     *,
     data: Path | None = None,
     keras_file: Path | None = None,
@@ -98,7 +98,7 @@ def elsewhere(
     )
 
 
-def photographs(images: Images) -> Photographs:
+def photographs(images: ScoredImages) -> Photographs:
     """The images of ``evaluate`` as a benchmark takes them. Raises BadData where one is not what it was."""
     return Photographs(images.name, tuple(map(_photograph, images.examples)))
 

@@ -10,7 +10,7 @@ import numpy as np
 from tlpipe.data.dataset import Example, label_indices
 from tlpipe.data.pixels import chunks
 from tlpipe.evaluation import model_card
-from tlpipe.evaluation.original import Images, images_of, original
+from tlpipe.evaluation.original import ScoredImages, images_of, original
 from tlpipe.evaluation.significance import mcnemar_p
 from tlpipe.network import build
 from tlpipe.network.predict import keras_probabilities
@@ -32,9 +32,9 @@ def evaluate(
     the images can be read.
     """
     keras_model = original(bundle, keras_file)
-    whole = build.load(keras_model)
+    model = build.load(keras_model)
     images = images_of(bundle, keras_model, data)
-    scores, failed = _score(bundle, whole, images.examples)
+    scores, failed = _score(bundle, model, images.examples)
     if len(failed) == len(images.examples):
         first = failed[0]["reason"]
         raise BadData(f"none of the {len(failed)} images can be read; the first: {first}", "Name other photographs.")
@@ -46,7 +46,7 @@ def evaluate(
 
 
 def _score(
-    bundle: Bundle, whole: Any, examples: Sequence[Example]
+    bundle: Bundle, model: Any, examples: Sequence[Example]
 ) -> tuple[dict[str, np.ndarray], list[dict[str, str]]]:
     """(N, classes) float32 for "keras" and each recipe, NaN for images that cannot be read; and those, with reasons."""
     labels = bundle.manifest.labels
@@ -57,14 +57,18 @@ def _score(
         failed += bad
         if not len(pictures):
             continue
-        scores["keras"][index] = keras_probabilities(whole, pictures)
+        scores["keras"][index] = keras_probabilities(model, pictures)
         for recipe, classifier in classifiers.items():
             scores[recipe][index] = [classifier.scores(picture) for picture in pictures]
     return scores, failed
 
 
 def _document(
-    bundle: Bundle, images: Images, scores: dict[str, np.ndarray], failed: list[dict[str, str]], max_drop: float | None
+    bundle: Bundle,
+    images: ScoredImages,
+    scores: dict[str, np.ndarray],
+    failed: list[dict[str, str]],
+    max_drop: float | None,
 ) -> dict[str, Any]:
     truth = label_indices(images.examples)
     keras_scores = scores["keras"]

@@ -15,7 +15,7 @@ from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 
 
 @dataclass(frozen=True)
-class Images:
+class ScoredImages:
     """What is scored: ``name`` says which images these are."""
 
     name: str
@@ -36,7 +36,7 @@ def original(bundle: Bundle, file: Path | None = None) -> Path:
     return file
 
 
-def images_of(bundle: Bundle, keras_model: Path, data: Path | None = None) -> Images:
+def images_of(bundle: Bundle, keras_model: Path, data: Path | None = None) -> ScoredImages:
     """The labelled folder ``data``, or the test split (validation, where there is no test) of the run of the original.
 
     Raises WrongUsage where the splits are not beside the original, BadData where they are of other classes.
@@ -44,7 +44,7 @@ def images_of(bundle: Bundle, keras_model: Path, data: Path | None = None) -> Im
     labels = bundle.manifest.labels
     if data is not None:
         name, examples = dataset.labelled(data, labels)
-        return Images(name + _seen(keras_model, examples), examples)
+        return ScoredImages(name + _seen(keras_model, examples), examples)
     splits = keras_model.parent / run_folder.SPLITS
     if not splits.is_file():
         raise WrongUsage(f"{keras_model}: no splits beside this model", "Name labelled photographs with --data DIR.")
@@ -53,7 +53,7 @@ def images_of(bundle: Bundle, keras_model: Path, data: Path | None = None) -> Im
         raise BadData(f"{keras_model}: its labels are not those of the bundle", "Name the model that was exported.")
     split = photographs.evaluation_split
     name = split + (" (there is no test split)" if split == "validation" else "")
-    return Images(name + (", cut from train" if split in photographs.cut else ""), photographs.splits[split])
+    return ScoredImages(name + (", cut from train" if split in photographs.cut else ""), photographs.splits[split])
 
 
 def _seen(keras_model: Path, examples: Sequence[Example]) -> str:

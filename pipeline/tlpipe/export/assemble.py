@@ -73,15 +73,15 @@ def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = 
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.seed)
-    whole = build.load(folder / run_folder.MODEL)
+    model = build.load(folder / run_folder.MODEL)
     with atomic.directory(out, overwrite=overwrite, marker=MANIFEST) as bundle:
         representative = None
         if any(recipe.needs_calibration for recipe in recipes):
             representative = calibration.choose(photographs, config.spec, seed=config.seed)
-        converted = _convert(whole, recipes, photographs, config.spec, representative)
+        converted = _convert(model, recipes, photographs, config.spec, representative)
         described = metadata.Metadata(
             # Not the bundle's name: the same run gives the same file, whatever it is called.
-            name=f"{whole.name}_{config.alpha:g}_{config.image_size}",
+            name=f"{model.name}_{config.alpha:g}_{config.image_size}",
             description=f"image classifier, {len(photographs.labels)} classes",
             labels=photographs.labels,
         )
@@ -95,7 +95,7 @@ def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = 
             calibration=None if representative is None else _calibration(representative, config),
         )
         (bundle / "labels.txt").write_text("".join(f"{label}\n" for label in photographs.labels), "utf-8")
-        _write_reference(bundle / REFERENCE, whole, photographs, config.spec)
+        _write_reference(bundle / REFERENCE, model, photographs, config.spec)
         _write_golden(bundle, manifest, photographs)
         _copy_training(bundle / "training", run)
         (bundle / MANIFEST).write_text(manifest.to_json())
@@ -111,30 +111,30 @@ def _calibration(representative: Representative, config: Config) -> Calibration:
 
 
 def _convert(
-    whole: Any, recipes: Sequence[Recipe], photographs: Dataset, spec: ImageSpec, representative: Representative | None
+    model: Any, recipes: Sequence[Recipe], photographs: Dataset, spec: ImageSpec, representative: Representative | None
 ) -> list[_Converted]:
-    graph = convert.frozen_graph(whole)
+    graph = convert.frozen_graph(model)
     converted = []
     for recipe in progress.track(recipes, description="converting"):
         progress.say(f"converting to {recipe.name}: {recipe.cost}")
         if representative is not None and recipe.needs_calibration:
-            converted.append(_convert_int8(whole, graph, recipe, photographs, spec, representative))
+            converted.append(_convert_int8(model, graph, recipe, photographs, spec, representative))
         else:
             converted.append(_Converted(recipe, convert.to_tflite(graph, recipe)))
     return converted
 
 
 def _convert_int8(
-    whole: Any, graph: Any, recipe: Recipe, photographs: Dataset, spec: ImageSpec, representative: Representative
+    model: Any, graph: Any, recipe: Recipe, photographs: Dataset, spec: ImageSpec, representative: Representative
 ) -> _Converted:
     """Convert with the head as it is and with the re-fitted one; take what is nearer to Keras on validation."""
     plain = convert.to_tflite(graph, recipe, representative=representative.tensors())
-    head = head_refit.head_for_int8(whole, photographs, spec, representative)
-    with head_refit.head_replaced(whole, *head):
-        refitted = convert.to_tflite(convert.frozen_graph(whole), recipe, representative=representative.tensors())
+    head = head_refit.head_for_int8(model, photographs, spec, representative)
+    with head_refit.head_replaced(model, *head):
+        refitted = convert.to_tflite(convert.frozen_graph(model), recipe, representative=representative.tensors())
     validation = photographs.readable("validation")
     pixels = np.stack([read_pixels(example, View(), spec) for example in validation])
-    keras_scores = keras_probabilities(whole, pixels)
+    keras_scores = keras_probabilities(model, pixels)
     truth = label_indices(validation)
 
     def quality(content: bytes) -> _Quality:
@@ -193,7 +193,7 @@ def _provenance(run: Run, config: Config, out: Path) -> Provenance:
     )
 
 
-def _write_reference(file: Path, whole: Any, photographs: Dataset, spec: ImageSpec) -> None:
+def _write_reference(file: Path, model: Any, photographs: Dataset, spec: ImageSpec) -> None:
     """What Keras says of each image of the evaluation split: NaN of one that cannot be read."""
     examples = photographs.splits[photographs.evaluation_split]
     readable = set(photographs.readable(photographs.evaluation_split))
@@ -202,7 +202,7 @@ def _write_reference(file: Path, whole: Any, photographs: Dataset, spec: ImageSp
     batches = [rows[start : start + 32] for start in range(0, len(rows), 32)]
     for batch in progress.track(batches, description="the Keras original's answers"):
         pixels = np.stack([read_pixels(examples[row], View(), spec) for row in batch])
-        probabilities[batch] = keras_probabilities(whole, pixels)
+        probabilities[batch] = keras_probabilities(model, pixels)
     np.savez_compressed(
         file,
         images=np.array([example.sha256 for example in examples]),

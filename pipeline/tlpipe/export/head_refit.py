@@ -26,18 +26,18 @@ STRENGTHS = np.logspace(0, 5, 11)
 
 
 def head_for_int8(
-    whole: Any, photographs: Dataset, spec: ImageSpec, representative: Representative
+    model: Any, photographs: Dataset, spec: ImageSpec, representative: Representative
 ) -> tuple[np.ndarray, np.ndarray]:
     """The head's kernel (features, classes) and bias (classes,), float32, for the int8 backbone's features."""
-    kernel, bias = whole.get_layer("head").get_weights()
+    kernel, bias = model.get_layer("head").get_weights()
     train = photographs.readable("train")
 
     def rows(extractor: Extractor, what: str) -> np.ndarray:
         return extractor.source(train, View(), what=what).take(np.arange(len(train)))
 
-    float_rows = rows(open_extractor(whole, "pooling", spec, dtype="float32"), "float features")
+    float_rows = rows(open_extractor(model, "pooling", spec, dtype="float32"), "float features")
     (int8,) = recipes.parse(["int8"])
-    graph = convert.frozen_graph(prefix(whole, "pooling"))
+    graph = convert.frozen_graph(prefix(model, "pooling"))
     backbone = convert.to_tflite(graph, int8, representative=representative.tensors())
     key = hashlib.sha256(backbone).hexdigest()
     int8_rows = rows(Extractor(backbone, "pooling", spec, "float32", key), "int8 features")
@@ -47,9 +47,9 @@ def head_for_int8(
 
 
 @contextlib.contextmanager
-def head_replaced(whole: Any, kernel: np.ndarray, bias: np.ndarray) -> Iterator[None]:
-    """Within the block ``whole`` has this head."""
-    head = whole.get_layer("head")
+def head_replaced(model: Any, kernel: np.ndarray, bias: np.ndarray) -> Iterator[None]:
+    """Within the block ``model`` has this head."""
+    head = model.get_layer("head")
     before = head.get_weights()
     head.set_weights([kernel, bias])
     try:

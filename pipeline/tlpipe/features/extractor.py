@@ -170,16 +170,16 @@ class Extractor:
             return tuple(each for each in found if each)
 
 
-def open_extractor(whole: Any, cut: str, spec: ImageSpec, *, dtype: str) -> Extractor:
+def open_extractor(model: Any, cut: str, spec: ImageSpec, *, dtype: str) -> Extractor:
     """The extractor of a model at a cut. The converted prefix comes from the cache when its weights are the same.
 
     ``dtype`` is how rows are stored: float16 where they feed a suffix that trains, float32 for pooled features.
     """
     if cut == "image":
         return Extractor(None, cut, spec, dtype, "")
-    part = prefix(whole, cut)
-    sha256 = build.weights_sha256(part)
-    versions = f"{version('tensorflow')} {version('keras')} {whole.name} {spec.size} {cut}"
+    prefix_model = prefix(model, cut)
+    sha256 = build.weights_sha256(prefix_model)
+    versions = f"{version('tensorflow')} {version('keras')} {model.name} {spec.size} {cut}"
     name = f"prefixes/{hashlib.sha256(f'{sha256} {versions}'.encode()).hexdigest()[:24]}.tflite"
     file = cache.get(name)
     if file is None:
@@ -187,5 +187,5 @@ def open_extractor(whole: Any, cut: str, spec: ImageSpec, *, dtype: str) -> Extr
 
         (float32,) = recipes.parse(["float32"])
         progress.say("converting the frozen layers for LiteRT")
-        file = cache.put(name, convert.to_tflite(convert.frozen_graph(part), float32))
+        file = cache.put(name, convert.to_tflite(convert.frozen_graph(prefix_model), float32))
     return Extractor(file.read_bytes(), cut, spec, dtype, sha256)

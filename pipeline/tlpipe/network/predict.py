@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 
-def keras_probabilities(whole: Any, pixels: np.ndarray) -> np.ndarray:
+def keras_probabilities(model: Any, pixels: np.ndarray) -> np.ndarray:
     """(N, size, size, 3) uint8 -> (N, classes) float32 probabilities."""
     batches = [pixels[start : start + 32].astype(np.float32) for start in range(0, len(pixels), 32)]
-    return np.concatenate([whole.predict_on_batch(batch) for batch in batches])
+    return np.concatenate([model.predict_on_batch(batch) for batch in batches])

@@ -31,7 +31,7 @@ INK, FAINT = "#263238", "#90a4ae"
 TRAIN, VALIDATION = "#6c8ebf", "#d9622b"
 BEST: dict[str, Any] = {"color": VALIDATION, "marker": "o", "mfc": "white", "mew": 2, "ms": 9, "ls": ""}
 RIGHT, WRONG = "#00695c", "#c62828"
-MOST_PREDICTIONS = 20
+MAX_PREDICTIONS = 20
 MIN_TEXT = 4.5  # points
 
 CJK_FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "Microsoft YaHei", "WenQuanYi Zen Hei")
@@ -145,20 +145,22 @@ def _draw_panel(axes: Axes, histories: Sequence[History], metric: str, number: s
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def predictions(images: Images, truth: Integers, scores: Scores, labels: Sequence[str], file: Path, *, of: str) -> None:
+def predictions(
+    images: Images, truth: Integers, scores: Scores, labels: Sequence[str], file: Path, *, caption: str
+) -> None:
     """Write the picture of ``draw_predictions``."""
-    save(draw_predictions(images, truth, scores, labels, of=of), file)
+    save(draw_predictions(images, truth, scores, labels, caption=caption), file)
 
 
 @house_style()
-def draw_predictions(images: Images, truth: Integers, scores: Scores, labels: Sequence[str], *, of: str) -> Figure:
+def draw_predictions(images: Images, truth: Integers, scores: Scores, labels: Sequence[str], *, caption: str) -> Figure:
     """The first 20 images, each with the predicted label and its score; where that is wrong, the true label below.
 
     ``images`` is (N, height, width, 3) uint8 RGB, N at least 1; ``truth`` (N,) indices into ``labels``; ``scores``
-    (N, classes) in 0..1, of which the lowest index wins a tie; ``of`` says which images these are ("test images").
+    (N, classes) in 0..1, of which the lowest index wins a tie; ``caption`` says which images these are ("test images").
     Right and wrong differ by colour and by sign.
     """
-    count = min(len(images), MOST_PREDICTIONS)
+    count = min(len(images), MAX_PREDICTIONS)
     columns = min(count, 5)
     rows = math.ceil(count / columns)
     figure = Figure(figsize=(2.4 * columns, 2.9 * rows), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
@@ -178,20 +180,20 @@ def draw_predictions(images: Images, truth: Integers, scores: Scores, labels: Se
         if guess != true:
             axes.set_xlabel(f"true: {fitted(labels[true], points=125, size=10)}", loc="left")
     right = int((predicted[:count] == truth[:count]).sum())
-    figure.suptitle(f"{right} of these {count} {of} are right", size=12)
+    figure.suptitle(f"{right} of these {count} {caption} are right", size=12)
     return figure
 
 
-def confusion_matrix(counts: Integers, labels: Sequence[str], file: Path, *, of: str, unreadable: int = 0) -> None:
+def confusion_matrix(counts: Integers, labels: Sequence[str], file: Path, *, caption: str, unreadable: int = 0) -> None:
     """Write the picture of ``draw_confusion_matrix``."""
-    save(draw_confusion_matrix(counts, labels, of=of, unreadable=unreadable), file)
+    save(draw_confusion_matrix(counts, labels, caption=caption, unreadable=unreadable), file)
 
 
 @house_style()
-def draw_confusion_matrix(counts: Integers, labels: Sequence[str], *, of: str, unreadable: int = 0) -> Figure:
+def draw_confusion_matrix(counts: Integers, labels: Sequence[str], *, caption: str, unreadable: int = 0) -> Figure:
     """``counts`` (C, C) int, rows the truth and columns the prediction; the colour is the share of its row.
 
-    ``of`` says which images these are; those that are ``unreadable``, and so have no prediction, count as wrong.
+    ``caption`` says which images these are; those that are ``unreadable``, and so have no prediction, count as wrong.
     Zeros off the diagonal stay empty. Numbers that would be too small to read are left out, and labels that would
     overlap are thinned, from about 130 classes on.
     """
@@ -224,7 +226,7 @@ def draw_confusion_matrix(counts: Integers, labels: Sequence[str], *, of: str, u
     axes.set_xlabel("predicted", size=heading)
     axes.set_ylabel("true", size=heading)
     right, total = int(np.trace(counts)), int(counts.sum()) + unreadable
-    title = f"Accuracy {right / max(total, 1):.1%}: {right:,} of {total:,} {of}"
+    title = f"Accuracy {right / max(total, 1):.1%}: {right:,} of {total:,} {caption}"
     axes.set_title(title + (f"\n{unreadable} of them cannot be read" if unreadable else ""), size=heading, pad=10)
     bar = figure.colorbar(colors, cax=figure.add_axes((1 + 0.2 / side, 0, 0.15 / side, 1)))
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1))

@@ -39,7 +39,7 @@ SILENCE_SECONDS = 60.0
 """After which nobody is there any more: the other side says something every ten."""
 CHUNK = 1 << 18
 KEPT_TREES, KEPT_VENVS = 3, 2
-MOST_OUTPUT = 256_000_000
+MAX_OUTPUT = 256_000_000
 _DATA, _UNAVAILABLE, _BUSY = 65, 69, 75
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -262,15 +262,15 @@ class Environment:
             raise
 
     def _step(self, command: Sequence[str | Path], environment: Mapping[str, str]) -> None:
-        said: list[str] = []
-        code, output = run(command, self._place.temporary, environment, said.append)
+        lines: list[str] = []
+        code, output = run(command, self._place.temporary, environment, lines.append)
         if code:
-            raise _not_installed(output.decode(errors="replace").splitlines() + said)
+            raise _not_installed(output.decode(errors="replace").splitlines() + lines)
 
 
-def _not_installed(said: list[str]) -> Failure:
+def _not_installed(lines: list[str]) -> Failure:
     """Why pip gave up, of what it said."""
-    text = "\n".join(said)
+    text = "\n".join(lines)
     if any(f"[Errno {number}]" in text for number in _NO_ROOM):
         return _no_room()
     if "Retrying" in text or "Could not fetch URL" in text:
@@ -283,7 +283,7 @@ def _not_installed(said: list[str]) -> Failure:
             "Give it one with --wheelhouse DIR, or take a system for which there are wheels: 64 bits, Python 3.11.",
         )
     last = next(
-        (line for line in reversed(said) if line.startswith("ERROR: ")), said[-1] if said else "no reason given"
+        (line for line in reversed(lines) if line.startswith("ERROR: ")), lines[-1] if lines else "no reason given"
     )
     last = re.sub(r"//[^/@\s]*@", "//", last.removeprefix("ERROR: "))
     return Failure(_UNAVAILABLE, f"tlpipe-edge cannot be installed ({here}): {last}", "Look at what pip says there.")
@@ -297,9 +297,9 @@ def run(
     command: Sequence[str | Path],
     folder: Path,
     environment: Mapping[str, str],
-    said: Callable[[str], None],
+    lines: Callable[[str], None],
 ) -> tuple[int, bytes]:
-    """Exit code and output of a program that runs in ``folder``; ``said`` gets each line of its stderr.
+    """Exit code and output of a program that runs in ``folder``; ``lines`` gets each line of its stderr.
 
     It ends, with all that it has started, when this does.
     """
@@ -318,10 +318,10 @@ def run(
         if _asked_to_end.is_set():
             raise Gone
         assert process.stdout and process.stderr
-        reader = threading.Thread(target=_read_lines, args=(process.stderr, said), daemon=True)
+        reader = threading.Thread(target=_read_lines, args=(process.stderr, lines), daemon=True)
         reader.start()
-        output = process.stdout.read(MOST_OUTPUT)
-        if len(output) == MOST_OUTPUT:
+        output = process.stdout.read(MAX_OUTPUT)
+        if len(output) == MAX_OUTPUT:
             raise Failure(_DATA, f"{command[0]} prints without end")
         reader.join()
         return process.wait(), output
@@ -332,9 +332,9 @@ def run(
         raise
 
 
-def _read_lines(stream: IO[bytes], said: Callable[[str], None]) -> None:
+def _read_lines(stream: IO[bytes], lines: Callable[[str], None]) -> None:
     for line in stream:
-        said(line.decode(errors="replace").rstrip())
+        lines(line.decode(errors="replace").rstrip())
 
 
 def work(job: dict[str, Any], place: Place, talk: Talk) -> tuple[int, bytes]:

@@ -142,7 +142,7 @@ def run_edge(
         "sizes": {sha256: content.size for sha256, content in by_hash.items()},
         "arguments": list(arguments),
     }
-    said: list[str] = []
+    lines: list[str] = []
     progress.say(f"{address}: connecting")
     with ssh.connected(address) as connection:
         connection.send(job)
@@ -155,11 +155,11 @@ def run_edge(
                 case "running":
                     progress.say(f"{address}: tlpipe-edge {arguments[0]}")
                 case "said":
-                    said = [*said[-20:], event["line"]]
+                    lines = [*lines[-20:], event["line"]]
                     if not _is_error(event["line"]):
                         progress.say(f"{address}: {event['line']}")
                 case "result" if event["code"]:
-                    raise _ended(address, event["code"], said)
+                    raise _ended(address, event["code"], lines)
                 case "result":
                     return output
     raise AssertionError("events end with a result")
@@ -201,14 +201,14 @@ def _is_error(line: str) -> bool:
     return line.startswith("error: ")
 
 
-def _ended(address: Address, code: int, said: Sequence[str]) -> TlpipeError:
+def _ended(address: Address, code: int, lines: Sequence[str]) -> TlpipeError:
     """The error that tlpipe-edge printed there, or what else ended it."""
-    at = next((index for index in reversed(range(len(said))) if _is_error(said[index])), None)
+    at = next((index for index in reversed(range(len(lines))) if _is_error(lines[index])), None)
     if at is not None:
-        advice = said[at + 1] if at + 1 < len(said) else ""
-        return ssh.error(code, f"{address}: {said[at].removeprefix('error: ')}", advice)
+        advice = lines[at + 1] if at + 1 < len(lines) else ""
+        return ssh.error(code, f"{address}: {lines[at].removeprefix('error: ')}", advice)
     if code < 0:
         advice = "Is its memory too small?" if -code == signal.SIGKILL else ""
         return Unavailable(f"{address}: tlpipe-edge was killed there by signal {-code}", advice)
-    last = said[-1] if said else f"exit code {code}"
+    last = lines[-1] if lines else f"exit code {code}"
     return Unavailable(f"{address}: tlpipe-edge failed there: {last}", "Try it there by hand: tlpipe-edge doctor")

@@ -54,7 +54,7 @@ _OPTIONS = {
 _LAST_WORDS = ("-S", "none", "-a", "-x")
 """No shared connection, no agent and no display forwarded, whatever flags came before."""
 _GREETING = b"tlpipe-remote"
-_MOST_NOISE = 1 << 16
+_MAX_NOISE = 1 << 16
 """Bytes that a shell may print of its own before the greeting."""
 
 # One line, without backslash, exclamation mark and inner single quote, so that sh, csh and fish read the same. Python
@@ -88,9 +88,9 @@ class Connection:
         if not _somebody_can_be_asked():
             limit.start()
         noise = 0
-        while not (line := self._out.readline(_MOST_NOISE)).startswith(_GREETING):
+        while not (line := self._out.readline(_MAX_NOISE)).startswith(_GREETING):
             noise += len(line)
-            if not line or noise > _MOST_NOISE:
+            if not line or noise > _MAX_NOISE:
                 limit.cancel()
                 raise self._not_there()
         limit.cancel()
@@ -260,25 +260,25 @@ def _users_options() -> list[str]:
         raise BadConfiguration(f"$TLPIPE_SSH_OPTIONS: {problem}", "Write it as in a shell: -i 'my key'") from None
 
 
-def _refused(address: Address, said: str) -> TlpipeError:
+def _refused(address: Address, output: str) -> TlpipeError:
     """Why ssh gave up, in our words where they can say what to do."""
     log_in = f"{address.command} once"
-    if "HOST IDENTIFICATION HAS CHANGED" in said or "REVOKED" in said:
+    if "HOST IDENTIFICATION HAS CHANGED" in output or "REVOKED" in output:
         return Unavailable(
             f"{address}: its host key has changed, so nothing was sent: somebody listens, or it was set up anew",
             f"Only if you know that it was set up anew: ssh-keygen -R {_known_as(address)}, then {log_in}.",
         )
-    if "key is known for" in said or "Host key verification failed" in said:
+    if "key is known for" in output or "Host key verification failed" in output:
         return Unavailable(
             f"{address}: its host key is not known here",
             f"Run {log_in}, compare the fingerprint with what ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub "
             "says on the device itself, and accept it.",
         )
-    if "Permission denied" in said or "Too many authentication failures" in said:
+    if "Permission denied" in output or "Too many authentication failures" in output:
         return Unavailable(
             f"{address}: the login was refused", f"Give it your key with ssh-copy-id, and try {address.command}."
         )
-    last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "no reason given")
+    last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no reason given")
     reason = re.sub("^ssh: (connect to host .* port [0-9]+: )?", "", last)
     return Unavailable(f"{address}: ssh cannot connect: {reason}", f"Is it switched on? Try {address.command}.")
 

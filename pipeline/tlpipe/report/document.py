@@ -10,13 +10,21 @@ from enum import StrEnum
 from typing import Any
 
 from tlpipe.report.sentences import Sentence
-from tlpipe_edge.contract.benchmark import Device, Flags, Images, Latency, Model, Skipped, Span
+from tlpipe_edge.contract.benchmark import (
+    DeviceDescription,
+    Flags,
+    ImageSet,
+    LatencyFigures,
+    ModelDescription,
+    SkippedRecipe,
+    Span,
+)
 
 SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Conditions:
+class GroupConditions:
     """Under which a group was measured."""
 
     date: str
@@ -42,7 +50,7 @@ class ClassRate:
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class AccuracyFigures:
     """Top-1 with its 95 % interval, top-5, and per class; ``confusion`` has rows of truth and columns of answers.
 
     ``difference`` is top-1 minus the one of Keras on the same images, ``p`` McNemar's exact test of it, and
@@ -84,30 +92,30 @@ class Row:
     threads: int | None
     valid: bool
     invalid_reasons: tuple[str, ...]
-    invoke_ms: Latency | None
-    end_to_end_ms: Latency | None
-    stages_ms: dict[str, Latency]
+    invoke_ms: LatencyFigures | None
+    end_to_end_ms: LatencyFigures | None
+    stages_ms: dict[str, LatencyFigures]
     cold_start_ms: dict[str, float]
     peak_memory_mb: float | None
     throughput_per_s: float | None
     quantiles_ms: dict[str, tuple[float, ...]]
     speedup: float | None
     speedup_predict: float | None
-    accuracy: Accuracy | None
+    accuracy: AccuracyFigures | None
     on_front: bool
 
 
 @dataclass(frozen=True)
-class Keras:
+class KerasRow:
     """The original beside the rows of a group; ``derived`` where its answers come from the bundle, not from a run.
 
     ``valid`` and ``invalid_reasons`` are about what was timed, as those of a row.
     """
 
     bytes: int | None
-    predict_ms: Latency | None
-    compiled_ms: Latency | None
-    accuracy: Accuracy | None
+    predict_ms: LatencyFigures | None
+    compiled_ms: LatencyFigures | None
+    accuracy: AccuracyFigures | None
     derived: bool
     versions: dict[str, str]
     valid: bool
@@ -125,16 +133,16 @@ class Group:
 
     name: str
     source: str
-    device: Device | None
-    conditions: Conditions | None
+    device: DeviceDescription | None
+    conditions: GroupConditions | None
     emulated: bool
     valid: bool
     invalid_reasons: tuple[str, ...]
     doubt: Sentence | None
-    images: Images | None
-    keras: Keras | None
+    images: ImageSet | None
+    keras: KerasRow | None
     rows: tuple[Row, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedRecipe, ...]
 
     @property
     def has_front(self) -> bool:
@@ -160,7 +168,7 @@ class Choice:
     group: int
     row: int
     basis: Basis
-    accuracy: Accuracy | None
+    accuracy: AccuracyFigures | None
     images: int | None
     sentence: Sentence
 
@@ -175,7 +183,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ArtifactAnswer:
     """What an artifact said of an image that Keras names otherwise; ``groups`` and ``recipes`` are those that did.
 
     None for an image that it could not read.
@@ -188,7 +196,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Disagreement:
+class DisagreementCard:
     """An image for which an artifact and Keras name different classes.
 
     ``file`` is its name alone. ``thumbnail`` is a data URI; None for an image whose file is not here any more.
@@ -199,12 +207,12 @@ class Disagreement:
     truth: str | None
     keras: str
     keras_score: float | None
-    answers: tuple[Answer, ...]
+    answers: tuple[ArtifactAnswer, ...]
     thumbnail: str | None = None
 
 
 @dataclass(frozen=True)
-class Epoch:
+class CurvePoint:
     """Mean cross-entropy (nats) and accuracy on both splits; epoch 0 is the state before training."""
 
     number: int
@@ -220,7 +228,7 @@ class Stage:
 
     name: str
     best: int
-    epochs: tuple[Epoch, ...]
+    epochs: tuple[CurvePoint, ...]
 
 
 @dataclass(frozen=True)
@@ -243,11 +251,11 @@ class Report:
 
     created: str
     versions: dict[str, str]
-    model: Model
+    model: ModelDescription
     verdict: Verdict
     warnings: tuple[Sentence, ...]
     groups: tuple[Group, ...]
-    disagreements: tuple[Disagreement, ...]
+    disagreements: tuple[DisagreementCard, ...]
     training: tuple[Stage, ...]
     origin: Origin | None
     schema: int = SCHEMA

@@ -15,7 +15,7 @@ from tlpipe_edge.errors import BadData, WrongUsage
 
 
 @dataclass(frozen=True)
-class Source:
+class BenchSource:
     """A bench, and the file or the command that it is from."""
 
     name: str
@@ -29,7 +29,7 @@ class Sources:
     bundle: Bundle | None
     evaluation: Evaluation | None
     histories: tuple[History, ...]
-    benches: tuple[Source, ...]
+    benches: tuple[BenchSource, ...]
 
 
 def read(paths: Iterable[Path]) -> Sources:
@@ -52,11 +52,11 @@ def read(paths: Iterable[Path]) -> Sources:
 
 def gather(bundle: Bundle | None, documents: Sequence[tuple[str, Any]]) -> Sources:
     """The same of an opened bundle, and of names and documents of ``bench``."""
-    found: list[Source] = []
+    found: list[BenchSource] = []
     for name, document in documents:
         for bench in benchmark.benches(document, name):
             if bench not in [source.bench for source in found]:  # a file that was named twice
-                found.append(Source(name, bench))
+                found.append(BenchSource(name, bench))
     if bundle is None and not found:
         raise WrongUsage("nothing to report on", "Name a bundle, or what tlpipe bench --json wrote.")
     _check_model(bundle, found)
@@ -65,7 +65,7 @@ def gather(bundle: Bundle | None, documents: Sequence[tuple[str, Any]]) -> Sourc
     return Sources(bundle, _evaluation(bundle), _histories(bundle), tuple(found))
 
 
-def _check_model(bundle: Bundle | None, benches: Sequence[Source]) -> None:
+def _check_model(bundle: Bundle | None, benches: Sequence[BenchSource]) -> None:
     """Raises BadData where labels or the Keras original are not the same everywhere."""
     first = f"the bundle {bundle.path}" if bundle else benches[0].name
     labels = bundle.manifest.labels if bundle else benches[0].bench.model.labels
@@ -98,7 +98,7 @@ def _history(file: Path) -> History:
     values = [
         value for epoch in history.epochs for value in (epoch.loss, epoch.accuracy, epoch.val_loss, epoch.val_accuracy)
     ]
-    sound = all(isinstance(value, int | float) and 0 <= value < plausible.MOST for value in (*numbers, *values))
+    sound = all(isinstance(value, int | float) and 0 <= value < plausible.MAX_COUNT for value in (*numbers, *values))
     if not sound or history.best not in numbers or not isinstance(history.stage, str):
         raise BadData(f"{file}: not a training history", "Export the run again.")
     return history

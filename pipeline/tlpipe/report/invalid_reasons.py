@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tlpipe.report.document import Group, Keras, Row
+from tlpipe.report.document import Group, KerasRow, Row
 
-Timed = Row | Keras
+Timed = Row | KerasRow
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Outcome:
 
 
 def sample(photographs: Dataset, spec: ImageSpec) -> Sample:
-    """Up to ``pictures.MOST_PREDICTIONS`` readable images of the evaluation split, the classes in turn."""
+    """Up to ``plots.MAX_PREDICTIONS`` readable images of the evaluation split, the classes in turn."""
     split = photographs.evaluation_split
     readable = set(photographs.readable(split))
     seen: Counter[int] = Counter()
@@ -54,14 +54,14 @@ def sample(photographs: Dataset, spec: ImageSpec) -> Sample:
         if example in readable:
             turns.append((seen[example.label], example.label, place))
             seen[example.label] += 1
-    places = [place for _, _, place in sorted(turns)[: plots.MOST_PREDICTIONS]]
+    places = [place for _, _, place in sorted(turns)[: plots.MAX_PREDICTIONS]]
     pixels = [read_pixels(photographs.splits[split][place], View(), spec) for place in places]
     return Sample(np.array(places, int), np.array(pixels, np.uint8).reshape(-1, spec.size, spec.size, 3))
 
 
 def write(
     folder: Path,
-    whole: Any,
+    model: Any,
     photographs: Dataset,
     config: Config,
     outcome: Outcome,
@@ -70,7 +70,7 @@ def write(
 ) -> None:
     """Fill ``folder``; the learning curve goes on from the histories of ``earlier`` stages."""
     folder.mkdir(exist_ok=True)
-    whole.save(folder / run_folder.MODEL)
+    model.save(folder / run_folder.MODEL)
     (folder / run_folder.CONFIG).write_text(config.to_json(versions(PACKAGES)))
     (folder / run_folder.SPLITS).write_text(photographs.to_json())
     (folder / run_folder.HISTORY).write_text(outcome.history.to_jsonl())
@@ -78,20 +78,20 @@ def write(
         json.dumps(_metrics(photographs, outcome), indent=2, allow_nan=False) + "\n"
     )
     plots.learning_curve([*earlier, outcome.history], folder / "learning-curve.png")
-    trained = [layer.name for layer in whole.layers if layer.trainable and layer.weights]
-    architecture.diagram(whole, folder / "architecture.png", first_trained=trained[0])
-    architecture.layer_table(whole, folder / "layers.svg")
+    trained = [layer.name for layer in model.layers if layer.trainable and layer.weights]
+    architecture.diagram(model, folder / "architecture.png", first_trained=trained[0])
+    architecture.layer_table(model, folder / "layers.svg")
     split, labels = photographs.evaluation_split, photographs.labels
     scores, truth = outcome.scores[split], label_indices(photographs.splits[split])
     predicted = accuracy.predictions(scores)
     counts = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(counts, (truth[predicted >= 0], predicted[predicted >= 0]), 1)
     unreadable = int((predicted < 0).sum())
-    of = f"{split} images{' (cut from train)' if split in photographs.cut else ''}"
-    plots.confusion_matrix(counts, labels, folder / "confusion-matrix.png", of=of, unreadable=unreadable)
+    caption = f"{split} images{' (cut from train)' if split in photographs.cut else ''}"
+    plots.confusion_matrix(counts, labels, folder / "confusion-matrix.png", caption=caption, unreadable=unreadable)
     places, pixels = outcome.sample.places, outcome.sample.pixels
     if len(places):
-        plots.predictions(pixels, truth[places], scores[places], labels, folder / "predictions.png", of=of)
+        plots.predictions(pixels, truth[places], scores[places], labels, folder / "predictions.png", caption=caption)
 
 
 def validation_top1(folder: Path) -> float:

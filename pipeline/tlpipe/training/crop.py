@@ -15,13 +15,13 @@ from tlpipe_edge.contract.manifest import Crop
 from tlpipe_edge.errors import WrongUsage
 
 
-def choose_crop(whole: Any, photographs: Dataset, config: Config, *, strict: bool) -> tuple[Dataset, Crop]:
+def choose_crop(model: Any, photographs: Dataset, config: Config, *, strict: bool) -> tuple[Dataset, Crop]:
     """The crop policy whose features serve a linear head best on validation; the data with what is unreadable."""
     results: dict[Crop, float] = {}
     if config.weights == "none":
         raise WrongUsage("--crop auto needs a pre-trained backbone", "Name a crop policy.")
     for crop in Crop:
-        extractor = open_extractor(whole, "pooling", dataclasses.replace(config.spec, crop=crop), dtype="float32")
+        extractor = open_extractor(model, "pooling", dataclasses.replace(config.spec, crop=crop), dtype="float32")
         photographs = checked(extractor, photographs, strict=strict)
         sources = {
             split: extractor.source(photographs.readable(split), View(), what=f"{crop}: {split} images")

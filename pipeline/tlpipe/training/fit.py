@@ -49,9 +49,9 @@ class Settings:
 
 
 def fit(
-    part: Any, train: Examples, validation: Examples, settings: Settings, *, stage: str, tensorboard: Path
+    model: Any, train: Examples, validation: Examples, settings: Settings, *, stage: str, tensorboard: Path
 ) -> History:
-    """Train the trainable layers of ``part`` in place; gives the history, epoch 0 being the state before training.
+    """Train the trainable layers of ``model`` in place; gives the history, epoch 0 being the state before training.
 
     Ends with the weights of the epoch of the best ``quality``.
     """
@@ -78,10 +78,10 @@ def fit(
     keras.utils.set_random_seed(settings.seed)
     # Several batches to each call of the graph: for a head alone the calls are what takes the time (3.2 s against 5.3 s
     # of CPU for 15 epochs of 2,761 images). XLA compiles for longer than it saves.
-    part.compile(optimizer, loss, metrics=metrics, jit_compile=False, steps_per_execution=min(16, len(training)))
+    model.compile(optimizer, loss, metrics=metrics, jit_compile=False, steps_per_execution=min(16, len(training)))
     plain = batches(Examples(train.views[:1], train.labels, train.classes), settings, shuffle=False)
     held_out = batches(validation, settings, shuffle=False)
-    before, held_out_before = (part.evaluate(each, verbose=0, return_dict=True) for each in (plain, held_out))
+    before, held_out_before = (model.evaluate(each, verbose=0, return_dict=True) for each in (plain, held_out))
     first = Epoch(0, *_of(before), *_of(held_out_before))
     progress.say(f"{stage}: before training: {_losses(first)}")
     callbacks = [keras.callbacks.TensorBoard(tensorboard, write_graph=False)]
@@ -90,20 +90,20 @@ def fit(
     with progress.bar(f"{stage}: batches", total=settings.epochs * len(training)) as advance:
         recorder = _Recorder(first, settings, stage, advance)
         if settings.epochs:
-            part.fit(
+            model.fit(
                 training, epochs=settings.epochs, validation_data=held_out, callbacks=[*callbacks, recorder], verbose=0
             )
-            part.set_weights(recorder.weights)
+            model.set_weights(recorder.weights)
     return History(stage, tuple(recorder.epochs), recorder.best.number)
 
 
-def scores(part: Any, source: Source, readable: Sequence[bool]) -> np.ndarray:
+def scores(model: Any, source: Source, readable: Sequence[bool]) -> np.ndarray:
     """(N, classes) float32 probabilities. Of N images a source has the rows of the ``readable``; the others get NaN."""
     places = np.flatnonzero(readable)
-    probabilities = np.full((len(readable), part.output_shape[-1]), np.nan, np.float32)
+    probabilities = np.full((len(readable), model.output_shape[-1]), np.nan, np.float32)
     for start in range(0, len(places), 64):
         batch = np.arange(start, min(start + 64, len(places)))
-        probabilities[places[batch]] = part.predict_on_batch(source.take(batch))
+        probabilities[places[batch]] = model.predict_on_batch(source.take(batch))
     return probabilities
 
 

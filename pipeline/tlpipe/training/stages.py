@@ -48,7 +48,7 @@ def train(
     _describe(photographs)
     _prepare(config)
     with atomic.directory(out, overwrite=overwrite, marker=run_folder.RUN_FILE) as folder:
-        whole = build.build(
+        model = build.build(
             config.backbone,
             alpha=config.alpha,
             size=config.image_size,
@@ -58,15 +58,15 @@ def train(
             seed=config.seed,
         )
         if config.weights == "none":
-            trained = [layer for layer in whole.layers if layer.weights]
+            trained = [layer for layer in model.layers if layer.weights]
         else:
-            trained = build.trained_layers(whole, 0)
+            trained = build.trained_layers(model, 0)
         report(photographs.unreadable, strict=strict)
         if crop_auto:
-            photographs, crop = choose_crop(whole, photographs, config, strict=strict)
+            photographs, crop = choose_crop(model, photographs, config, strict=strict)
             config = dataclasses.replace(config, crop=crop)
-        photographs, outcome = _stage(whole, trained, photographs, config, FROZEN, folder / FROZEN, strict=strict)
-        artifacts.write(folder / FROZEN, whole, photographs, config, outcome)
+        photographs, outcome = _stage(model, trained, photographs, config, FROZEN, folder / FROZEN, strict=strict)
+        artifacts.write(folder / FROZEN, model, photographs, config, outcome)
         run_folder.write(folder, best=FROZEN)
     return Run.open(out)
 
@@ -91,11 +91,11 @@ def finetune(run: Run, *, top_layers: int, epochs: int, learning_rate: float, ov
     _prepare(config)
     with atomic.locked(run.path):  # also `train --overwrite` waits for it
         with atomic.directory(run.path / FINETUNED, overwrite=overwrite, marker=run_folder.CONFIG) as folder:
-            whole = build.load(frozen / run_folder.MODEL)
-            trained = build.trained_layers(whole, top_layers)
-            photographs, outcome = _stage(whole, trained, photographs, config, FINETUNED, folder, strict=True)
+            model = build.load(frozen / run_folder.MODEL)
+            trained = build.trained_layers(model, top_layers)
+            photographs, outcome = _stage(model, trained, photographs, config, FINETUNED, folder, strict=True)
             artifacts.write(
-                folder, whole, photographs, config, outcome, earlier=[History.read(frozen / run_folder.HISTORY)]
+                folder, model, photographs, config, outcome, earlier=[History.read(frozen / run_folder.HISTORY)]
             )
         earlier, later = (artifacts.validation_top1(run.path / name) for name in (FROZEN, FINETUNED))
         best = FINETUNED if later >= earlier else FROZEN
@@ -119,19 +119,19 @@ def _describe(photographs: Dataset) -> None:
 
 
 def _stage(
-    whole: Any, trained: list[Any], photographs: Dataset, config: Config, name: str, folder: Path, *, strict: bool
+    model: Any, trained: list[Any], photographs: Dataset, config: Config, name: str, folder: Path, *, strict: bool
 ) -> tuple[Dataset, artifacts.Outcome]:
     """Train these layers in place, with TensorBoard's log in ``folder``; the data come back with what is unreadable."""
-    cut = "image" if config.weights == "none" and name == FROZEN else cut_below(whole, trained)
-    build.freeze_all_but(whole, trained)
+    cut = "image" if config.weights == "none" and name == FROZEN else cut_below(model, trained)
+    build.freeze_all_but(model, trained)
     layers = f"{len(trained)} layer{'s' * (len(trained) != 1)}"
     progress.say(
-        f"{name}: training {layers} with {build.parameters(trained):,} of {whole.count_params():,} "
+        f"{name}: training {layers} with {build.parameters(trained):,} of {model.count_params():,} "
         f"parameters, on what comes before from {cut}"
     )
     seconds: dict[str, float] = {}
     with _timed(seconds, "features"):
-        extractor = open_extractor(whole, cut, config.spec, dtype="float32" if cut == "pooling" else "float16")
+        extractor = open_extractor(model, cut, config.spec, dtype="float32" if cut == "pooling" else "float16")
         photographs = checked(extractor, photographs, strict=strict)
         readable = {split: photographs.readable(split) for split in photographs.splits}
         plain = {split: extractor.source(e, View(), what=f"{split} images") for split, e in readable.items()}
@@ -145,7 +145,7 @@ def _stage(
             f"features: the cache {cache.folder()} holds {cache.size() / 1e6:,.0f} MB of all runs, and beyond "
             f"{cache.LIMIT / 1e9:g} GB forgets the oldest"
         )
-    part = suffix(whole, cut)
+    suffix_model = suffix(model, cut)
     classes = len(photographs.labels)
     settings = fit.Settings(
         epochs=config.epochs,
@@ -160,7 +160,7 @@ def _stage(
     )
     with _timed(seconds, "training"):
         history = fit.fit(
-            part,
+            suffix_model,
             fit.Examples(views, label_indices(readable["train"]), classes),
             fit.Examples([plain["validation"]], label_indices(readable["validation"]), classes),
             settings,
@@ -174,7 +174,7 @@ def _stage(
     for split in ("validation", "test"):
         if examples := photographs.splits.get(split):
             rows = set(readable[split])
-            scores[split] = fit.scores(part, plain[split], [example in rows for example in examples])
+            scores[split] = fit.scores(suffix_model, plain[split], [example in rows for example in examples])
     return photographs, artifacts.Outcome(history, scores, seconds, sample)
 
 

@@ -17,7 +17,7 @@ from boards import PI
 from tlpipe_edge import Bundle, Classifier, WrongUsage
 from tlpipe_edge.bench import cold_start, run, scoring, table, target, throughput, timing
 from tlpipe_edge.bench.latency import Rules
-from tlpipe_edge.bench.target import Options
+from tlpipe_edge.bench.target import BenchOptions
 from tlpipe_edge.cli import app
 from tlpipe_edge.errors import BadData, MissingInput
 from tlpipe_edge.images.labelled import Photograph
@@ -34,9 +34,9 @@ STAGES = ["decode", "resize", "set_input", "invoke", "read_output"]
 
 def benched(model: Path, data: Path | None = None, *, threads: tuple[int, ...] = (1,)) -> Document:
     """By rules that are too short, and so with a document that says so."""
-    options = Options(threads=threads, rules=SHORT)
-    of = target.read(model, options)
-    return run.bench(of, target.find(of, data), options, command="bench")
+    options = BenchOptions(threads=threads, rules=SHORT)
+    of = target.read_target(model, options)
+    return run.bench(of, target.find_images(of, data), options, command="bench")
 
 
 @pytest.fixture(scope="module")
@@ -319,7 +319,7 @@ def test_a_single_file_is_measured_on_photographs_that_are_named(drawn: Bundle, 
     with pytest.raises(WrongUsage, match="--data"):
         benched(file)
     with pytest.raises(WrongUsage, match="no recipe to choose"):
-        target.read(file, Options(recipes=("int8",)))
+        target.read_target(file, BenchOptions(recipes=("int8",)))
 
 
 def test_an_answer_that_changes_in_the_timed_run_is_invalid(drawn: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,7 +352,7 @@ def test_nothing_to_measure_is_said(drawn: Bundle, copied: Path, tmp_path: Path)
     with pytest.raises(BadData, match="and the manifest says"):
         benched(copied)
     with pytest.raises(WrongUsage, match="It holds int8"):
-        target.read(drawn.path, Options(recipes=("float16",)))
+        target.read_target(drawn.path, BenchOptions(recipes=("float16",)))
 
 
 def test_the_numbers_of_threads_are_read_from_the_command_line() -> None:

@@ -55,7 +55,7 @@ def test_it_is_warm_when_two_windows_in_a_row_have_the_same_median() -> None:
 def test_a_warm_up_that_never_settles_is_given_up_and_said() -> None:
     restless: Iterable[int] = chain.from_iterable(repeat([100, 120], 60))
     watch = Watch(*restless)
-    rules = Rules(window_runs=1, window_seconds=0, most_windows=30, runs=3, seconds=0)
+    rules = Rules(window_runs=1, window_seconds=0, max_windows=30, runs=3, seconds=0)
 
     latency = measure(watch.step, rules=rules, clock=watch)
     assert not latency.stable

@@ -93,7 +93,7 @@ def test_a_spread_of_the_network_alone_is_told_and_that_of_different_photographs
     assert list(doubts(samples(high=1.2), [samples(high=3.0)])) == []
     (spread,) = doubts(samples(high=1.4))
     assert spread == "spread too high: the 90th percentile is 1.40 times the median"
-    assert list(doubts(samples(high=1.4), most_spread=2.0)) == []
+    assert list(doubts(samples(high=1.4), max_spread=2.0)) == []
 
 
 def test_a_warm_up_without_an_end_is_told() -> None:

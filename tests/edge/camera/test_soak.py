@@ -10,7 +10,7 @@ import pytest
 from tlpipe_edge import Answer, Classifier, watch
 
 WARM, FRAMES = 2_000, 20_000
-MOST_BYTES = 50
+MAX_BYTES = 50
 """A frame: 1 MB in all. One answer kept for each frame would be several thousand."""
 
 
@@ -28,5 +28,5 @@ def test_nothing_grows_with_the_frames(classifier: Classifier) -> None:
     after = resident(), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
     events.close()
 
-    assert (after[0] - before[0]) / FRAMES < MOST_BYTES
+    assert (after[0] - before[0]) / FRAMES < MAX_BYTES
     assert after[1:] == before[1:]

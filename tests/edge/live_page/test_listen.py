@@ -3,7 +3,7 @@
 import pytest
 
 from tlpipe_edge.errors import WrongUsage
-from tlpipe_edge.live_page.listen import Address
+from tlpipe_edge.live_page.listen import ListenAddress
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from tlpipe_edge.live_page.listen import Address
     ],
 )
 def test_addresses(written: str, host: str, number: int) -> None:
-    address = Address.parse(written)
+    address = ListenAddress.parse(written)
 
     assert (address.host, address.port) == (host, number)
 
@@ -28,10 +28,10 @@ def test_addresses(written: str, host: str, number: int) -> None:
 )
 def test_what_is_no_address(written: str) -> None:
     with pytest.raises(WrongUsage, match="not an address"):
-        Address.parse(written)
+        ListenAddress.parse(written)
 
 
 @pytest.mark.parametrize("name", ["nowhere.invalid", "a" * 70])
 def test_a_host_that_nobody_knows(name: str) -> None:
     with pytest.raises(WrongUsage, match="no host"):
-        Address.parse(f"{name}:80")
+        ListenAddress.parse(f"{name}:80")

@@ -213,7 +213,7 @@ def test_no_more_is_sent_than_allowed(
 
 
 def test_too_many_clients_are_turned_away(preview: Preview, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "MOST_CLIENTS", 2)
+    monkeypatch.setattr(server, "MAX_CLIENTS", 2)
     with following(preview, "/events"), following(preview, "/events"):
         assert status(preview, "/") == 503
     wait_until(lambda: not preview._clients)

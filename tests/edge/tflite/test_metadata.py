@@ -12,7 +12,7 @@ import pytest
 
 from tlpipe_edge.errors import BadData
 from tlpipe_edge.tflite import flatbuffer, metadata
-from tlpipe_edge.tflite.flatbuffer import Buffer, Entry, Model, SubGraph, Table
+from tlpipe_edge.tflite.flatbuffer import Buffer, Entry, ModelTable, SubGraph, Table
 from tlpipe_edge.tflite.interpreter import Session
 from tlpipe_edge.tflite.metadata import Metadata
 
@@ -92,8 +92,8 @@ def parsed(content: bytes) -> Table:
 
 def entries(content: bytes) -> dict[str, bytes]:
     """The named buffers of a model."""
-    buffers = [bytes(buffer.octets(Buffer.DATA)) for buffer in parsed(content).tables(Model.BUFFERS)]
-    named = parsed(content).tables(Model.METADATA)
+    buffers = [bytes(buffer.octets(Buffer.DATA)) for buffer in parsed(content).tables(ModelTable.BUFFERS)]
+    named = parsed(content).tables(ModelTable.METADATA)
     return {entry.string(Entry.NAME): buffers[entry.number(Entry.BUFFER, "I")] for entry in named}
 
 
@@ -137,21 +137,21 @@ def test_the_model_computes_the_same_with_and_without() -> None:
 def test_the_rest_of_the_model_stays() -> None:
     old, new = parsed(MODEL), parsed(WRITTEN)
 
-    assert new.number(Model.VERSION, "I") == 3
-    assert new.string(Model.DESCRIPTION) == "made by a test"
-    assert [code.string(1) for code in new.tables(Model.OPERATOR_CODES)] == [""]
-    (graph,) = new.tables(Model.SUBGRAPHS)
+    assert new.number(ModelTable.VERSION, "I") == 3
+    assert new.string(ModelTable.DESCRIPTION) == "made by a test"
+    assert [code.string(1) for code in new.tables(ModelTable.OPERATOR_CODES)] == [""]
+    (graph,) = new.tables(ModelTable.SUBGRAPHS)
     assert (graph.numbers(SubGraph.INPUTS, "i"), graph.numbers(SubGraph.OUTPUTS, "i")) == ((0,), (2,))
     assert entries(WRITTEN).keys() == {"min_runtime_version", "TFLITE_METADATA"}
     assert entries(WRITTEN)["min_runtime_version"] == b"1.5.0"
-    for before, after in zip(old.tables(Model.BUFFERS), new.tables(Model.BUFFERS), strict=False):
+    for before, after in zip(old.tables(ModelTable.BUFFERS), new.tables(ModelTable.BUFFERS), strict=False):
         assert before.octets(Buffer.DATA) == after.octets(Buffer.DATA)
 
 
 @pytest.mark.parametrize("padding", range(0, 16, 4))
 def test_weights_stay_aligned(padding: int) -> None:
     written = metadata.write(MODEL + bytes(padding), DESCRIBED)
-    positions = [buffer.target(Buffer.DATA) for buffer in parsed(written).tables(Model.BUFFERS)]
+    positions = [buffer.target(Buffer.DATA) for buffer in parsed(written).tables(ModelTable.BUFFERS)]
 
     assert [position and (position + 4) % 16 for position in positions] == [None, 0, 0, 0]
 
@@ -160,7 +160,7 @@ def test_writing_again_replaces() -> None:
     again = metadata.write(WRITTEN, Metadata("other", "", ("a", "b", "c")))
 
     assert metadata.read(again) == Metadata("other", "", ("a", "b", "c"))
-    assert len(list(parsed(again).tables(Model.METADATA))) == 2
+    assert len(list(parsed(again).tables(ModelTable.METADATA))) == 2
     assert zipfile.ZipFile(io.BytesIO(again)).namelist() == ["labels.txt"]
     np.testing.assert_array_equal(Session(again).run(np.zeros((1, 3), np.float32)), WEIGHTS)
 

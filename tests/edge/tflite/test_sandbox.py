@@ -76,7 +76,7 @@ def test_without_a_place_to_write_the_proof_is_taken_each_time(own_cache: Path, 
 
 @pytest.mark.arm64
 def test_a_model_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(sandbox, "MIN_SECONDS", 0.0)
     monkeypatch.setattr(sandbox, "TIMES_START", 0.0)
 
     with pytest.raises(BadData, match="takes more than 0 s for one image"):

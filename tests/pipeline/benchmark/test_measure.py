@@ -18,7 +18,7 @@ from tlpipe.data import dataset
 from tlpipe.data.dataset import Dataset
 from tlpipe.runs.run_folder import Run
 from tlpipe_edge.bench import run, table, target
-from tlpipe_edge.bench.target import Options, Subject
+from tlpipe_edge.bench.target import BenchmarkTarget, BenchOptions
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.manifest import RECIPES
@@ -81,8 +81,8 @@ def test_the_document_of_an_emulated_device_follows_the_schema(
     bundle: Bundle, benchmark: Document, schema: jsonschema.Draft202012Validator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tlpipe_edge.bench.run.emulated", lambda: True)
-    of = target.read(bundle.path, Options(recipes=("int8",)))
-    document = run.bench(of, target.find(of, None), Options(), command="tlpipe-edge bench")
+    of = target.read_target(bundle.path, BenchOptions(recipes=("int8",)))
+    document = run.bench(of, target.find_images(of, None), BenchOptions(), command="tlpipe-edge bench")
     document = measure.beside(document, benchmark["keras"])
     schema.validate(document)
 
@@ -104,18 +104,18 @@ def test_it_looks_at_what_evaluate_looks_at_and_counts_the_same(benchmark: Docum
 def test_a_recipe_that_the_runtime_cannot_run_is_left_out_and_named(
     bundle: Bundle, schema: jsonschema.Draft202012Validator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def open_all_but_dynamic(self: Subject, recipe: str, *, threads: int, runtime: str) -> Classifier:
+    def open_all_but_dynamic(self: BenchmarkTarget, recipe: str, *, threads: int, runtime: str) -> Classifier:
         if recipe == "dynamic":
             raise BadData("tflite-runtime 2.14.0 cannot run this model: Didn't find op", "Take another recipe.")
         return usual(self, recipe, threads=threads, runtime=runtime)
 
-    usual = Subject.open
-    monkeypatch.setattr(Subject, "open", open_all_but_dynamic)
+    usual = BenchmarkTarget.open
+    monkeypatch.setattr(BenchmarkTarget, "open", open_all_but_dynamic)
     monkeypatch.setattr("tlpipe_edge.bench.run.emulated", lambda: True)
 
     def bench_all(*recipes: str) -> Document:
-        of = target.read(bundle.path, Options(recipes=recipes))
-        return run.bench(of, target.find(of, None), Options(recipes=recipes), command="tlpipe-edge bench")
+        of = target.read_target(bundle.path, BenchOptions(recipes=recipes))
+        return run.bench(of, target.find_images(of, None), BenchOptions(recipes=recipes), command="tlpipe-edge bench")
 
     document = bench_all()
     schema.validate(document)
@@ -128,10 +128,10 @@ def test_a_recipe_that_the_runtime_cannot_run_is_left_out_and_named(
 def test_a_damaged_file_is_not_taken_for_one_that_the_runtime_cannot_run(bundle: Bundle, tmp_path: Path) -> None:
     copied = Path(shutil.copytree(bundle.path, tmp_path / "copied"))
     (copied / bundle.artifact("dynamic").file).write_bytes(b"damaged")
-    of = target.read(copied, Options())
+    of = target.read_target(copied, BenchOptions())
 
     with pytest.raises(BadData, match="the manifest says"):
-        run.bench(of, target.find(of, None), Options(), command="tlpipe-edge bench")
+        run.bench(of, target.find_images(of, None), BenchOptions(), command="tlpipe-edge bench")
 
 
 def test_keras_is_timed_both_ways_with_raw_samples(benchmark: Document, bundle: Bundle) -> None:
@@ -321,7 +321,7 @@ def test_an_emulated_workstation_has_no_latency_of_keras_either(
 ) -> None:
     monkeypatch.setattr(keras_timing, "emulated", lambda: True)
     monkeypatch.setattr(run, "emulated", lambda: True)
-    document = measure.bench(bundle, Options(recipes=("int8",)), command="tlpipe bench")
+    document = measure.bench(bundle, BenchOptions(recipes=("int8",)), command="tlpipe bench")
 
     schema.validate(document)
     assert document["keras"]["predict_ms"] is None and document["keras"]["top1"] == benchmark["keras"]["top1"]

@@ -81,7 +81,7 @@ def test_predictions_tell_right_from_wrong_by_sign_and_colour() -> None:
     scores = np.array([[0.9, 0.1, 0.0], [0.2, 0.4, 0.4]])
 
     right, wrong = plots.draw_predictions(
-        images, np.array([0, 2]), scores, ["shirt", "hat", "skirt"], of="test images"
+        images, np.array([0, 2]), scores, ["shirt", "hat", "skirt"], caption="test images"
     ).axes
 
     assert right.get_title(loc="left") == "✓ shirt"
@@ -98,7 +98,7 @@ def test_predictions_show_the_first_twenty() -> None:
     scores = np.tile([0.7, 0.3], (23, 1))
     scores[[4, 21]] = [0.3, 0.7]
 
-    figure = plots.draw_predictions(images, truth, scores, ["a", "b"], of="test images")
+    figure = plots.draw_predictions(images, truth, scores, ["a", "b"], caption="test images")
 
     shown = [axes.images[0].get_array() for axes in figure.axes]
     assert [int(picture[0, 0, 0]) for picture in shown if picture is not None] == list(range(20))
@@ -108,7 +108,7 @@ def test_predictions_show_the_first_twenty() -> None:
 def test_confusion_matrix_colours_by_the_row_and_counts_in_text() -> None:
     counts = np.array([[6, 2, 0], [0, 4, 0], [0, 0, 0]])
 
-    figure = plots.draw_confusion_matrix(counts, ["shirt", "hat", "skirt"], of="test images", unreadable=2)
+    figure = plots.draw_confusion_matrix(counts, ["shirt", "hat", "skirt"], caption="test images", unreadable=2)
 
     axes = figure.axes[0]
     np.testing.assert_allclose(np.asarray(axes.images[0].get_array()), [[0.75, 0.25, 0], [0, 1, 0], [0, 0, 0]])
@@ -121,7 +121,7 @@ def test_confusion_matrix_colours_by_the_row_and_counts_in_text() -> None:
 def test_confusion_matrix_names_each_of_sixty_classes() -> None:
     labels = [f"class {index}" for index in range(60)]
 
-    axes = plots.draw_confusion_matrix(np.eye(60, dtype=int) * 40, labels, of="test images").axes[0]
+    axes = plots.draw_confusion_matrix(np.eye(60, dtype=int) * 40, labels, caption="test images").axes[0]
 
     assert [label.get_text() for label in axes.get_xticklabels()] == labels
     assert len(axes.texts) == 60
@@ -129,7 +129,7 @@ def test_confusion_matrix_names_each_of_sixty_classes() -> None:
 
 def test_confusion_matrix_of_many_classes_leaves_out_what_would_be_unreadable() -> None:
     axes = plots.draw_confusion_matrix(
-        np.eye(300, dtype=int), [str(index) for index in range(300)], of="test images"
+        np.eye(300, dtype=int), [str(index) for index in range(300)], caption="test images"
     ).axes[0]
 
     assert len(axes.texts) == 0
@@ -143,13 +143,17 @@ def test_labels_are_literal_and_never_cut(tmp_path: Path, classes: int) -> None:
     images = np.full((4, 16, 16, 3), 99, np.uint8)
     scores = np.eye(classes)[[0, 1, 0, 1]]
 
-    plots.confusion_matrix(counts, labels, tmp_path / "confusion.png", of="test images")
-    plots.predictions(images, np.array([0, 1, 1, 0]), scores, labels, tmp_path / "predictions.png", of="test images")
+    plots.confusion_matrix(counts, labels, tmp_path / "confusion.png", caption="test images")
+    plots.predictions(
+        images, np.array([0, 1, 1, 0]), scores, labels, tmp_path / "predictions.png", caption="test images"
+    )
 
     assert_png_with_clear_border(tmp_path / "confusion.png")
     assert_png_with_clear_border(tmp_path / "predictions.png")
-    assert HOSTILE in words(plots.draw_confusion_matrix(counts, labels, of="test images"))
-    assert f"✓ {HOSTILE}" in words(plots.draw_predictions(images, np.zeros(4, int), scores, labels, of="test images"))
+    assert HOSTILE in words(plots.draw_confusion_matrix(counts, labels, caption="test images"))
+    assert f"✓ {HOSTILE}" in words(
+        plots.draw_predictions(images, np.zeros(4, int), scores, labels, caption="test images")
+    )
 
 
 def test_a_name_that_is_too_wide_loses_its_middle() -> None:

@@ -84,6 +84,6 @@ def test_images_of_a_device_are_found_where_the_run_found_them(tmp_path: Path) -
     document = {"source": "photos", "labels": bundle.manifest.labels, "cut_from_train": [], "unreadable": []}
     (run / "splits.json").write_text(json.dumps(document | {"splits": {"test": rows}}))
 
-    assert set(thumbnails(wanted, bundle=bundle, beside=())) == set(wanted)
+    assert set(thumbnails(wanted, bundle=bundle, folders=())) == set(wanted)
     shutil.rmtree(run)
-    assert len(thumbnails(wanted, bundle=bundle, beside=())) == 1
+    assert len(thumbnails(wanted, bundle=bundle, folders=())) == 1

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from tlpipe.report.charts.axes import Box, figure, grid_x, grid_y, ticks
 from tlpipe.report.charts.svg import element
-from tlpipe.report.document import Epoch, Stage
+from tlpipe.report.document import CurvePoint, Stage
 
 
 def density(quantiles: Sequence[float], high: float) -> str:
@@ -41,7 +41,7 @@ def learning_curve(stages: Sequence[Stage], metric: str) -> Markup:
     starts = [sum(stage.epochs[-1].number for stage in stages[:place]) for place in range(len(stages))]
     last = starts[-1] + stages[-1].epochs[-1].number
 
-    def value(epoch: Epoch, split: str) -> float:
+    def value(epoch: CurvePoint, split: str) -> float:
         return float(getattr(epoch, splits[split]))
 
     values = [value(epoch, split) for stage in stages for epoch in stage.epochs for split in splits]

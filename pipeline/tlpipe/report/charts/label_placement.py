@@ -63,13 +63,13 @@ def _places(names: Sequence[_Name], frame: Box, crossed: Sequence[Box]) -> list[
 
     thick = [Box(line.left - 1, line.top - 1, line.right + 1, line.bottom + 1) for line in crossed]
 
-    def cost(of: int, box: Box) -> float:
-        others = [place for number, place in enumerate(places) if place is not None and number != of]
+    def cost(index: int, box: Box) -> float:
+        others = [place for number, place in enumerate(places) if place is not None and number != index]
         covered = 2 * sum(map(box.overlap, marks)) + 30 * sum(map(box.overlap, others))
         over = sum(box.overlap(line) > 0 for line in thick)
-        return 10_000 * (not box.within(frame)) + covered + 12 * over + 2 * box.distance(*names[of].mark)
+        return 10_000 * (not box.within(frame)) + covered + 12 * over + 2 * box.distance(*names[index].mark)
 
     for _ in range(ROUNDS):
-        for of in sorted(range(len(names)), key=lambda number: names[number].mark):
-            places[of] = min(names[of].spots(), key=partial(cost, of))
+        for index in sorted(range(len(names)), key=lambda number: names[number].mark):
+            places[index] = min(names[index].spots(), key=partial(cost, index))
     return [place for place in places if place is not None]

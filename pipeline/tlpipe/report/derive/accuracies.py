@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from tlpipe.evaluation.significance import LEVEL, mcnemar
-from tlpipe.report.document import Accuracy, ClassRate, Keras
+from tlpipe.report.document import AccuracyFigures, ClassRate, KerasRow
 from tlpipe_edge.classify.accuracy import wilson
 from tlpipe_edge.contract import benchmark
-from tlpipe_edge.contract.benchmark import Bench, Result
+from tlpipe_edge.contract.benchmark import Bench, BenchResult
 from tlpipe_edge.contract.evaluation import Scores
 from tlpipe_edge.contract.scores import ClassCount
 
 
-def complete(result: Result, bench: Bench) -> tuple[benchmark.Disagreement, ...] | None:
+def complete(result: BenchResult, bench: Bench) -> tuple[benchmark.Disagreement, ...] | None:
     """The disagreements with Keras, where all of them are there and their truth is known.
 
     An image that could not be read counts as wrong. Keras answered it where it is among the disagreements; where it is
@@ -27,7 +27,7 @@ def complete(result: Result, bench: Bench) -> tuple[benchmark.Disagreement, ...]
     return found if all_of_them and len(found) == round((1 - result.agreement) * compared) else None
 
 
-def derived(result: Result, bench: Bench) -> Accuracy | None:
+def derived(result: BenchResult, bench: Bench) -> AccuracyFigures | None:
     """Keras's accuracy on the images of a result: it answers as the artifact does, but where they disagree."""
     others = complete(result, bench)
     if others is None or result.per_class is None:
@@ -42,10 +42,10 @@ def derived(result: Result, bench: Bench) -> Accuracy | None:
     images, right = sum(c.images for c in counts.values()), sum(c.correct for c in counts.values())
     if not images or not all(0 <= c.correct <= c.images for c in counts.values()):  # they contradict the counts
         return None
-    return Accuracy(right / images, wilson(right, images), None, class_rates(counts, bench.model.labels, {}))
+    return AccuracyFigures(right / images, wilson(right, images), None, class_rates(counts, bench.model.labels, {}))
 
 
-def measured_accuracy(result: Result, bench: Bench, keras: Keras | None) -> Accuracy | None:
+def measured_accuracy(result: BenchResult, bench: Bench, keras: KerasRow | None) -> AccuracyFigures | None:
     if result.top1 is None or result.top1_interval is None:
         return None
     original = keras.accuracy if keras else None
@@ -54,7 +54,7 @@ def measured_accuracy(result: Result, bench: Bench, keras: Keras | None) -> Accu
     if others is not None:
         p = mcnemar(sum(each.truth == each.keras for each in others), sum(each.truth == each.answer for each in others))
     of_keras = {rate.label: rate.top1 for rate in original.per_class if rate.top1 is not None} if original else {}
-    return Accuracy(
+    return AccuracyFigures(
         top1=result.top1,
         top1_interval=result.top1_interval,
         top5=result.top5,
@@ -80,9 +80,9 @@ def class_rates(
     return tuple(rates)
 
 
-def scored(scores: Scores, original: Scores | None, labels: Sequence[str]) -> Accuracy:
+def scored(scores: Scores, original: Scores | None, labels: Sequence[str]) -> AccuracyFigures:
     of_keras = {label: c.correct / c.images for label, c in original.per_class.items() if c.images} if original else {}
-    return Accuracy(
+    return AccuracyFigures(
         top1=scores.top1,
         top1_interval=scores.top1_interval,
         top5=scores.top5,

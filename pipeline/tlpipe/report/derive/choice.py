@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tlpipe.report import invalid_reasons
-from tlpipe.report.document import Accuracy, Basis, Choice, Group, Row, Verdict
+from tlpipe.report.document import AccuracyFigures, Basis, Choice, Group, Row, Verdict
 from tlpipe.report.sentences import Part, Sentence, name, number, quoted, sentence, text
 from tlpipe_edge.contract.bundle import PREFERENCE
 
@@ -23,8 +23,8 @@ def verdict(groups: Sequence[Group]) -> Verdict:
     """A sentence for all groups, and one for each of them that something was measured on."""
     measured = [index for index, group in enumerate(groups) if group.device] or list(range(len(groups)))
     choices = tuple(_choice(index, groups) for index in measured)
-    whole = choices[0].sentence if len(choices) == 1 else _of_several(groups, choices)
-    return Verdict(text(whole), whole, choices)
+    parts = choices[0].sentence if len(choices) == 1 else _of_several(groups, choices)
+    return Verdict(text(parts), parts, choices)
 
 
 def _choice(index: int, groups: Sequence[Group]) -> Choice:
@@ -55,7 +55,7 @@ def _preferred(rows: Sequence[Row], groups: Sequence[Group]) -> int:
     return rows.index(min(near, key=lambda row: PREFERENCE.index(row.recipe) if row.recipe in PREFERENCE else 99))
 
 
-def _known(row: Row, groups: Sequence[Group], group: Group | None = None) -> tuple[Accuracy | None, int | None]:
+def _known(row: Row, groups: Sequence[Group], group: Group | None = None) -> tuple[AccuracyFigures | None, int | None]:
     """The accuracy of a row's file that a choice can rest on: with a difference to Keras, on enough images.
 
     The row's own comes first. A bench without a folder of photographs has scored the few golden ones alone.
@@ -73,17 +73,17 @@ def _near(rows: list[Row], groups: Sequence[Group]) -> list[Row]:
     """Those near enough to Keras in accuracy: by the gate, or else by noise, or else all."""
     known = {row.sha256: _known(row, groups)[0] for row in rows}
 
-    def enough(accuracy: Accuracy | None) -> bool:
+    def enough(accuracy: AccuracyFigures | None) -> bool:
         return accuracy is None or accuracy.difference is None or accuracy.difference >= -MAX_DROP - 1e-12
 
-    def noise(accuracy: Accuracy | None) -> bool:
+    def noise(accuracy: AccuracyFigures | None) -> bool:
         return accuracy is not None and accuracy.within_noise is True
 
-    tests: tuple[Callable[[Accuracy | None], bool], ...] = (enough, noise)
+    tests: tuple[Callable[[AccuracyFigures | None], bool], ...] = (enough, noise)
     return next((kept for test in tests if (kept := [row for row in rows if test(known[row.sha256])])), rows)
 
 
-def _sentence(group: Group, row: Row, basis: Basis, accuracy: Accuracy | None, images: int | None) -> Sentence:
+def _sentence(group: Group, row: Row, basis: Basis, accuracy: AccuracyFigures | None, images: int | None) -> Sentence:
     where = name(group.name)
     right = _accuracy(accuracy, images)
     if basis is Basis.SIZE and group.doubt:
@@ -123,7 +123,7 @@ def _is_ratio(row: Row) -> bool:
     return row.size_ratio is not None and row.size_ratio >= 1
 
 
-def _accuracy(accuracy: Accuracy | None, images: int | None) -> Phrase:
+def _accuracy(accuracy: AccuracyFigures | None, images: int | None) -> Phrase:
     if accuracy is None or images is None:
         return ("its accuracy was not measured",)
     top1: Phrase = ("top-1 is ", number(accuracy.top1, "percent"), " on ", number(images, "count"), " images")
@@ -154,24 +154,24 @@ def _of_several(groups: Sequence[Group], choices: Sequence[Choice]) -> Sentence:
         of: Phrase = () if len(recipes) == 1 else (name(row.recipe), " on ")
         places.append((*of, name(group.name), *((" (", number(_p50(row), "ms"), ")") if timed else ())))
     alone = () if timed else ("Without a valid latency, take what is usually the fastest, ",)
-    whole: list[str | Part] = [*(alone or ("Take ",))]
-    whole += [name(taken[0][1].recipe), " on "] if len(recipes) == 1 else []
-    whole += _joined(places)
+    parts: list[str | Part] = [*(alone or ("Take ",))]
+    parts += [name(taken[0][1].recipe), " on "] if len(recipes) == 1 else []
+    parts += _joined(places)
     left = [groups[each.group] for each in choices if timed and each not in timed]
     if left:
-        whole += ["; there is no valid latency on ", *_joined([(name(group.name),) for group in left])]
+        parts += ["; there is no valid latency on ", *_joined([(name(group.name),) for group in left])]
     scored = [each for each in timed or choices if each.accuracy]
     if scored and len(recipes) == 1:
         worst = min(scored, key=lambda each: each.accuracy.difference or 0 if each.accuracy else 0)
-        whole += ["; ", *_accuracy(worst.accuracy, worst.images)]
-    return sentence(*whole, ".")
+        parts += ["; ", *_accuracy(worst.accuracy, worst.images)]
+    return sentence(*parts, ".")
 
 
 def _joined(phrases: Sequence[Phrase]) -> list[str | Part]:
     """Phrases with commas and an "and" between them."""
-    whole: list[str | Part] = []
+    parts: list[str | Part] = []
     for place, phrase in enumerate(phrases):
         if place:
-            whole.append(" and " if place == len(phrases) - 1 else ", ")
-        whole += phrase
-    return whole
+            parts.append(" and " if place == len(phrases) - 1 else ", ")
+        parts += phrase
+    return parts

@@ -7,10 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tlpipe.report.derive import cautions, choice, disagreements, groups
-from tlpipe.report.document import Accuracy, Epoch, Group, Origin, Report, Stage
+from tlpipe.report.document import AccuracyFigures, CurvePoint, Group, Origin, Report, Stage
 from tlpipe.report.inputs import Sources
 from tlpipe.runs.history import History
-from tlpipe_edge.contract.benchmark import Model
+from tlpipe_edge.contract.benchmark import ModelDescription
 from tlpipe_edge.contract.bundle import Bundle
 
 
@@ -35,11 +35,11 @@ def report(sources: Sources) -> Report:
     )
 
 
-def _model(sources: Sources) -> Model:
+def _model(sources: Sources) -> ModelDescription:
     if sources.bundle is None:
         return sources.benches[0].bench.model
     manifest = sources.bundle.manifest
-    return Model(manifest.name, manifest.labels, manifest.image, manifest.provenance.keras_sha256)
+    return ModelDescription(manifest.name, manifest.labels, manifest.image, manifest.provenance.keras_sha256)
 
 
 def _origin(bundle: Bundle) -> Origin:
@@ -57,7 +57,7 @@ def _origin(bundle: Bundle) -> Origin:
 
 
 def _stage(history: History) -> Stage:
-    epochs = (Epoch(e.number, e.loss, e.accuracy, e.val_loss, e.val_accuracy) for e in history.epochs)
+    epochs = (CurvePoint(e.number, e.loss, e.accuracy, e.val_loss, e.val_accuracy) for e in history.epochs)
     return Stage(history.stage, history.best, tuple(epochs))
 
 
@@ -73,7 +73,7 @@ def _says_nothing_new(evaluated: Group, benched: Iterable[Group]) -> bool:
     }
 
 
-def _same(there: Accuracy | None, here: Accuracy) -> bool:
+def _same(there: AccuracyFigures | None, here: AccuracyFigures) -> bool:
     return there is not None and (there.top1, there.difference) == (here.top1, here.difference)
 
 

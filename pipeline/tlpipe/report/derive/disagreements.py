@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from tlpipe.report.derive import thumbnails
-from tlpipe.report.document import Answer, Disagreement, Group
+from tlpipe.report.document import ArtifactAnswer, DisagreementCard, Group
 from tlpipe.report.inputs import Sources
 from tlpipe_edge.contract import benchmark
 
@@ -13,7 +13,7 @@ MAX_CARDS = 24
 """Images that a page shows; report.json lists all."""
 
 
-def disagreements(groups: Sequence[Group], sources: Sources) -> tuple[Disagreement, ...]:
+def disagreements(groups: Sequence[Group], sources: Sources) -> tuple[DisagreementCard, ...]:
     """One for each image; those where Keras is right and an artifact is not come first."""
     answers: dict[str, dict[tuple[str | None, float | None], tuple[list[str], list[str]]]] = {}
     first: dict[str, benchmark.Disagreement] = {}
@@ -26,14 +26,14 @@ def disagreements(groups: Sequence[Group], sources: Sources) -> tuple[Disagreeme
                 recipes.append(row.recipe)
                 where.append(group.name)
     found = [
-        Disagreement(
+        DisagreementCard(
             image=each.image,
             file=PurePath(each.file).name,
             truth=each.truth,
             keras=each.keras,
             keras_score=each.keras_score,
             answers=tuple(
-                Answer(answer, score, tuple(dict.fromkeys(recipes)), tuple(dict.fromkeys(where)))
+                ArtifactAnswer(answer, score, tuple(dict.fromkeys(recipes)), tuple(dict.fromkeys(where)))
                 for (answer, score), (recipes, where) in answers[each.image].items()
             ),
         )
@@ -42,11 +42,11 @@ def disagreements(groups: Sequence[Group], sources: Sources) -> tuple[Disagreeme
     found.sort(key=lambda each: (_gravity(each), -(each.keras_score or 0)))
     shown = {each.image: first[each.image].file for each in found[:MAX_CARDS]}
     beside = tuple(dict.fromkeys(Path(source.name).parent for source in sources.benches))
-    pictures = thumbnails.thumbnails(shown, bundle=sources.bundle, beside=beside)
+    pictures = thumbnails.thumbnails(shown, bundle=sources.bundle, folders=beside)
     return tuple(replace(each, thumbnail=pictures.get(each.image)) for each in found)
 
 
-def _gravity(each: Disagreement) -> int:
+def _gravity(each: DisagreementCard) -> int:
     """0 where Keras is right, 1 where an artifact is, 2 where none of them is or nobody knows."""
     if each.truth is None:
         return 2

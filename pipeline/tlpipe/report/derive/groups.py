@@ -7,10 +7,10 @@ import numpy as np
 
 from tlpipe.report import invalid_reasons
 from tlpipe.report.derive import accuracies
-from tlpipe.report.document import Accuracy, Conditions, Group, Keras, Row
-from tlpipe.report.inputs import Source
+from tlpipe.report.document import AccuracyFigures, Group, GroupConditions, KerasRow, Row
+from tlpipe.report.inputs import BenchSource
 from tlpipe.report.sentences import Sentence, number, quoted, sentence
-from tlpipe_edge.contract.benchmark import Bench, Flags, Images, Loads, Result, Span
+from tlpipe_edge.contract.benchmark import Bench, BenchResult, Flags, ImageSet, Loads, Span
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.evaluation import Evaluation, Scores
 from tlpipe_edge.contract.manifest import Artifact
@@ -34,7 +34,7 @@ def named(groups: list[Group]) -> list[Group]:
     return [replace(group, name=name) for group, name in zip(groups, names, strict=True)]
 
 
-def of_bench(source: Source, size: int | None) -> Group:
+def of_bench(source: BenchSource, size: int | None) -> Group:
     bench = source.bench
     whole_run = _of_whole_run(bench)
     keras = _keras(bench, size, whole_run)
@@ -79,9 +79,9 @@ def _of_whole_run(bench: Bench) -> tuple[str, ...]:
     return () if invalid and not own else _reasons(bench.valid, own)
 
 
-def _conditions(bench: Bench) -> Conditions:
+def _conditions(bench: Bench) -> GroupConditions:
     given = bench.conditions
-    return Conditions(
+    return GroupConditions(
         date=given.date,
         command=given.command,
         python=given.python,
@@ -101,7 +101,13 @@ def _last_minute(loads: Loads | None) -> Span:
 
 
 def _row(
-    result: Result, bench: Bench, keras: Keras | None, size: int | None, whole_run: tuple[str, ...], *, several: bool
+    result: BenchResult,
+    bench: Bench,
+    keras: KerasRow | None,
+    size: int | None,
+    whole_run: tuple[str, ...],
+    *,
+    several: bool,
 ) -> Row:
     reasons = (*whole_run, *_reasons(result.valid, result.invalid_reasons))
     timed = not bench.conditions.emulated
@@ -139,12 +145,12 @@ def _threads(count: int) -> str:
     return "1 thread" if count == 1 else f"{count} threads"
 
 
-def _quantiles(result: Result) -> dict[str, tuple[float, ...]]:
+def _quantiles(result: BenchResult) -> dict[str, tuple[float, ...]]:
     given = {name: (result.samples_ms or {}).get(name) for name in ("invoke", "end_to_end")}
     return {name: tuple(map(float, np.percentile(samples, range(101)))) for name, samples in given.items() if samples}
 
 
-def _keras(bench: Bench, size: int | None, whole_run: tuple[str, ...]) -> Keras | None:
+def _keras(bench: Bench, size: int | None, whole_run: tuple[str, ...]) -> KerasRow | None:
     """The original: as it was run beside, or else, without latency, as the disagreements tell what it answered.
 
     ``size`` is that of its file as another bench or the bundle knows it.
@@ -153,15 +159,15 @@ def _keras(bench: Bench, size: int | None, whole_run: tuple[str, ...]) -> Keras 
         accuracy = next(filter(None, (accuracies.derived(result, bench) for result in bench.results)), None)
         if accuracy is None:
             return None
-        return Keras(size, None, None, accuracy, derived=True, versions={}, valid=True, invalid_reasons=())
+        return KerasRow(size, None, None, accuracy, derived=True, versions={}, valid=True, invalid_reasons=())
     given = bench.keras
     timed = not bench.conditions.emulated
     reasons = (*whole_run, *_reasons(given.valid, given.invalid_reasons))
     accuracy = None
     if given.top1 is not None and given.top1_interval is not None:
         rates = accuracies.class_rates(given.per_class or {}, bench.model.labels, {})
-        accuracy = Accuracy(given.top1, given.top1_interval, given.top5, rates)
-    return Keras(
+        accuracy = AccuracyFigures(given.top1, given.top1_interval, given.top5, rates)
+    return KerasRow(
         bytes=given.bytes or size,
         predict_ms=given.predict_ms if timed else None,
         compiled_ms=given.compiled_ms if timed else None,
@@ -206,10 +212,10 @@ def of_evaluation(bundle: Bundle, evaluation: Evaluation | None, size: int | Non
         valid=True,
         invalid_reasons=(),
         doubt=None,
-        images=Images(evaluation.split, evaluation.images, evaluation.failed_images, evaluation.images)
+        images=ImageSet(evaluation.split, evaluation.images, evaluation.failed_images, evaluation.images)
         if evaluation
         else None,
-        keras=Keras(size, None, None, accuracy, derived=False, versions={}, valid=True, invalid_reasons=()),
+        keras=KerasRow(size, None, None, accuracy, derived=False, versions={}, valid=True, invalid_reasons=()),
         rows=tuple(
             _evaluated(artifact, scores.get(artifact.sha256), original, size, bundle.manifest.labels)
             for artifact in bundle.manifest.artifacts

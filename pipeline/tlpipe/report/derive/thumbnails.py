@@ -19,28 +19,28 @@ from tlpipe_edge.images.walker import SUFFIXES
 LONG_SIDE = 192
 """Pixels of a thumbnail: twice what a page shows, for fine screens."""
 JPEG_QUALITY = 78
-MOST_BYTES = 64_000_000
+MAX_BYTES = 64_000_000
 
 
-def thumbnails(wanted: Mapping[str, str], *, bundle: Bundle | None, beside: tuple[Path, ...]) -> dict[str, str]:
+def thumbnails(wanted: Mapping[str, str], *, bundle: Bundle | None, folders: tuple[Path, ...]) -> dict[str, str]:
     """sha256 -> data URI of a JPEG without metadata, for those images that are found.
 
-    ``wanted`` maps a sha256 to the path that a bench gives, which holds here, or from one of the folders ``beside``; a
+    ``wanted`` maps a sha256 to the path that a bench gives, which holds here, or from one of the folders ``folders``; a
     bundle knows more places: where its run found its images, and its golden ones.
     """
     missing = dict(wanted)
     found = {}
-    for sha256, file in _places(missing, bundle, beside):
+    for sha256, file in _places(missing, bundle, folders):
         if sha256 in missing and (uri := _thumbnail(file, sha256)):
             found[sha256] = uri
             del missing[sha256]
     return found
 
 
-def _places(wanted: Mapping[str, str], bundle: Bundle | None, beside: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
+def _places(wanted: Mapping[str, str], bundle: Bundle | None, folders: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
     """(sha256, file) of each place to look at, the likeliest first."""
     for sha256, named in tuple(wanted.items()):
-        for folder in (Path(), *beside):
+        for folder in (Path(), *folders):
             yield sha256, folder / named
     if bundle is None:
         return
@@ -66,8 +66,8 @@ def _thumbnail(file: Path, sha256: str) -> str | None:
         if file.suffix.lower() not in SUFFIXES or not stat.S_ISREG(file.stat().st_mode):
             return None
         with file.open("rb") as stream:
-            content = stream.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES or hashlib.sha256(content).hexdigest() != sha256:
+            content = stream.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES or hashlib.sha256(content).hexdigest() != sha256:
             return None
         pixels = decode.decode(content, at_least=LONG_SIDE)
     except (OSError, ValueError, TlpipeError):

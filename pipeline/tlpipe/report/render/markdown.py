@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from tlpipe.report import invalid_reasons, rounding
 from tlpipe.report.derive.disagreements import MAX_CARDS
-from tlpipe.report.document import Accuracy, Keras, Report
+from tlpipe.report.document import AccuracyFigures, KerasRow, Report
 from tlpipe.report.invalid_reasons import Timed
 from tlpipe.report.render import selection
 from tlpipe.report.sentences import Sentence
@@ -37,7 +37,7 @@ def span(pair: Span, unit: str) -> Markup:
     return Markup(f"{before} before, {after} after")
 
 
-def interval(accuracy: Accuracy | None) -> Markup:
+def interval(accuracy: AccuracyFigures | None) -> Markup:
     """The 95 % interval of top-1 behind it, in percent."""
     if accuracy is None:
         return Markup()
@@ -45,7 +45,7 @@ def interval(accuracy: Accuracy | None) -> Markup:
     return Markup(f" ({low} – {high})")
 
 
-def timed(value: float | None, unit: str, row: Timed, keras: Keras | None = None) -> Markup:
+def timed(value: float | None, unit: str, row: Timed, keras: KerasRow | None = None) -> Markup:
     """A number from what was timed of ``row``, or, where ``keras`` is given, of both."""
     if value is None:
         return number(value, unit)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from tlpipe.report import rounding
 from tlpipe.report.charts import scatter
-from tlpipe.report.document import Accuracy, ClassRate, Group, Keras, Report, Row
-from tlpipe_edge.contract.benchmark import Latency
+from tlpipe.report.document import AccuracyFigures, ClassRate, Group, KerasRow, Report, Row
+from tlpipe_edge.contract.benchmark import LatencyFigures
 from tlpipe_edge.contract.manifest import RECIPES
 
-MOST_CLASSES = 40
+MAX_CLASSES = 40
 """With more, a confusion matrix is no longer looked at: the largest confusions are listed instead."""
 CONFUSIONS = 6
 """Of disagreements."""
@@ -29,11 +29,11 @@ STARTS = {"process": "process", "import": "import", "load": "load", "first_invok
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredRow:
     """An artifact and its accuracy on some images, which is the same at any number of threads."""
 
     recipe: str
-    accuracy: Accuracy
+    accuracy: AccuracyFigures
     chosen: bool
 
 
@@ -44,8 +44,8 @@ class Comparison:
     names: tuple[str, ...]
     images: str
     count: int
-    keras: Keras | None
-    scored: tuple[Scored, ...]
+    keras: KerasRow | None
+    scored: tuple[ScoredRow, ...]
 
     @property
     def labels(self) -> tuple[ClassRate, ...]:
@@ -53,7 +53,7 @@ class Comparison:
         first = self.keras.accuracy if self.keras and self.keras.accuracy else self.scored[0].accuracy
         return tuple(rate for rate in first.per_class if rate.images)
 
-    def rate(self, accuracy: Accuracy, label: str) -> ClassRate | None:
+    def rate(self, accuracy: AccuracyFigures, label: str) -> ClassRate | None:
         """How a class fared."""
         return next((rate for rate in accuracy.per_class if rate.label == label), None)
 
@@ -77,11 +77,11 @@ def comparisons(report: Report) -> tuple[Comparison, ...]:
 
 
 def _comparison(group: Group, row: int | None) -> Comparison | None:
-    scored: dict[str, Scored] = {}
+    scored: dict[str, ScoredRow] = {}
     taken = None if row is None else group.rows[row].recipe
     for each in group.rows:
         if each.accuracy and each.accuracy.per_class:
-            scored.setdefault(each.recipe, Scored(each.recipe, each.accuracy, each.recipe == taken))
+            scored.setdefault(each.recipe, ScoredRow(each.recipe, each.accuracy, each.recipe == taken))
     if not scored or group.images is None:
         return None
     order = sorted(scored.values(), key=lambda each: RECIPES.index(each.recipe) if each.recipe in RECIPES else 99)
@@ -141,7 +141,7 @@ def columns(report: Report) -> Columns:
     )
 
 
-def confused(accuracy: Accuracy, labels: Sequence[str]) -> list[tuple[int, int | None, str, str]]:
+def confused(accuracy: AccuracyFigures, labels: Sequence[str]) -> list[tuple[int, int | None, str, str]]:
     """The largest confusions: how many images, of how many, of which class, taken for which."""
     images = {rate.label: rate.images for rate in accuracy.per_class}
     found = [
@@ -173,7 +173,7 @@ def axis_end(group: Group, series: str) -> float:
     return max((min(1.06 * quantiles[99], BODY * quantiles[90]) for quantiles in shown), default=0.0)
 
 
-def beyond(latency: Latency, end: float) -> tuple[str, ...]:
+def beyond(latency: LatencyFigures, end: float) -> tuple[str, ...]:
     """Which of a row's numbers lie beyond the end of the axis."""
     return tuple(each for each in STRIP if getattr(latency, each) > end)
 

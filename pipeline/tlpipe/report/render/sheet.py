@@ -6,10 +6,10 @@
 import csv
 import io
 
-from tlpipe.report.document import Accuracy, Group, Keras, Report, Row
+from tlpipe.report.document import AccuracyFigures, Group, KerasRow, Report, Row
 from tlpipe.report.invalid_reasons import Timed
 from tlpipe_edge.console.text import printable
-from tlpipe_edge.contract.benchmark import Latency
+from tlpipe_edge.contract.benchmark import LatencyFigures
 
 HEADER = (
     *("device", "file", "recipe", "threads", "bytes", "size_ratio", "latency_valid", "latency_invalid_reasons"),
@@ -56,7 +56,7 @@ def _row(group: Group, row: Row) -> tuple[Cell, ...]:
     )
 
 
-def _keras(group: Group, keras: Keras) -> tuple[Cell, ...]:
+def _keras(group: Group, keras: KerasRow) -> tuple[Cell, ...]:
     """Its latency is that of the compiled one."""
     return (
         *(group.name, "", "keras", None, keras.bytes, None),
@@ -65,20 +65,20 @@ def _keras(group: Group, keras: Keras) -> tuple[Cell, ...]:
     )
 
 
-def _latency(latency: Latency | None, timed: Timed) -> tuple[Cell, ...]:
+def _latency(latency: LatencyFigures | None, timed: Timed) -> tuple[Cell, ...]:
     if latency is None:
         return (None,) * 5
     return (timed.valid, "; ".join(timed.invalid_reasons), latency.p50, latency.p90, latency.p99)
 
 
-def _speedup_valid(row: Row, keras: Keras | None) -> bool | None:
+def _speedup_valid(row: Row, keras: KerasRow | None) -> bool | None:
     """A speed-up is of two latencies."""
     if row.speedup is None and row.speedup_predict is None:
         return None
     return row.valid and keras is not None and keras.valid
 
 
-def _scores(accuracy: Accuracy | None) -> tuple[Cell, ...]:
+def _scores(accuracy: AccuracyFigures | None) -> tuple[Cell, ...]:
     if accuracy is None:
         return (None,) * 7
     difference = (accuracy.difference, accuracy.p, accuracy.agreement)
