@@ -16,10 +16,11 @@ test: $(VENV)/installed ## Run all tests, then lint.
 	$(VENV)/bin/python -m pytest
 	$(MAKE) lint
 
-lint: $(VENV)/installed ## Check style, formatting and types.
+lint: $(VENV)/installed ## Check style, formatting, types and which room imports which.
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-logo
 
 test-edge: $(EDGE_VENV)/installed ## Run the tests of the device side where there is no TensorFlow.
 	! $(EDGE_VENV)/bin/python -c "import tensorflow" 2>/dev/null
@@ -32,7 +33,7 @@ bench: ## Say how to run the benchmarks.
 	@echo "Each benchmark is a script: $(VENV)/bin/python benchmarks/NAME.py. What there is: benchmarks/README.md"
 
 clean: ## Remove environments, caches and build products, not runs/ and exported/.
-	rm -rf .arm64 $(VENV) $(EDGE_VENV) .pytest_cache .mypy_cache .ruff_cache edge/.ruff_cache
+	rm -rf .arm64 $(VENV) $(EDGE_VENV) .pytest_cache .import_linter_cache .mypy_cache .ruff_cache edge/.ruff_cache
 	rm -rf build dist edge/build edge/dist pipeline/tlpipe.egg-info edge/tlpipe_edge.egg-info
 	find benchmarks edge pipeline scripts tests -name __pycache__ -prune -exec rm -rf {} +
 

@@ -1,3 +1,4 @@
+# ruff: noqa: I001  (it imports the modules of before, which are not here)
 """Makes the folder ``before_rooms`` beside this file again: a run, a bundle and benchmarks as tlpipe wrote them before
 its modules were moved into packages. What came later has to open them: ``tests/contract/test_before_rooms.py``.
 

@@ -1,6 +1,6 @@
-"""Cameras that misbehave: what the capture process runs in the place of ``frames.read``, by their names."""
+"""Cameras that misbehave: what the capture process runs in the place of ``sources.read``, by their names."""
 
-# ruff: noqa: ARG001  (each has the parameters of ``frames.read``)
+# ruff: noqa: ARG001  (each has the parameters of ``sources.read``)
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What ``alone`` starts: a process that loads a model and answers, and prints how long each step took.
+"""What ``cold_start`` starts: a process that loads a model and answers, and prints how long each step took.
 
 python -m tlpipe_edge.bench.cold_start_child MODEL RECIPE THREADS RUNTIME PHOTOGRAPH; RECIPE is empty for a single file.
 """

@@ -44,7 +44,7 @@ def watch(
     reader: str = READER,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Generator[Answer | Outage, None, None]:
-    """An answer for each newest frame of a source (see ``frames.read``), and an outage for each time there is none.
+    """An answer for each newest frame of a source (see ``sources.read``), and an outage for each time there is none.
 
     ``smoothing`` (0 to below 1) is the weight of the scores so far against those of a new frame; below ``threshold``
     (0..1) the label is ``UNKNOWN``. Ends at the end of a file or folder, whose errors are raised. A live source that

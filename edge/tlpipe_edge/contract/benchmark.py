@@ -1,4 +1,4 @@
-"""What others measured, read from JSON with everything checked that the report relies on: benches, evaluations.
+"""The document of ``bench`` as it is read: checked before anything relies on it.
 
 Unknown keys are ignored; what may be missing is None.
 """

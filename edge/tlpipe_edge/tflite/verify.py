@@ -1,7 +1,7 @@
 """Refuses a broken or hostile model by its structure, before a TFLite runtime sees it.
 
 A runtime trusts what a file says of itself: a wrong index or size makes it read outside its memory. So every reference
-is followed and every size is counted here, with our own reader. What only running can show is left to ``proof``.
+is followed and every size is counted here, with our own reader. What only running can show is left to ``sandbox``.
 """
 
 import math

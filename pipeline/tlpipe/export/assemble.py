@@ -64,7 +64,7 @@ def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = 
     """Convert the run's best stage by each recipe and write the bundle ``out``, which appears when all is done.
 
     Raises WrongUsage where ``out`` exists and is not to be overwritten, BadData where a photograph changed since
-    training, and the errors of ``model.load``.
+    training, and the errors of ``build.load``.
     """
     atomic.refuse_existing(out, overwrite=overwrite, marker=MANIFEST)
     folder = run.best_stage

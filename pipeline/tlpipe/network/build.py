@@ -1,4 +1,4 @@
-"""The Keras model: a backbone under a softmax head; which layers train; where to cut it into prefix and suffix.
+"""The Keras model: a backbone under a softmax head; which layers train.
 
 The model is one flat graph: image -> input_scaling -> backbone layers -> pooling -> dropout -> head. The suffix shares
 its layers with the whole, so what trains the suffix trains the model.

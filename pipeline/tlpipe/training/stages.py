@@ -40,7 +40,7 @@ def train(
     """The frozen stage: a new head on cached features of the backbone (or, without weights, the whole network).
 
     The run folder ``out`` appears when all is done. With ``strict`` a photograph that cannot be read ends the training,
-    else it is left out and named. Raises the errors of ``model.build`` and ``atomic.directory``.
+    else it is left out and named. Raises the errors of ``build.build`` and ``atomic.directory``.
     """
     atomic.refuse_existing(out, overwrite=overwrite, marker=run_folder.RUN_FILE)
     for warning in photographs.warnings:

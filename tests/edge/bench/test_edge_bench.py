@@ -195,7 +195,7 @@ def test_a_cold_start_that_fails_costs_nothing_but_itself(drawn: Bundle, monkeyp
 
 
 class Machine:
-    """What ``conditions.now`` sees, unless a part of the benchmark changes it."""
+    """What ``load.now`` sees, unless a part of the benchmark changes it."""
 
     def __init__(self) -> None:
         self.moment = Moment(device=PI, load_average=None, seconds=0.0, own=0.0, busy=0.0)
