@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tlpipe.storage.markdown import environment
+from tlpipe.storage.escaping import environment
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.manifest import Crop
 from tlpipe_edge.errors import BadData

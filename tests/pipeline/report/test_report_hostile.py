@@ -14,7 +14,7 @@ import reports
 from markdown_it import MarkdownIt
 
 from tlpipe.report.render import sheet
-from tlpipe.storage.markdown import inert
+from tlpipe.storage.escaping import inert
 from tlpipe_edge.console.text import printable
 
 Command = Callable[..., Any]

@@ -11,7 +11,7 @@ from tlpipe.report.document import AccuracyFigures, KerasRow, Report
 from tlpipe.report.invalid_reasons import Timed
 from tlpipe.report.render import selection
 from tlpipe.report.sentences import Sentence
-from tlpipe.storage.markdown import environment, inert
+from tlpipe.storage.escaping import environment, inert
 from tlpipe_edge.contract.benchmark import Span
 
 
