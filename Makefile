@@ -33,7 +33,7 @@ bench: ## Say how to run the benchmarks.
 	@echo "Each benchmark is a script: $(VENV)/bin/python benchmarks/NAME.py. What there is: benchmarks/README.md"
 
 clean: ## Remove environments, caches and build products, not runs/ and exported/.
-	rm -rf .arm64 $(VENV) $(EDGE_VENV) .pytest_cache .import_linter_cache .mypy_cache .ruff_cache edge/.ruff_cache
+	rm -rf .arm64 $(VENV) $(EDGE_VENV) .pytest_cache .grimp_cache .import_linter_cache .mypy_cache .ruff_cache edge/.ruff_cache
 	rm -rf build dist edge/build edge/dist pipeline/tlpipe.egg-info edge/tlpipe_edge.egg-info
 	find benchmarks edge pipeline scripts tests -name __pycache__ -prune -exec rm -rf {} +
 

@@ -31,14 +31,14 @@ def main() -> None:
     photographs = dataset.load(data, test_fraction=0)
     spec = ImageSpec(SIZE)
     labels = {split: np.array([e.label for e in examples]) for split, examples in photographs.splits.items()}
-    targets = {split: np.eye(len(photographs.labels), dtype=np.float32)[of] for split, of in labels.items()}
+    targets = {split: np.eye(len(photographs.labels), dtype=np.float32)[indices] for split, indices in labels.items()}
 
     cached = _trainable(weights, photographs.labels)
     cut = cut_below(cached, build.trained_layers(cached, TOP_LAYERS))
     extractor = open_extractor(cached, cut, spec, dtype="float16")
     sources = {split: extractor.source(e, View(), what=split) for split, e in photographs.splits.items()}
-    part = suffix(cached, cut)
-    whole = _trainable(weights, photographs.labels)
+    suffix_model = suffix(cached, cut)
+    full_model = _trainable(weights, photographs.labels)
     pixels = {
         split: np.stack([read_pixels(example, View(), spec) for example in examples])
         for split, examples in photographs.splits.items()
@@ -54,7 +54,7 @@ def main() -> None:
         patience=0,
         seed=0,
     )
-    for each in (part, whole):
+    for each in (suffix_model, full_model):
         each.compile(
             keras.optimizers.Adam(settings.learning_rate),
             keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
@@ -67,16 +67,16 @@ def main() -> None:
     seconds = harness.alternate(
         range(epochs),
         {
-            "cached prefix": harness.seconds(lambda _: part.fit(batches, verbose=0)),
+            "cached prefix": harness.seconds(lambda _: suffix_model.fit(batches, verbose=0)),
             "whole model": harness.seconds(
-                lambda _: whole.fit(pixels["train"], targets["train"], batch_size=BATCH, verbose=0)
+                lambda _: full_model.fit(pixels["train"], targets["train"], batch_size=BATCH, verbose=0)
             ),
         },
     )
-    cached_scores = fit.scores(part, sources["validation"], [True] * len(labels["validation"]))
+    cached_scores = fit.scores(suffix_model, sources["validation"], [True] * len(labels["validation"]))
     accuracy = {
         "cached prefix": float((cached_scores.argmax(1) == labels["validation"]).mean()),
-        "whole model": float(whole.evaluate(pixels["validation"], targets["validation"], verbose=0)[1]),
+        "whole model": float(full_model.evaluate(pixels["validation"], targets["validation"], verbose=0)[1]),
     }
     medians = {name: harness.median(values[1:]) for name, values in seconds.items()}
     harness.publish(

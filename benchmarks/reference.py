@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tlpipe.benchmark import keras_timing
-from tlpipe.benchmark.measure import beside, photographs
+from tlpipe.benchmark.measure import photographs, with_keras
 from tlpipe.evaluation.original import images_of, original
 from tlpipe.storage import atomic
 from tlpipe_edge import Bundle
@@ -47,13 +47,13 @@ def _measure(bundle: Bundle, sweep: Sequence[int], keras_file: Path | None) -> D
     command = f"python benchmarks/reference.py BUNDLE {','.join(map(str, sweep))}"
     keras_file = original(bundle, keras_file)
     images = images_of(bundle, keras_file)
-    looked_at = photographs(images)
+    photos = photographs(images)
     keras = keras_timing.answer(bundle, keras_file, images.examples)
 
     def part(recipe: str, threads: int) -> Document:
         options = BenchOptions(recipes=(recipe,), threads=(threads,))
-        of = dataclasses.replace(target.read_target(bundle.path, options), reference=keras.reference)
-        return _valid(lambda: run.bench(of, looked_at, options, command=command))
+        measured = dataclasses.replace(target.read_target(bundle.path, options), reference=keras.reference)
+        return _valid(lambda: run.bench(measured, photos, options, command=command))
 
     parts = [part(each.recipe, threads) for each, threads in product(bundle.manifest.artifacts, sweep)]
     begin, end = parts[0]["conditions"], parts[-1]["conditions"]
@@ -61,11 +61,11 @@ def _measure(bundle: Bundle, sweep: Sequence[int], keras_file: Path | None) -> D
         name: {"before": begin[name]["before"], "after": end[name]["after"]}
         for name in ("frequency_mhz", "temperature_c", "throttling", "load_average")
     }
-    whole = parts[-1] | {
+    merged = parts[-1] | {
         "conditions": end | moments,
         "results": [result for each in parts for result in each["results"]],
     }
-    return beside(whole, _valid(lambda: keras_timing.measure(keras, looked_at, bundle)))
+    return with_keras(merged, _valid(lambda: keras_timing.measure(keras, photos, bundle)))
 
 
 def _valid(measure: Callable[[], Document]) -> Document:

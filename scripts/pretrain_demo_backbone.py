@@ -1,7 +1,7 @@
 """Make the weights embedded for the demo: MobileNetV2 (alpha 0.35, 64 px) pre-trained on images drawn here.
 
 Run it from a checkout, without arguments: it draws the images, trains as `tlpipe train --weights none` does, and
-overwrites the file in ``tlpipe/assets``. It takes about a quarter of an hour on 2 cores.
+overwrites the file in ``tlpipe/demo``. It takes about a quarter of an hour on 2 cores.
 
 Each class is a figure of random strokes that enclose three sizeable regions or more. No digit or Latin letter encloses
 more than two, so there is none among the figures. The samples of a class differ in slant, stroke width, waviness,
@@ -69,8 +69,8 @@ def write_images(folder: Path) -> None:
 
 def save_backbone(trained: Path, file: Path) -> None:
     """Store the backbone's weights as float16, half the bytes; a float32 model loads the file as it is."""
-    whole = build.load(trained)
-    backbone = keras.Model(whole.get_layer("input_scaling").output, whole.get_layer("pooling").input)
+    model = build.load(trained)
+    backbone = keras.Model(model.get_layer("input_scaling").output, model.get_layer("pooling").input)
     half = keras.models.clone_model(
         backbone, clone_function=lambda layer: type(layer).from_config(layer.get_config() | {"dtype": "float16"})
     )

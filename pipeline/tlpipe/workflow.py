@@ -1,6 +1,6 @@
 """The whole job as functions, in the order of its stages: train, fine-tune, export, evaluate, measure, report.
 
-Nothing is printed, and TensorFlow is imported when a stage needs it: errors of usage and of data come before.
+Nothing goes to stdout, and TensorFlow is imported when a stage needs it: errors of usage and of data come before.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlpipe.runs.config import FINETUNE_EPOCHS, FINETUNE_RATE, TOP_LAYERS, Config
+from tlpipe.runs.config import Config
 from tlpipe.runs.places import EXPORTED, REPORTS, RUNS, unused
 from tlpipe.runs.run_folder import RUN_FILE, Run
 from tlpipe.storage import atomic
+from tlpipe.training import defaults
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.bundle import MANIFEST, Bundle
 from tlpipe_edge.contract.manifest import RECIPES
@@ -103,7 +104,9 @@ def run(job: TrainingJob, *, command: str, show: Callable[[Measured], None]) -> 
     frozen = train(job)
     from tlpipe.training import stages
 
-    tuned = stages.finetune(frozen, top_layers=TOP_LAYERS, epochs=FINETUNE_EPOCHS, learning_rate=FINETUNE_RATE)
+    tuned = stages.finetune(
+        frozen, top_layers=defaults.TOP_LAYERS, epochs=defaults.EPOCHS, learning_rate=defaults.LEARNING_RATE
+    )
     return _finish(tuned, command=command, show=show, overwrite=job.overwrite)
 
 
@@ -116,7 +119,9 @@ def demo(*, command: str, show: Callable[[Measured], None]) -> Reported:
     from tlpipe.training import stages
 
     frozen = stages.train(examples, unused(RUNS / "demo"), digits.CONFIG)
-    tuned = stages.finetune(frozen, top_layers=TOP_LAYERS, epochs=digits.EPOCHS, learning_rate=digits.LEARNING_RATE)
+    tuned = stages.finetune(
+        frozen, top_layers=defaults.TOP_LAYERS, epochs=digits.EPOCHS, learning_rate=digits.LEARNING_RATE
+    )
     return _finish(tuned, command=command, show=show, overwrite=False)
 
 

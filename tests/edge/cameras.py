@@ -52,7 +52,7 @@ def dying(source: str, *, loop: bool) -> Iterator[np.ndarray]:
 
 
 def unplugged(source: str, *, loop: bool) -> Iterator[np.ndarray]:
-    """One frame, and then what ``frames`` says of a camera that is pulled out."""
+    """One frame, and then what ``sources`` says of a camera that is pulled out."""
     yield picture(0)
     time.sleep(0.2)
     raise Unavailable(f"camera {source}: it gives no more pictures", "Is it still plugged in?")

@@ -33,15 +33,15 @@ def measure(model: Path, *, recipe: str | None, threads: int, runtime: str, phot
     """Start ``processes`` processes, one after the other. Raises Unavailable where one does not come through."""
     command = [
         sys.executable,
-        "-P",
+        "-P",  # never modules of the current folder
         "-m",
         "tlpipe_edge.bench.cold_start_child",
-    ]  # -P: never modules of the current folder
+    ]
     command += [str(model), recipe or "", str(threads), runtime, str(photograph)]
-    answer = [_run(command) for _ in range(processes)]
-    memory = [each.pop("peak_memory_mb") for each in answer]
+    answers = [_run(command) for _ in range(processes)]
+    memory = [each.pop("peak_memory_mb") for each in answers]
     return Alone(
-        {name: round(statistics.median(each[name] for each in answer), 3) for name in answer[0]},
+        {name: round(statistics.median(each[name] for each in answers), 3) for name in answers[0]},
         None if None in memory else round(statistics.median(memory), 1),
     )
 

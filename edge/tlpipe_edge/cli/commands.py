@@ -163,12 +163,13 @@ def bench(
     Some 20 seconds for each recipe and number of threads. What was throttled, disturbed or too short is said to be
     invalid; where the processor is emulated there is no latency.
     """
-    from tlpipe_edge.bench import run, table, target
+    from tlpipe_edge.bench import run, table
+    from tlpipe_edge.bench.target import BenchOptions, find_images, read_target
 
-    options = target.BenchOptions(tuple(recipe or ()), numbers(threads), runtime)
-    of = target.read_target(model, options)
+    options = BenchOptions(tuple(recipe or ()), numbers(threads), runtime)
+    target = read_target(model, options)
     command = shlex.join(["tlpipe-edge", *sys.argv[1:]])
-    document = run.bench(of, target.find_images(of, data), options, command=command)
+    document = run.bench(target, find_images(target, data), options, command=command)
     print(run.to_json(document) if as_json else table.render(document))
 
 

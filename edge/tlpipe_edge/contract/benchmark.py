@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from tlpipe_edge.contract import plausible
+from tlpipe_edge.contract.documents import checked, require_schema, typed_as
 from tlpipe_edge.contract.manifest import ImageSpec
-from tlpipe_edge.contract.plausible import checked, require, require_schema, typed_as
+from tlpipe_edge.contract.plausible import require
 from tlpipe_edge.contract.scores import ClassCount, Failed, check_rates
 from tlpipe_edge.errors import BadData
 
 
 @dataclass(frozen=True)
 class DeviceDescription:
-    """The machine of a group."""
+    """The machine that was measured."""
 
     board: str
     cpu: str

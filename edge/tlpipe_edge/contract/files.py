@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ def read(file: Path) -> bytes:
     return content
 
 
-def sha256_of(file: Path) -> str:
-    """The sha256 of a file's content, in hexadecimal. Raises OSError if the file cannot be read."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def sha256_of(file: Path | BufferedReader) -> str:
+    """The sha256 of a file's content, in hexadecimal, or of what is left of an open one. Raises OSError."""
+    if isinstance(file, Path):
+        with file.open("rb") as stream:
+            return sha256_of(stream)
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_json(file: Path) -> Any:

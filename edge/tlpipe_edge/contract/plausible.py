@@ -1,14 +1,7 @@
 """What the numbers of a bench or an evaluation can be. What they cannot be raises Misfit, which says where."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median
-from typing import Any, TypeVar
-
-from tlpipe_edge.contract import codec
-from tlpipe_edge.errors import BadData
-
-SCHEMA = 1
-T = TypeVar("T")
 
 SHORTEST_MS = 1e-6
 """No run is shorter, for clocks count nanoseconds, and no duration is as long as ``LONGEST_MS``, which is 11 days."""
@@ -54,24 +47,3 @@ def samples(where: str, given: Sequence[float], *, full_run: bool) -> None:
     """Milliseconds; those of ``full_run`` runs take some time."""
     durations(where, *given)
     require(not full_run or not given or median(given) >= SHORTEST_MS, f"{where}: no durations")
-
-
-def require_schema(document: Any, where: str) -> None:
-    schema = document.get("schema") if isinstance(document, dict) else None
-    if schema != SCHEMA:
-        raise BadData(f"{where}: schema {schema}, this program reads {SCHEMA}", "Upgrade tlpipe, or measure again.")
-
-
-def typed_as(kind: type[T], document: Any, where: str, advice: str) -> T:
-    try:
-        found: T = codec.read(kind, document, where)
-    except BadData as error:
-        raise BadData(error.what, advice) from None
-    return found
-
-
-def checked(check: Callable[[], None], where: str, advice: str) -> None:
-    try:
-        check()
-    except Misfit as misfit:
-        raise BadData(f"{where}: {misfit}", advice) from None

@@ -50,11 +50,11 @@ def _try(model: bytes, distribution: str) -> str:
     """What went wrong, and on a second line what to do about it; empty when nothing did."""
     command = [
         sys.executable,
-        "-P",
+        "-P",  # never modules of the current folder
         "-m",
         "tlpipe_edge.tflite.sandbox",
         distribution,
-    ]  # -P: never modules of the current folder
+    ]
     start = time.monotonic()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         assert child.stdout
@@ -103,9 +103,9 @@ def _limit_memory() -> None:
         import resource
 
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + MEMORY
+        maximum = pages * resource.getpagesize() + MEMORY
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        resource.setrlimit(resource.RLIMIT_AS, (maximum, maximum))
 
 
 if __name__ == "__main__":

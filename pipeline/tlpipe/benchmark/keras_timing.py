@@ -26,7 +26,7 @@ from tlpipe_edge.machine.versions import versions
 TIMED = 64
 """How many photographs take turns while Keras is timed."""
 MAX_SPREAD = 2.0
-"""As in ``validity``. TensorFlow's threads wait for each other: on a calm machine it was 1.4 for a small network."""
+"""As ``validity.MAX_SPREAD``. TensorFlow's threads wait for each other: calm, it was 1.4 for a small network."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def bench(
     keras = keras_timing.answer(bundle, file, images.examples)
     target = dataclasses.replace(read_target(bundle.path, options), reference=keras.reference)
     document = run.bench(target, found, options, command=command)
-    return beside(document, keras_timing.measure(keras, found, bundle, rules=options.rules))
+    return with_keras(document, keras_timing.measure(keras, found, bundle, rules=options.rules))
 
 
 def everywhere(
@@ -83,7 +83,7 @@ def elsewhere(
     keras_file: Path | None = None,
     wheelhouse: Path | None = None,
 ) -> dict[str, Any]:
-    """The document of a benchmark on a device, on the same images as here. Raises as ``remote.bench_on`` does, too."""
+    """A benchmark's document of a device, on the same images as here. Raises as ``device_bench.bench_on``, too."""
     images = images_of(bundle, original(bundle, keras_file), data)
     photographs(images)  # raises where one is not what it was
     return device_bench.bench_on(
@@ -111,7 +111,7 @@ def _photograph(example: Example) -> Photograph:
     return Photograph(example.file, example.sha256, example.label)
 
 
-def beside(document: dict[str, Any], keras: dict[str, Any]) -> dict[str, Any]:
+def with_keras(document: dict[str, Any], keras: dict[str, Any]) -> dict[str, Any]:
     """A device's document with what was measured of the Keras original, and each result compared with it.
 
     The results get ``speedup`` over ``predict`` and ``compiled`` (how many times as fast the network alone is),

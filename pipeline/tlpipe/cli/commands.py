@@ -38,15 +38,15 @@ from tlpipe.cli.options import (
     Weights,
 )
 from tlpipe.runs import places
-from tlpipe.runs.config import FINETUNE_EPOCHS, FINETUNE_RATE, TOP_LAYERS, Config
+from tlpipe.training import defaults
 from tlpipe_edge.cli.app import application, numbers, run_program
 from tlpipe_edge.console.text import printable
-from tlpipe_edge.contract import manifest
 from tlpipe_edge.errors import GateNotMet, MissingInput, WrongUsage
 
 if TYPE_CHECKING:
+    from tlpipe.report.document import Report
     from tlpipe.runs.run_folder import Run
-    from tlpipe.workflow import Measured, Reported
+    from tlpipe.workflow import Measured
     from tlpipe_edge.contract.bundle import Bundle
 
 app = application(
@@ -81,7 +81,9 @@ def _training(
     overwrite: Overwrite = False,
 ) -> Any:  # typer evaluates annotations, so not "TrainingJob", which would import more
     """The frozen stage, with the options that `train` and `run` share."""
+    from tlpipe.runs.config import Config
     from tlpipe.workflow import TrainingJob
+    from tlpipe_edge.contract import manifest
 
     config = Config(
         weights=weights if weights in ("imagenet", "none") else str(Path(weights).absolute()),
@@ -123,9 +125,9 @@ def train(**options: Any) -> None:
 @app.command(epilog="Example: tlpipe finetune runs/clothing --top-layers 50")
 def finetune(
     run: RunFolder = None,
-    top_layers: TopLayers = TOP_LAYERS,
-    epochs: TuningEpochs = FINETUNE_EPOCHS,
-    learning_rate: LearningRate = FINETUNE_RATE,
+    top_layers: TopLayers = defaults.TOP_LAYERS,
+    epochs: TuningEpochs = defaults.EPOCHS,
+    learning_rate: LearningRate = defaults.LEARNING_RATE,
     overwrite: Overwrite = False,
 ) -> None:
     """Go on with the top layers of the backbone unfrozen; what is worse on validation is not kept."""
@@ -268,7 +270,8 @@ def run_all(**options: Any) -> None:
     """The command `run`."""
     from tlpipe import workflow
 
-    _say_report(workflow.run(_training(**options), command=_command(), show=_show))
+    reported = workflow.run(_training(**options), command=_command(), show=_show)
+    _say_report(reported.report, reported.folder)
 
 
 @app.command(epilog="Example: tlpipe demo")
@@ -276,7 +279,8 @@ def demo() -> None:
     """The whole job in a few minutes, offline: handwritten digits on the small backbone that comes with tlpipe."""
     from tlpipe import workflow
 
-    _say_report(workflow.demo(command=_command(), show=_show))
+    reported = workflow.demo(command=_command(), show=_show)
+    _say_report(reported.report, reported.folder)
 
 
 @app.command(epilog="Example: tlpipe report exported/clothing bench.json --out reports/clothing")
@@ -290,9 +294,8 @@ def report(
 ) -> None:
     """Write a page, Markdown, JSON and CSV: which file to take on which device, and how far it is from Keras."""
     from tlpipe.report import publish
-    from tlpipe.workflow import Reported
 
-    _say_report(Reported(publish.of_paths(sources, out, overwrite=overwrite), out))
+    _say_report(publish.of_paths(sources, out, overwrite=overwrite), out)
 
 
 def _command() -> str:
@@ -307,9 +310,9 @@ def _show(measured: "Measured") -> None:
     print()
 
 
-def _say_report(reported: "Reported") -> None:
-    print(printable(reported.report.verdict.text))
-    print(printable(str(reported.folder / "report.html")))
+def _say_report(report: "Report", folder: Path) -> None:
+    print(printable(report.verdict.text))
+    print(printable(str(folder / "report.html")))
 
 
 def _run(path: Path | None) -> "Run":

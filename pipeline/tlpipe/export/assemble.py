@@ -22,10 +22,9 @@ from tlpipe.network import build
 from tlpipe.network.backend import keras, tf
 from tlpipe.network.predict import keras_probabilities
 from tlpipe.runs import run_folder
-from tlpipe.runs.config import Config
+from tlpipe.runs.config import PACKAGES, Config
 from tlpipe.runs.run_folder import Run
 from tlpipe.storage import atomic
-from tlpipe.training import artifacts
 from tlpipe_edge.classify import accuracy
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.bundle import GOLDEN, MANIFEST, REFERENCE, Bundle
@@ -189,7 +188,7 @@ def _provenance(run: Run, config: Config, out: Path) -> Provenance:
         alpha=config.alpha,
         weights=Path(config.weights).name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions=versions(artifacts.PACKAGES),
+        versions=versions(PACKAGES),
     )
 
 

@@ -1,7 +1,7 @@
 """The Keras model: a backbone under a softmax head; which layers train.
 
 The model is one flat graph: image -> input_scaling -> backbone layers -> pooling -> dropout -> head. The suffix shares
-its layers with the whole, so what trains the suffix trains the model.
+its layers with the model, so what trains the suffix trains the model.
 """
 
 import hashlib

@@ -297,9 +297,9 @@ def run(
     command: Sequence[str | Path],
     folder: Path,
     environment: Mapping[str, str],
-    lines: Callable[[str], None],
+    on_line: Callable[[str], None],
 ) -> tuple[int, bytes]:
-    """Exit code and output of a program that runs in ``folder``; ``lines`` gets each line of its stderr.
+    """Exit code and output of a program that runs in ``folder``; ``on_line`` gets each line of its stderr.
 
     It ends, with all that it has started, when this does.
     """
@@ -318,7 +318,7 @@ def run(
         if _asked_to_end.is_set():
             raise Gone
         assert process.stdout and process.stderr
-        reader = threading.Thread(target=_read_lines, args=(process.stderr, lines), daemon=True)
+        reader = threading.Thread(target=_read_lines, args=(process.stderr, on_line), daemon=True)
         reader.start()
         output = process.stdout.read(MAX_OUTPUT)
         if len(output) == MAX_OUTPUT:
@@ -332,9 +332,9 @@ def run(
         raise
 
 
-def _read_lines(stream: IO[bytes], lines: Callable[[str], None]) -> None:
+def _read_lines(stream: IO[bytes], on_line: Callable[[str], None]) -> None:
     for line in stream:
-        lines(line.decode(errors="replace").rstrip())
+        on_line(line.decode(errors="replace").rstrip())
 
 
 def work(job: dict[str, Any], place: Place, talk: Talk) -> tuple[int, bytes]:

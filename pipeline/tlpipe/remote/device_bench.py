@@ -37,7 +37,8 @@ class Content:
         if isinstance(source, bytes):
             return cls(source, hashlib.sha256(source).hexdigest(), len(source))
         try:
-            return cls(source, sha256_of(source), source.stat().st_size)
+            with source.open("rb") as stream:  # both of one open file: it may be replaced meanwhile
+                return cls(source, sha256_of(stream), stream.tell())
         except OSError as error:
             raise MissingInput(
                 f"{source}: cannot be read ({error.strerror})", "Put it back, or leave it out."

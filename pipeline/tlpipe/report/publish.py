@@ -20,7 +20,7 @@ PAGE = "report.html"
 def of_paths(paths: Sequence[Path], out: Path, *, overwrite: bool = False) -> Report:
     """Report on bundles (folders) and documents of ``bench`` (files), as ``tlpipe report`` does.
 
-    Raises what ``sources.read`` raises, and WrongUsage where ``out`` exists and is not to be overwritten.
+    Raises what ``inputs.read`` raises, and WrongUsage where ``out`` exists and is not to be overwritten.
     """
     atomic.refuse_existing(out, overwrite=overwrite, marker=REPORT)
     return _write(inputs.read(paths), out, overwrite=overwrite)

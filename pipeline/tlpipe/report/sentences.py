@@ -7,7 +7,7 @@ from tlpipe.report import rounding
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a sentence: words of ours, words from ``outside``, or a number with what it is (``numbers``).
+    """A piece of a sentence: words of ours, words from ``outside``, or a number with what it is (``rounding``).
 
     ``strong``: what a reader looks for.
     """

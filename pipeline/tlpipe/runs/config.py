@@ -12,8 +12,8 @@ from tlpipe_edge.errors import BadConfiguration, BadData
 
 SCHEMA = 1
 
-TOP_LAYERS, FINETUNE_EPOCHS, FINETUNE_RATE = 50, 12, 3e-4
-"""Defaults of fine-tuning: layers of the backbone, epochs, initial learning rate."""
+PACKAGES = ("tlpipe", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless", "pillow")
+"""What a result depends on."""
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,12 @@ from tlpipe.data.dataset import Dataset, label_indices
 from tlpipe.data.pixels import read_pixels
 from tlpipe.pictures import architecture, plots
 from tlpipe.runs import run_folder
-from tlpipe.runs.config import Config
+from tlpipe.runs.config import PACKAGES, Config
 from tlpipe.runs.history import History
 from tlpipe_edge.classify import accuracy
 from tlpipe_edge.contract.manifest import ImageSpec
 from tlpipe_edge.errors import BadConfiguration
 from tlpipe_edge.machine.versions import versions
-
-PACKAGES = ("tlpipe", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless", "pillow")
-"""What a result depends on."""
 
 
 @dataclass(frozen=True)

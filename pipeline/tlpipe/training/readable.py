@@ -15,11 +15,11 @@ def checked(extractor: Extractor, photographs: Dataset, *, strict: bool) -> Data
         for split in photographs.splits
         for each in extractor.unreadable(photographs.readable(split), what=f"reading {split} images")
     ]
-    report(unreadable, strict=strict)
+    warn_of_unreadable(unreadable, strict=strict)
     return photographs.marked(unreadable)
 
 
-def report(unreadable: Sequence[Unreadable], *, strict: bool) -> None:
+def warn_of_unreadable(unreadable: Sequence[Unreadable], *, strict: bool) -> None:
     """Warn of photographs that cannot be read; raises BadData with ``strict``."""
     for each in unreadable:
         progress.warn(f"{each.file}: {each.reason}; left out")

@@ -21,7 +21,7 @@ from tlpipe.runs.run_folder import FINETUNED, FROZEN, Run
 from tlpipe.storage import atomic
 from tlpipe.training import artifacts, fit
 from tlpipe.training.crop import choose_crop
-from tlpipe.training.readable import checked, report
+from tlpipe.training.readable import checked, warn_of_unreadable
 from tlpipe_edge.console import progress
 
 PATIENCE = 4
@@ -61,7 +61,7 @@ def train(
             trained = [layer for layer in model.layers if layer.weights]
         else:
             trained = build.trained_layers(model, 0)
-        report(photographs.unreadable, strict=strict)
+        warn_of_unreadable(photographs.unreadable, strict=strict)
         if crop_auto:
             photographs, crop = choose_crop(model, photographs, config, strict=strict)
             config = dataclasses.replace(config, crop=crop)

@@ -220,7 +220,9 @@ def test_too_many_clients_are_turned_away(preview: Preview, monkeypatch: pytest.
     assert status(preview, "/") == 200
 
 
-@pytest.mark.parametrize("path", ["/favicon.ico", "/stream/", "/../preview.html", "/assets/preview.html", "//", "*"])
+@pytest.mark.parametrize(
+    "path", ["/favicon.ico", "/stream/", "/../page.html", "/page.html", "/live_page/page.html", "//", "*"]
+)
 def test_unknown_paths_are_not_found(preview: Preview, path: str) -> None:
     assert status(preview, path) == 404
 

@@ -83,7 +83,7 @@ def test_the_document_of_an_emulated_device_follows_the_schema(
     monkeypatch.setattr("tlpipe_edge.bench.run.emulated", lambda: True)
     of = target.read_target(bundle.path, BenchOptions(recipes=("int8",)))
     document = run.bench(of, target.find_images(of, None), BenchOptions(), command="tlpipe-edge bench")
-    document = measure.beside(document, benchmark["keras"])
+    document = measure.with_keras(document, benchmark["keras"])
     schema.validate(document)
 
     assert document["results"][0]["speedup"] == {"predict": None, "compiled": None}

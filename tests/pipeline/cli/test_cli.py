@@ -20,7 +20,7 @@ COMMANDS = ("train", "finetune", "export", "evaluate", "bench", "report", "run",
 
 def test_help_does_not_wait_for_tensorflow(in_a_process: Command) -> None:
     done = in_a_process(
-        "import atexit, sys; import tlpipe.cli\n"
+        "import atexit, sys; import tlpipe.cli.commands\n"
         "atexit.register(lambda: print({'tensorflow', 'keras', 'sklearn', 'cv2'} & set(sys.modules)))\n"
         "sys.argv = ['tlpipe', '--help']; tlpipe.cli.commands.main()"
     )
@@ -46,7 +46,7 @@ def test_a_path_that_cannot_be_does_not_wait_for_tensorflow(
     (tmp_path / "here/kept").touch()
     paths = {"RUN": run.path, "HERE": tmp_path / "here"}
     done = in_a_process(
-        "import atexit, sys; import tlpipe.cli\n"
+        "import atexit, sys; import tlpipe.cli.commands\n"
         "atexit.register(lambda: print({'tensorflow', 'keras'} & set(sys.modules)))\n"
         "tlpipe.cli.commands.main()",
         *(paths.get(each, each) for each in arguments),

@@ -84,7 +84,7 @@ def test_what_a_user_gets_wrong_is_said(
 def test_the_command_does_not_wait_for_tensorflow(in_a_process: Command, tmp_path: Path) -> None:
     bundle = reports.bundle(tmp_path)
     done = in_a_process(
-        "import atexit, sys; import tlpipe.cli\n"
+        "import atexit, sys; import tlpipe.cli.commands\n"
         "atexit.register(lambda: print({'tensorflow', 'keras', 'sklearn', 'matplotlib'} & set(sys.modules)))\n"
         "sys.argv[0] = 'tlpipe'; tlpipe.cli.commands.main()",
         *("report", bundle, "--out", tmp_path / "out"),

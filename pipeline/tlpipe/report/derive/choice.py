@@ -151,8 +151,8 @@ def _of_several(groups: Sequence[Group], choices: Sequence[Choice]) -> Sentence:
     recipes = {row.recipe for _, row in taken}
     places: list[Phrase] = []
     for group, row in taken:
-        of: Phrase = () if len(recipes) == 1 else (name(row.recipe), " on ")
-        places.append((*of, name(group.name), *((" (", number(_p50(row), "ms"), ")") if timed else ())))
+        file: Phrase = () if len(recipes) == 1 else (name(row.recipe), " on ")
+        places.append((*file, name(group.name), *((" (", number(_p50(row), "ms"), ")") if timed else ())))
     alone = () if timed else ("Without a valid latency, take what is usually the fastest, ",)
     parts: list[str | Part] = [*(alone or ("Take ",))]
     parts += [name(taken[0][1].recipe), " on "] if len(recipes) == 1 else []

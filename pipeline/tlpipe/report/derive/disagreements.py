@@ -41,8 +41,8 @@ def disagreements(groups: Sequence[Group], sources: Sources) -> tuple[Disagreeme
     ]
     found.sort(key=lambda each: (_gravity(each), -(each.keras_score or 0)))
     shown = {each.image: first[each.image].file for each in found[:MAX_CARDS]}
-    beside = tuple(dict.fromkeys(Path(source.name).parent for source in sources.benches))
-    pictures = thumbnails.thumbnails(shown, bundle=sources.bundle, folders=beside)
+    folders = tuple(dict.fromkeys(Path(source.name).parent for source in sources.benches))
+    pictures = thumbnails.thumbnails(shown, bundle=sources.bundle, folders=folders)
     return tuple(replace(each, thumbnail=pictures.get(each.image)) for each in found)
 
 

@@ -25,7 +25,7 @@ MAX_BYTES = 64_000_000
 def thumbnails(wanted: Mapping[str, str], *, bundle: Bundle | None, folders: tuple[Path, ...]) -> dict[str, str]:
     """sha256 -> data URI of a JPEG without metadata, for those images that are found.
 
-    ``wanted`` maps a sha256 to the path that a bench gives, which holds here, or from one of the folders ``folders``; a
+    ``wanted`` maps a sha256 to the path that a bench gives, which holds here, or from one of ``folders``; a
     bundle knows more places: where its run found its images, and its golden ones.
     """
     missing = dict(wanted)

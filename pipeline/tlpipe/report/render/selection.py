@@ -12,7 +12,6 @@ from tlpipe_edge.contract.manifest import RECIPES
 MAX_CLASSES = 40
 """With more, a confusion matrix is no longer looked at: the largest confusions are listed instead."""
 CONFUSIONS = 6
-"""Of disagreements."""
 SHADES = 9
 STRIP = ("p50", "p90", "p99", "max")
 """The numbers beside a distribution of latency."""

@@ -47,10 +47,10 @@ def _written(cell: Cell) -> Cell:
 
 
 def _row(group: Group, row: Row) -> tuple[Cell, ...]:
-    whole = row.end_to_end_ms
+    end_to_end = row.end_to_end_ms
     return (
         *(group.name, row.file, row.recipe, row.threads, row.bytes, row.size_ratio),
-        *(*_latency(row.invoke_ms, row), whole.p50 if whole else None),
+        *(*_latency(row.invoke_ms, row), end_to_end.p50 if end_to_end else None),
         *(row.speedup, row.speedup_predict, _speedup_valid(row, group.keras), row.throughput_per_s, row.peak_memory_mb),
         *(group.images.scored if group.images else None, *_scores(row.accuracy), row.sha256),
     )

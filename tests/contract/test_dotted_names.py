@@ -1,0 +1,44 @@
+"""Every module that a string names is there: ``python -m`` and monkeypatch take strings, which no linter follows."""
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("tlpipe", reason="the device has no tlpipe")
+
+ROOT = Path(__file__).parents[2]
+OF_BEFORE = ROOT / "tests/data/make_before_rooms.py"
+SOURCES = sorted(
+    file
+    for folder in ("edge/tlpipe_edge", "pipeline/tlpipe", "tests", "benchmarks", "scripts", ".ci")
+    for file in (ROOT / folder).rglob("*.py")
+    if file not in (OF_BEFORE, Path(__file__))
+)
+NAME = re.compile(r"(?<![\w./-])tlpipe(?:_edge)?(?:\.[A-Za-z_]\w*)+")
+FILES = (".service", ".org", ".log", ".git")
+
+
+def names(source: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from (name for name in NAME.findall(node.value) if not name.endswith(FILES))
+
+
+def is_there(name: str) -> bool:
+    """Whether it is a module, or something in one."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        return find_spec(name) is not None or hasattr(import_module(module), attribute)
+    except ModuleNotFoundError:
+        outer, _, inner = module.rpartition(".")
+        return find_spec(outer) is not None and hasattr(getattr(import_module(outer), inner, None), attribute)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(ROOT)))
+def test_what_a_string_names_is_there(source: Path) -> None:
+    assert [name for name in names(source) if not is_there(name)] == []
