@@ -11,6 +11,7 @@ from typing import Any
 import benches
 
 from tlpipe.report import inputs, publish
+from tlpipe.report.derive import compose
 from tlpipe_edge.classify.accuracy import wilson
 from tlpipe_edge.contract.bundle import Bundle
 
@@ -164,4 +165,4 @@ def changed(document: benches.Document, row: int, **values: Any) -> benches.Docu
 def made(*documents: benches.Document) -> Any:
     """The report on these benches, in memory, as JSON."""
     named = [(f"{number}.json", document) for number, document in enumerate(documents)]
-    return json.loads(write.compose.report(inputs.gather(None, named)).to_json())
+    return json.loads(compose.report(inputs.gather(None, named)).to_json())

@@ -16,6 +16,7 @@ import pytest
 from tlpipe.benchmark import keras_timing, measure
 from tlpipe.data import dataset
 from tlpipe.data.dataset import Dataset
+from tlpipe.evaluation.original import ScoredImages
 from tlpipe.runs.run_folder import Run
 from tlpipe_edge.bench import run, table, target
 from tlpipe_edge.bench.target import BenchmarkTarget, BenchOptions
@@ -176,9 +177,9 @@ def test_an_image_that_changed_since_the_splits_is_refused(run: Run, tmp_path: P
     moved = dataset.Example(changed, example.label, example.sha256)
 
     with pytest.raises(BadData, match="changed since the splits were made"):
-        measure.photographs(measure.Images("test", (moved,)))
+        measure.photographs(ScoredImages("test", (moved,)))
     gone = dataset.Example(tmp_path / "gone.png", example.label, example.sha256)
-    assert measure.photographs(measure.Images("test", (gone,))).items[0].sha256 == example.sha256
+    assert measure.photographs(ScoredImages("test", (gone,))).items[0].sha256 == example.sha256
 
 
 def test_the_command_keeps_the_document_and_meets_its_own_baseline(

@@ -19,6 +19,7 @@ from tlpipe.network import build
 from tlpipe.network.cut import prefix
 from tlpipe_edge.contract.manifest import Crop, ImageSpec
 from tlpipe_edge.errors import BadData, Busy, MissingInput
+from tlpipe_edge.images import decode
 from tlpipe_edge.tflite.interpreter import Session
 
 SPEC = ImageSpec(64)
@@ -120,7 +121,7 @@ def test_versions_and_cuts_have_shelves_of_their_own(
     """What another OpenCV, LiteRT or decoder of ours made, or another cut, is not taken for this one's."""
     take(pooled_extractor(pooled), examples[:2])
     runs = 2
-    for place, name in ((extractor.cv2, "__version__"), (extractor.PIL, "__version__"), (extractor.image, "VERSION")):
+    for place, name in ((extractor.cv2, "__version__"), (extractor.PIL, "__version__"), (decode, "VERSION")):
         monkeypatch.setattr(place, name, "another")
         take(pooled_extractor(pooled), examples[:2])
         runs += 2

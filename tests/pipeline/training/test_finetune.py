@@ -41,13 +41,13 @@ def moved(before: Any, after: Any) -> set[str]:
 
 
 def test_the_chosen_layers_change_and_no_other_bit_does(run: Run) -> None:
-    before, after = stages(run)
+    before, after = models(run)
 
     assert moved(before, after) == {layer.name for layer in build.trained_layers(after, 50)}
 
 
 def test_moving_mean_and_variance_are_the_same_bits(run: Run) -> None:
-    before, after = stages(run)
+    before, after = models(run)
     normalizations = [layer for layer in after.layers if isinstance(layer, keras.layers.BatchNormalization)]
 
     assert len(normalizations) == 52
