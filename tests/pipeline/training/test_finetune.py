@@ -60,7 +60,7 @@ def test_moving_mean_and_variance_are_the_same_bits(run: Run) -> None:
 @pytest.mark.parametrize("top_layers", [0, 154])
 def test_no_layer_and_all_layers_can_be_chosen(frozen: Run, top_layers: int) -> None:
     tuned = stages.finetune(frozen, top_layers=top_layers, epochs=1, learning_rate=1e-4)
-    before, after = stages(tuned)
+    before, after = models(tuned)
 
     assert moved(before, after) == {layer.name for layer in build.trained_layers(after, top_layers)}
 

@@ -74,7 +74,7 @@ def test_an_unreadable_test_image_counts_as_wrong_from_training_to_evaluation(
     metrics = json.loads((run.best_stage / run_folder.METRICS).read_text())
     assert (metrics["test"]["images"], metrics["test"]["unreadable"]) == (9, 3)
     assert metrics["test"]["per_class"]["kryss"] <= 2 / 5
-    assert drawn == [(6, {"of": "test images", "unreadable": 3})]
+    assert drawn == [(6, {"caption": "test images", "unreadable": 3})]
 
     run = stages.finetune(run, top_layers=0, epochs=1, learning_rate=1e-4)
     bundle = assemble.export(run, recipes.parse(["float32"]), tmp_path / "bundle")
