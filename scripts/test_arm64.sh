@@ -174,7 +174,7 @@ for runtime in ai-edge-litert tflite-runtime; do
     inside cortex-a72 "/opt/$runtime/bin/python" - "$runtime" <<'END'
 import platform, sys
 import numpy
-from tlpipe_edge import interpreter
+from tlpipe_edge.tflite import interpreter
 name, version = interpreter.find("auto")
 assert name == sys.argv[1], f"{name} in the environment of {sys.argv[1]}"
 apt = numpy.__file__.startswith("/usr/lib/python3/dist-packages/")

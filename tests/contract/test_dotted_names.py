@@ -1,4 +1,4 @@
-"""Every module that a string names is there: ``python -m`` and monkeypatch take strings, which no linter follows."""
+"""Every module that a string, script or page names is there: no linter follows ``python -m``, monkeypatch and shell."""
 
 import ast
 import re
@@ -19,7 +19,11 @@ SOURCES = sorted(
     for file in (ROOT / folder).rglob("*.py")
     if file not in (OF_BEFORE, Path(__file__))
 )
+TEXTS = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("scripts/*.sh"), ROOT / ".ci/run", ROOT / "Makefile"],
+)
 NAME = re.compile(r"(?<![\w./-])tlpipe(?:_edge)?(?:\.[A-Za-z_]\w*)+")
+IMPORT = re.compile(r"^ *from (tlpipe(?:_edge)?[\w.]*) import ([\w, ]+)", re.MULTILINE)
 FILES = (".service", ".org", ".log", ".git")
 
 
@@ -42,3 +46,19 @@ def is_there(name: str) -> bool:
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(ROOT)))
 def test_what_a_string_names_is_there(source: Path) -> None:
     assert [name for name in names(source) if not is_there(name)] == []
+
+
+def test_the_texts_import_something() -> None:
+    assert (
+        sum(bool(IMPORT.search(text.read_text("utf-8"))) for text in TEXTS) >= 3
+    )  # both READMEs and the script for ARM
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: str(text.relative_to(ROOT)))
+def test_what_a_text_imports_is_there(text: Path) -> None:
+    imported = [
+        f"{module}.{name.strip()}"
+        for module, listed in IMPORT.findall(text.read_text("utf-8"))
+        for name in listed.split(",")
+    ]
+    assert [name for name in imported if not is_there(name)] == []
