@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 EDGE_VENV ?= .venv-edge
+# A file of tests stays in one process, and more than four processes would need more memory than most machines have.
+PYTEST = -m pytest -n auto --maxprocesses 4 --dist loadfile
 PINNED = --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test lint test-edge test-arm64 bench clean
@@ -13,7 +15,7 @@ demo: $(VENV)/installed ## The whole job on embedded data, offline: from trainin
 	$(VENV)/bin/tlpipe demo
 
 test: $(VENV)/installed ## Run all tests, then lint.
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python $(PYTEST)
 	$(MAKE) lint
 
 lint: $(VENV)/installed ## Check style, formatting, types and which room imports which.
@@ -24,7 +26,7 @@ lint: $(VENV)/installed ## Check style, formatting, types and which room imports
 
 test-edge: $(EDGE_VENV)/installed ## Run the tests of the device side where there is no TensorFlow.
 	! $(EDGE_VENV)/bin/python -c "import tensorflow" 2>/dev/null
-	$(EDGE_VENV)/bin/python -m pytest tests/edge
+	$(EDGE_VENV)/bin/python $(PYTEST) tests/edge
 
 test-arm64: ## Run the tests of the device side on emulated 64-bit ARM: minutes, as root, with Debian's packages.
 	scripts/test_arm64.sh $(PYTHON)
@@ -44,7 +46,7 @@ $(VENV)/installed: pyproject.toml edge/pyproject.toml constraints.txt
 
 $(EDGE_VENV)/installed: edge/pyproject.toml constraints.txt
 	$(virtual-environment)
-	$(@D)/bin/pip install $(PINNED) -e ./edge pytest
+	$(@D)/bin/pip install $(PINNED) -e ./edge pytest pytest-xdist
 	@touch $@
 
 # pip is the last thing that venv puts there: without it, an earlier attempt was broken off.

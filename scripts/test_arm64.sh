@@ -151,27 +151,45 @@ inside() {
 }
 [ "$(inside cortex-a72 uname -m)" = aarch64 ]
 
+# on_both FUNCTION: for each runtime, beside each other: emulated programs keep one core busy each.
+on_both() {
+    "$1" tflite-runtime &>"$work/log" &
+    local beside=$! failed=0
+    "$1" ai-edge-litert &
+    wait $! || failed=1
+    wait "$beside" || failed=1
+    cat "$work/log"
+    return "$failed"
+}
+
 # One environment for each runtime; emulated, pip is installed once and serves both. LiteRT's is as the README makes it on
 # Raspberry Pi OS: it sees Debian's own packages, and Debian's NumPy 1.24 has to stay.
 install() {
     inside cortex-a72 /opt/ai-edge-litert/bin/pip --quiet --python "/opt/$1" install --root-user-action ignore "${@:2}"
 }
+install_all() {
+    if [ "$1" = ai-edge-litert ]; then
+        install "$1" tlpipe-edge pytest
+    else
+        install "$1" "tlpipe-edge[$1]" pytest
+        inside cortex-a72 /opt/ai-edge-litert/bin/pip --quiet --python "/opt/$1" uninstall --yes ai-edge-litert
+    fi
+}
+install_again() {
+    install "$1" --no-deps --force-reinstall tlpipe-edge
+}
 if [ ! -e "$store/made-of" ]; then
     inside cortex-a72 python3 -m venv --system-site-packages /opt/ai-edge-litert
     inside cortex-a72 python3 -m venv --without-pip /opt/tflite-runtime
-    install ai-edge-litert tlpipe-edge pytest
-    install tflite-runtime "tlpipe-edge[tflite-runtime]" pytest
-    inside cortex-a72 /opt/ai-edge-litert/bin/pip --quiet --python /opt/tflite-runtime uninstall --yes ai-edge-litert
+    on_both install_all
     echo "$made_of" >"$store/made-of"
     echo "built in $((SECONDS - start)) s"
 else
-    for runtime in ai-edge-litert tflite-runtime; do
-        install "$runtime" --no-deps --force-reinstall tlpipe-edge
-    done
+    on_both install_again
 fi
 
-for runtime in ai-edge-litert tflite-runtime; do
-    inside cortex-a72 "/opt/$runtime/bin/python" - "$runtime" <<'END'
+check() {
+    inside cortex-a72 "/opt/$1/bin/python" - "$1" <<'END'
 import platform, sys
 import numpy
 from tlpipe_edge.tflite import interpreter
@@ -181,8 +199,9 @@ apt = numpy.__file__.startswith("/usr/lib/python3/dist-packages/")
 assert apt == (name == "ai-edge-litert"), f"NumPy {numpy.__version__} from {numpy.__file__}"
 print(f"\n{name} {version}, NumPy {numpy.__version__}, Python {platform.python_version()}, {platform.machine()}", flush=True)
 END
-    inside cortex-a76 "/opt/$runtime/bin/python" -m pytest -p no:cacheprovider -m arm64 tests/edge/classify/test_golden.py
-    inside cortex-a72 "/opt/$runtime/bin/python" -m pytest -p no:cacheprovider -m arm64 tests/edge
-done
+    inside cortex-a76 "/opt/$1/bin/python" -m pytest -p no:cacheprovider -m arm64 tests/edge/classify/test_golden.py
+    inside cortex-a72 "/opt/$1/bin/python" -m pytest -p no:cacheprovider -m arm64 tests/edge
+}
+on_both check
 "$qemu" --version | head -n 1
 echo "test-arm64: $((SECONDS - start)) s"
