@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 EDGE_VENV ?= .venv-edge
-# A file of tests stays in one process, and more than four processes would need more memory than most machines have.
-PYTEST = -m pytest -n auto --maxprocesses 4 --dist loadfile
+# A file of tests stays in one process; more than four processes would need more memory than most machines have. In their
+# own order the files with few tests, which take longest, are not left for the end.
+PYTEST = -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 PINNED = --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test lint test-edge test-arm64 bench clean
