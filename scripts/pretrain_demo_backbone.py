@@ -23,7 +23,7 @@ from tlpipe.data import dataset
 from tlpipe.demo import digits
 from tlpipe.network import build
 from tlpipe.network.backend import keras
-from tlpipe.runs.config import Config
+from tlpipe.runs.config import Head, Training
 from tlpipe.runs.run_folder import FROZEN
 from tlpipe.training import stages
 from tlpipe_edge.console import progress
@@ -32,16 +32,15 @@ SIZE = digits.SIZE
 CLASSES = 160
 SAMPLES = 150
 SEED = 0
-CONFIG = Config(
+TRAINING = Training(
     weights="none",
     alpha=digits.ALPHA,
     image_size=SIZE,
     views=1,
-    epochs=8,
     batch_size=64,
-    learning_rate=2e-3,
     dropout=0.0,
     seed=SEED,
+    head=Head(epochs=8, learning_rate=2e-3),
 )
 
 Floats = NDArray[Any]
@@ -52,8 +51,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "images"
         write_images(images)
-        photographs = dataset.load(images, validation_fraction=0.03, test_fraction=0, seed=CONFIG.seed)
-        run = stages.train(photographs, Path(folder) / "run", CONFIG)
+        photographs = dataset.load(images, validation_fraction=0.03, test_fraction=0, seed=TRAINING.seed)
+        run = stages.train(photographs, Path(folder) / "run", TRAINING)
         save_backbone(run.path / FROZEN / "model.keras", digits.BACKBONE)
     print(f"{digits.BACKBONE}: {digits.BACKBONE.stat().st_size} bytes")
 

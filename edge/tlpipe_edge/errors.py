@@ -1,18 +1,40 @@
 """What can go wrong, and the exit code that says so: one class per code, numbered as in BSD's sysexits(3)."""
 
+from typing import Self
+
 
 class TlpipeError(Exception):
-    """An error that a user can act on: what and where in one line, what to do in a second one.
+    """An error that a user can act on: where and what in one line, what to do in a second one.
 
     Raise one of the subclasses. ``exit_code`` is what the commands exit with.
+
+        TlpipeError
+        ├── GateNotMet         1
+        ├── WrongUsage         2
+        ├── BadData           65
+        ├── MissingInput      66
+        ├── Unavailable       69
+        ├── Busy              75
+        └── BadConfiguration  78
     """
 
     exit_code = 70
 
-    def __init__(self, what: str, advice: str = "") -> None:
-        super().__init__(what)
-        self.what = what
+    def __init__(self, reason: str, advice: str = "", *, where: object = "") -> None:
+        """``where`` it lies: a file, a field, an option, a device; empty where the reason says all."""
+        super().__init__(reason)
+        self.reason = reason
         self.advice = advice
+        self.where = str(where)
+
+    @property
+    def what(self) -> str:
+        """Where and what, in one line."""
+        return f"{self.where}: {self.reason}" if self.where else self.reason
+
+    def at(self, where: object) -> Self:
+        """The same error with another place, for a caller who knows it better: raise it ``from`` this one."""
+        return type(self)(self.reason, self.advice, where=where)
 
     def __str__(self) -> str:
         return f"{self.what}\n{self.advice}" if self.advice else self.what

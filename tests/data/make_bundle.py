@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from tlpipe.conversion import recipes
 from tlpipe.data import dataset
 from tlpipe.demo.digits import BACKBONE
-from tlpipe.export.assemble import export
-from tlpipe.runs.config import Config
+from tlpipe.exporting.assemble import export
+from tlpipe.runs.config import Head, Training
 from tlpipe.training.stages import train
 
 HERE = Path(__file__).parent
@@ -25,7 +25,8 @@ if __name__ == "__main__":
     with TemporaryDirectory() as name:
         folder = Path(name)
         photographs = drawing.photographs(folder / "photographs", LABELS, count=12)
-        config = Config(weights=str(BACKBONE), alpha=0.35, image_size=64, views=2, epochs=8, learning_rate=3e-3)
+        head = Head(epochs=8, learning_rate=3e-3)
+        config = Training(weights=str(BACKBONE), alpha=0.35, image_size=64, views=2, head=head)
         run = train(dataset.load(photographs, test_fraction=0.25), folder / "run", config)
         made = export(run, recipes.parse(["int8"]), folder / "drawn").path
         shutil.rmtree(made / "training")  # its pictures would be the larger part of the repository

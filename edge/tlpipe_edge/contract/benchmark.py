@@ -1,78 +1,66 @@
-"""The document of ``bench`` as it is read: checked before anything relies on it.
+"""The document of ``bench``: what the device writes, the workstation adds Keras to, and tables, gate and report read.
 
-Unknown keys are ignored; what may be missing is None.
+A history of the format, by its schema number:
+
+1 - (tlpipe 0.1.0) The first. Added since, without a new number: images.trained_on, which was the end of images.name;
+    reasons beside each invalid_reasons.
+
+Unknown keys are ignored. What is not known is None (null), never 0; a key may be missing where a field has a default.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
-from tlpipe_edge.contract import plausible
-from tlpipe_edge.contract.documents import checked, require_schema, typed_as
+from annotated_types import Interval, Len
+
+from tlpipe_edge.console import notebook
+from tlpipe_edge.contract import codec
+from tlpipe_edge.contract.codec import Misfit, require_schema
+from tlpipe_edge.contract.conditions import Conditions, DeviceDescription
+from tlpipe_edge.contract.latency import LatencyFigures, Timing, check_duration
 from tlpipe_edge.contract.manifest import ImageSpec
-from tlpipe_edge.contract.plausible import require
-from tlpipe_edge.contract.scores import ClassCount, Failed, check_rates
+from tlpipe_edge.contract.ranges import (
+    Count,
+    Difference,
+    Labels,
+    Positive,
+    Reading,
+    Samples,
+    Sha256,
+    Share,
+)
+from tlpipe_edge.contract.scores import Failed, Rates
+from tlpipe_edge.contract.validity import Reason, Validity, from_text
 from tlpipe_edge.errors import BadData
 
-
-@dataclass(frozen=True)
-class DeviceDescription:
-    """The machine that was measured."""
-
-    board: str
-    cpu: str
-    cores: int
-    machine: str
-    bits: int
-    os: str
-    kernel: str
-    address: str | None = None
-
-
-@dataclass(frozen=True)
-class Span:
-    """A number before and after the run."""
-
-    before: float | None = None
-    after: float | None = None
-
-
-@dataclass(frozen=True)
-class Flags:
-    """What was throttled before and after the run; empty for nothing, None for unknown."""
-
-    before: tuple[str, ...] | None = None
-    after: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class LatencyFigures:
-    """The distribution of single runs in milliseconds, warm-up left out."""
-
-    p50: float
-    p90: float
-    p95: float
-    p99: float
-    mean: float
-    std: float
-    min: float
-    max: float
-    runs: int
+SCHEMA = 1
+NOT_ONE = "Name what tlpipe bench --json or tlpipe-edge bench --json wrote."
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """What was scored; ``name`` says which images these are. Accuracy is over the ``labelled`` ones (None: all)."""
+    """What was scored; ``name`` says which images these are. Accuracy is over the ``labelled`` ones (None: all).
+
+    ``sha256`` is one sum of all images and their labels, in whatever order. The model was ``trained_on`` so many of
+    them, for which accuracy is too good (None: not known).
+    """
 
     name: str
-    count: int
+    count: Count
     failed: tuple[Failed, ...]
-    labelled: int | None = None
+    labelled: Count | None = None
+    sha256: Sha256 | None = None
+    trained_on: Count | None = None
 
     @property
     def scored(self) -> int:
         """How many images accuracy is over."""
         return self.count if self.labelled is None else self.labelled
+
+    def check(self) -> None:
+        if self.scored > self.count:
+            raise Misfit("more labelled than there are", ".labelled")
 
 
 @dataclass(frozen=True)
@@ -80,9 +68,13 @@ class ModelDescription:
     """What was measured."""
 
     name: str
-    labels: tuple[str, ...]
+    labels: Labels
     image: ImageSpec
     keras_sha256: str | None
+
+    def check(self) -> None:
+        if len(set(self.labels)) < len(self.labels):
+            raise Misfit("one of them twice", ".labels")
 
 
 @dataclass(frozen=True)
@@ -105,178 +97,196 @@ class Disagreement:
     truth: str | None
     keras: str
     answer: str | None
-    keras_score: float | None = None
-    score: float | None = None
+    keras_score: Share | None = None
+    score: Share | None = None
 
 
-@dataclass(frozen=True)
-class BenchResult:
-    """One artifact at one number of threads. Latency is None under emulation.
+@dataclass(frozen=True, kw_only=True)
+class Confusion(Rates):
+    """Rates with ``confusion``: counts in rows of true labels and columns of predictions, in the order of the labels.
 
-    ``compared`` images are those of which Keras's answer is known.
+    Images that could not be read are left out of it.
     """
 
-    recipe: str
-    file: str
-    sha256: str
-    bytes: int
-    runtime: str | None
-    runtime_version: str | None
-    threads: int | None
-    valid: bool
-    invalid_reasons: tuple[str, ...]
-    delegate: str | None = None
-    invoke_ms: LatencyFigures | None = None
-    end_to_end_ms: LatencyFigures | None = None
-    stages_ms: dict[str, LatencyFigures | None] | None = None
-    cold_start_ms: dict[str, float | None] | None = None
-    peak_memory_mb: float | None = None
-    throughput_per_s: float | None = None
-    samples_ms: dict[str, tuple[float, ...] | None] | None = None
-    top1: float | None = None
-    top1_interval: tuple[float, ...] | None = None
-    top5: float | None = None
-    agreement: float | None = None
-    compared: int | None = None
-    per_class: dict[str, ClassCount] | None = None
-    confusion: tuple[tuple[int, ...], ...] | None = None
+    confusion: tuple[tuple[Count, ...], ...] | None = None
+
+    def check_classes(self, labels: Sequence[str]) -> None:
+        super().check_classes(labels)
+        if self.confusion is not None and [len(row) for row in self.confusion] != [len(labels)] * len(labels):
+            raise Misfit("not a row and a column for each label", ".confusion")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Predictions beside those of the Keras original, over the ``compared`` images of which Keras's is known.
+
+    ``agreement`` is the share of them with the same prediction.
+    """
+
+    agreement: Share | None = None
+    compared: Count | None = None
     disagreements: tuple[Disagreement, ...] | None = None
 
 
 @dataclass(frozen=True)
-class KerasResult:
-    """The original, timed and scored on the same machine and images."""
+class Speedup:
+    """How many times as fast as Keras the network alone is, by medians."""
 
-    sha256: str | None = None
-    bytes: int | None = None
-    top1: float | None = None
-    top1_interval: tuple[float, ...] | None = None
-    top5: float | None = None
-    per_class: dict[str, ClassCount] | None = None
+    predict: Reading | None
+    compiled: Reading | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredFile(Validity):
+    """One artifact at one number of threads."""
+
+    recipe: str
+    file: str
+    sha256: Sha256
+    bytes: Positive
+    runtime: str | None
+    runtime_version: str | None
+    delegate: str | None = None
+    threads: Positive | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchResult(Timing, Comparison, Confusion, MeasuredFile):
+    """All that was measured of one artifact.
+
+    Where Keras was measured: ``speedup`` over it, ``size_ratio`` (how many times smaller than its file) and
+    ``top1_difference`` (this top-1 minus that of Keras).
+    """
+
+    speedup: Speedup | None = None
+    size_ratio: Reading | None = None
+    top1_difference: Difference | None = None
+
+    def check(self) -> None:
+        super().check()
+        self.check_times()
+
+    def check_classes(self, labels: Sequence[str]) -> None:
+        super().check_classes(labels)
+        for number, each in enumerate(self.disagreements or ()):
+            if not {each.keras, each.answer, each.truth} - {None} <= set(labels):
+                raise Misfit("a class that the model does not have", f".disagreements[{number}]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class KerasResult(Validity, Confusion):
+    """The original, scored on the same images, and timed, one image at a time, by ``predict`` and compiled."""
+
+    sha256: Sha256 | None = None
+    bytes: Positive | None = None
     predict_ms: LatencyFigures | None = None
     compiled_ms: LatencyFigures | None = None
+    samples_ms: dict[str, Samples | None] | None = None
     versions: dict[str, str] | None = None
     valid: bool = True
     invalid_reasons: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True)
-class Loads:
-    """The load averages over 1, 5 and 15 minutes, before and after."""
-
-    before: tuple[float, ...] | None = None
-    after: tuple[float, ...] | None = None
+    def check(self) -> None:
+        super().check()
+        check_duration(self.predict_ms, ".predict_ms")
+        check_duration(self.compiled_ms, ".compiled_ms")
 
 
-@dataclass(frozen=True)
-class Conditions:
-    """Under which a bench ran."""
-
-    date: str
-    emulated: bool
-    command: str | None = None
-    python: str | None = None
-    versions: dict[str, str] | None = None
-    governor: str | None = None
-    frequency_mhz: Span | None = None
-    temperature_c: Span | None = None
-    throttling: Flags | None = None
-    load_average: Loads | None = None
-
-
-@dataclass(frozen=True)
-class Bench:
+@dataclass(frozen=True, kw_only=True)
+class Bench(Validity):
     """What ``bench --json`` says of one device."""
 
     model: ModelDescription
     device: DeviceDescription
     conditions: Conditions
-    valid: bool
-    invalid_reasons: tuple[str, ...]
-    results: tuple[BenchResult, ...]
+    results: Annotated[tuple[BenchResult, ...], Len(1)]
     images: ImageSet | None = None
     keras: KerasResult | None = None
     skipped: tuple[SkippedRecipe, ...] = ()
+    schema: Annotated[int, Interval(ge=SCHEMA, le=SCHEMA)] = SCHEMA
+
+    def _repr_html_(self) -> str:
+        """What was measured as a table, for a notebook."""
+        rows = [
+            (
+                result.recipe + ("" if result.valid else " (latency invalid)"),
+                str(result.threads),
+                f"{result.invoke_ms.p50:.2f} ms" if result.invoke_ms else "-",
+                f"{result.bytes / 1e6:.2f} MB",
+                notebook.percent(result.top1),
+                notebook.percent(result.agreement),
+            )
+            for result in self.results
+        ]
+        caption = f"{self.model.name} on {self.device.board}"
+        return notebook.table(caption, ("", "threads", "p50", "size", "top-1", "agreement with Keras"), rows)
+
+    def why_all(self) -> tuple[Reason, ...]:
+        """Why all that was timed is invalid: the reasons that are not of a result or of Keras alone."""
+        own = tuple(reason for reason in self.why() if reason.scope is None)
+        return own if self.reasons or not self._invalid_parts() else ()
+
+    def _invalid_parts(self) -> bool:
+        return any(not each.valid for each in (*self.results, self.keras) if each is not None)
+
+    def check(self) -> None:
+        for number, result in enumerate(self.results):
+            _check_classes(result, self.model.labels, f".results[{number}]")
+        if self.keras is not None:
+            _check_classes(self.keras, self.model.labels, ".keras")
 
 
-def benches(document: Any, where: str) -> tuple[Bench, ...]:
+@dataclass(frozen=True)
+class SeveralBenches:
+    """The document of several devices."""
+
+    benches: Annotated[tuple[Bench, ...], Len(1)]
+    schema: Annotated[int, Interval(ge=SCHEMA, le=SCHEMA)] = SCHEMA
+
+
+def to_json(benches: Sequence[Bench]) -> str:
+    """The document of one device, or of several, as indented JSON."""
+    documents = [{"schema": bench.schema} | codec.as_json(bench) for bench in benches]
+    return codec.indented(documents[0] if len(documents) == 1 else {"schema": SCHEMA, "benches": documents})
+
+
+def benches(document: Any, where: str, advice: str = NOT_ONE) -> tuple[Bench, ...]:
     """The benches of a document: one, or those of several devices. Raises BadData, which begins with ``where``."""
-    advice = "Name what tlpipe bench --json or tlpipe-edge bench --json wrote."
     if not isinstance(document, dict) or not {"benches", "results"} & set(document):
-        raise BadData(f"{where}: not a benchmark", advice)
-    require_schema(document, where)
-    rows = document.get("benches", [document])
-    if not isinstance(rows, list) or not rows:
-        raise BadData(f"{where}: no benchmark in it", advice)
-    for row in rows:
-        require_schema(row, where)
-    found = tuple(typed_as(Bench, row, where, advice) for row in rows)
-    for bench in found:
-        checked(lambda bench=bench: _check_bench(bench), where, advice)  # type: ignore[misc]
-    return found
+        raise BadData("not a benchmark", advice, where=where)
+    require_schema(document, SCHEMA, where)
+    if "benches" not in document:
+        return (_with_reasons(codec.read(Bench, document, where, advice)),)
+    for row in document["benches"] if isinstance(document["benches"], list) else ():
+        require_schema(row, SCHEMA, where)
+    return tuple(map(_with_reasons, codec.read(SeveralBenches, document, where, advice).benches))
 
 
-def _check_bench(bench: Bench) -> None:
-    labels = bench.model.labels
-    require(len(labels) > 1 and len(set(labels)) == len(labels), "labels: fewer than two, or one twice")
-    require(bool(bench.results), "no results")
-    _check_machine(bench)
-    if bench.images is not None:
-        plausible.counts("images", bench.images.count, bench.images.labelled)
-        require(bench.images.scored <= bench.images.count, "images: more labelled than there are")
-    for result in bench.results:
-        _check_result(result, labels)
-    if bench.keras is not None:
-        check_rates(bench.keras, labels)
-        plausible.counts("keras: bytes", bench.keras.bytes, minimum=1)
-        for latency in (bench.keras.predict_ms, bench.keras.compiled_ms):
-            _check_latency(latency)
+def _with_reasons(bench: Bench) -> Bench:
+    """Version 0.1.0 wrote reasons as text alone; in that of a bench those of a part are repeated after its name."""
+    parts = [each for each in (*bench.results, bench.keras) if each is not None]
+    repeated = {text for part in parts for text in part.invalid_reasons}
+
+    def scoped(text: str) -> Reason:
+        for part in repeated:
+            if text.endswith(f": {part}"):
+                return replace(from_text(part), scope=text.removesuffix(f": {part}"))
+        return from_text(text)
+
+    return replace(
+        bench,
+        reasons=bench.reasons or tuple(map(scoped, bench.invalid_reasons)),
+        results=tuple(replace(each, reasons=_reasons(each)) for each in bench.results),
+        keras=bench.keras and replace(bench.keras, reasons=_reasons(bench.keras)),
+    )
 
 
-def _check_machine(bench: Bench) -> None:
-    given = bench.conditions
-    frequency, temperature = (each or Span() for each in (given.frequency_mhz, given.temperature_c))
-    loads = given.load_average or Loads()
-    plausible.counts("pixels of an image", bench.model.image.size, minimum=1)
-    plausible.counts("device", bench.device.cores, bench.device.bits)
-    plausible.readings("frequency_mhz", frequency.before, frequency.after)
-    plausible.readings("temperature_c", temperature.before, temperature.after, minimum=-273.15)
-    plausible.readings("load_average", *(loads.before or ()), *(loads.after or ()))
+def _reasons(part: Validity) -> tuple[Reason, ...]:
+    return part.reasons or tuple(map(from_text, part.invalid_reasons))
 
 
-def _check_result(result: BenchResult, labels: Sequence[str]) -> None:
-    recipe = result.recipe
-    plausible.counts(f"{recipe}: bytes", result.bytes, minimum=1)
-    plausible.counts(f"{recipe}: threads", result.threads, minimum=1)
-    plausible.counts(f"{recipe}: compared", result.compared)
-    plausible.shares(f"{recipe}: agreement", result.agreement)
-    check_rates(result, labels)
-    _check_times(result)
-    if result.confusion is not None:
-        square = len(result.confusion) == len(labels) and {len(row) for row in result.confusion} == {len(labels)}
-        require(square, f"{recipe}: confusion: not a row and a column for each label")
-        plausible.counts(f"{recipe}: confusion", *(count for row in result.confusion for count in row))
-    for each in result.disagreements or ():
-        named = {each.keras, each.answer, each.truth} - {None}
-        require(named <= set(labels), f"{recipe}: disagreements: a class that the model does not have")
-        plausible.readings(f"{recipe}: scores of disagreements", each.score, each.keras_score)
-
-
-def _check_times(result: BenchResult) -> None:
-    for latency in (result.invoke_ms, result.end_to_end_ms):
-        _check_latency(latency)
-    for latency in (result.stages_ms or {}).values():
-        _check_latency(latency, minimum=0)
-    for name, samples in (result.samples_ms or {}).items():
-        plausible.samples(f"{result.recipe}: samples_ms", samples or (), full_run=name in ("invoke", "end_to_end"))
-    plausible.durations(f"{result.recipe}: cold_start_ms", *(result.cold_start_ms or {}).values())
-    plausible.readings(f"{result.recipe}: memory or throughput", result.peak_memory_mb, result.throughput_per_s)
-
-
-def _check_latency(given: LatencyFigures | None, *, minimum: float = plausible.SHORTEST_MS) -> None:
-    """The distribution of runs, or, where ``minimum`` is 0, of a part of each."""
-    if given is not None:
-        times = (given.p50, given.p90, given.p95, given.p99, given.mean, given.std, given.max)
-        require(0 <= given.min <= given.p50 and min(times) >= 0, "a latency below 0")
-        require(max(times) < plausible.LONGEST_MS, "a latency of many days")
-        require(given.p50 >= minimum and 0 < given.runs < plausible.MAX_COUNT, "a latency of 0, or of no runs")
+def _check_classes(scored: Confusion, labels: Sequence[str], path: str) -> None:
+    try:
+        scored.check_classes(labels)
+    except Misfit as misfit:
+        raise misfit.below(path) from misfit

@@ -1,43 +1,235 @@
-"""JSON becomes frozen dataclasses, by their annotations."""
+"""JSON becomes frozen dataclasses by their annotations, and dataclasses become JSON.
+
+A range stands at its field, in the words of annotated-types: ``Annotated[float, Ge(0), Le(1)]``. What a field alone
+cannot say, such as "min is at most p50", a dataclass says in a method ``check`` that raises Misfit.
+"""
 
 import dataclasses
+import functools
+import json
+import math
+import re
 import types
 import typing
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
+
+from annotated_types import BaseMetadata, Ge, GroupedMetadata, Gt, Le, Lt, MaxLen, MinLen, Predicate
 
 from tlpipe_edge.errors import BadData
 
+COPY_AGAIN = "Copy the bundle again, or export it again."
 
-def read(kind: Any, value: Any, where: str) -> Any:
+T = TypeVar("T")
+Reader = Callable[[Any], Any]
+SCALARS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
+
+
+class Misfit(Exception):
+    """A value does not fit its field; ``path`` is where it lies, from the outside in."""
+
+    def __init__(self, reason: str, path: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{self.path.removeprefix('.')}: {self.reason}" if self.path else self.reason
+
+    def below(self, part: str) -> "Misfit":
+        """The same, seen from one level further out."""
+        return Misfit(self.reason, part + self.path)
+
+
+def read(kind: Callable[..., T], value: Any, where: str, advice: str = COPY_AGAIN) -> T:
     """``value``, as JSON gave it, as the type ``kind``: a dataclass, tuple, dict, StrEnum, optional or scalar.
 
     Keys that a dataclass does not have are ignored. Raises BadData, which begins with ``where`` and the path of the
-    first misfit.
+    first misfit, such as ``results[0].invoke_ms.p50``.
     """
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
-        known = typing.get_type_hints(kind)
-        given = {name: read(known[name], item, f"{where}: {name}") for name, item in value.items() if name in known}
+    try:
+        found: T = _reader(kind)(value)
+    except Misfit as misfit:
+        raise BadData(f"{misfit}", advice, where=where) from misfit
+    return found
+
+
+def check_fields(value: Any) -> None:
+    """Raise Misfit for a field of a dataclass, made by code, that is not what its annotation says."""
+    known = typing.get_type_hints(type(value), include_extras=True)
+    for field in dataclasses.fields(value):
+        kind, found = known[field.name], getattr(value, field.name)
         try:
-            return typing.cast(Any, kind)(**given)
-        except TypeError:
-            missing = ", ".join(
-                f.name for f in dataclasses.fields(kind) if f.name not in given and f.default is dataclasses.MISSING
-            )
-            raise BadData(f"{where}: no {missing}", "Copy the bundle again, or export it again.") from None
-    if origin is types.UnionType:
-        return None if value is None else read(arguments[0], value, where)
-    if origin is tuple and isinstance(value, list):
-        return tuple(read(arguments[0], item, f"{where}[{index}]") for index, item in enumerate(value))
-    if origin is dict and isinstance(value, dict):
-        return {str(key): read(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
-    if isinstance(kind, type) and issubclass(kind, StrEnum) and value in list(kind):
-        return kind(value)
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if kind in (int, str, float, bool) and type(value) is kind:
-        return value
-    raise BadData(
-        f"{where}: {str(value)[:40]!r} is not what belongs here", "Copy the bundle again, or export it again."
-    )
+            if dataclasses.is_dataclass(kind) and type(found) is not kind:
+                raise _unfit(found, f"a {getattr(kind, '__name__', kind)}")
+            if not dataclasses.is_dataclass(kind):
+                _reader(kind)(as_json(found))
+        except Misfit as misfit:
+            raise misfit.below(f".{field.name}") from misfit
+
+
+def require_schema(document: Any, known: int, where: str, advice: str = "Upgrade tlpipe, or measure again.") -> None:
+    """Raise BadData, which begins with ``where``, for a document of another schema than ``known``."""
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema != known:
+        raise BadData(f"schema {schema}, this program reads {known}", advice, where=where)
+
+
+def as_json(value: Any) -> Any:
+    """The JSON of a dataclass, with its fields in their order; tuples become lists."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {key: as_json(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [as_json(item) for item in value]
+    return value
+
+
+def indented(document: Any) -> str:
+    """A JSON document as text, with a list of numbers on one line. Raises ValueError for NaN or infinity."""
+    text = json.dumps(document, indent=2, allow_nan=False)
+    # A string of JSON holds no line break, so what is put on one line here is never part of one.
+    return re.sub(r"\[\n[\s\d.,eE+-]+\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
+
+
+@functools.cache
+def _reader(kind: Any) -> Reader:
+    """What reads a value of this type; it raises Misfit."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        return _constrained(_reader(arguments[0]), arguments[1:])
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(kind)
+    if origin in (types.UnionType, typing.Union) and arguments[1:] == (types.NoneType,):
+        inner = _reader(arguments[0])
+        return lambda value: None if value is None else inner(value)
+    if origin is tuple and arguments[1:] == (...,):
+        return _items(_reader(arguments[0]))
+    if origin is dict and arguments[0] is str:
+        return _entries(_reader(arguments[1]))
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return functools.partial(_member, kind)
+    if kind in SCALARS:
+        return functools.partial(_scalar, kind)
+    raise TypeError(f"{kind} is no type that is read from JSON")
+
+
+def _dataclass(kind: Any) -> Reader:
+    known = typing.get_type_hints(kind, include_extras=True)
+    readers = {field.name: _reader(known[field.name]) for field in dataclasses.fields(kind)}
+    required = [f.name for f in dataclasses.fields(kind) if f.default is f.default_factory is dataclasses.MISSING]
+    check = getattr(kind, "check", None)
+
+    def read_dataclass(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise _unfit(value, "an object")
+        missing = [name for name in required if name not in value]
+        if missing:
+            raise Misfit(f"no {', '.join(missing)}")
+        given = {}
+        for name, reader in readers.items():
+            if name in value:
+                try:
+                    given[name] = reader(value[name])
+                except Misfit as misfit:
+                    raise misfit.below(f".{name}") from misfit
+        found = kind(**given)
+        if check is not None:
+            check(found)
+        return found
+
+    return read_dataclass
+
+
+def _items(reader: Reader) -> Reader:
+    def read_items(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise _unfit(value, "a list")
+        found = []
+        try:
+            for item in value:
+                found.append(reader(item))
+        except Misfit as misfit:
+            raise misfit.below(f"[{len(found)}]") from misfit
+        return tuple(found)
+
+    return read_items
+
+
+def _entries(reader: Reader) -> Reader:
+    def read_entries(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise _unfit(value, "an object")
+        found = {}
+        for key, item in value.items():
+            try:
+                found[str(key)] = reader(item)
+            except Misfit as misfit:
+                raise misfit.below(f".{str(key)[:40]}") from misfit
+        return found
+
+    return read_entries
+
+
+def _member(kind: type[StrEnum], value: Any) -> StrEnum:
+    if value not in list(kind):
+        raise _unfit(value, f"one of {', '.join(kind)}")
+    return kind(value)
+
+
+def _scalar(kind: type, value: Any) -> Any:
+    if kind is float and type(value) in (int, float):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise Misfit("a number that no float holds")
+        return number
+    if type(value) is not kind:
+        raise _unfit(value, SCALARS[kind])
+    return value
+
+
+def _constrained(reader: Reader, metadata: tuple[Any, ...]) -> Reader:
+    constraints = [one for each in metadata for one in (each if isinstance(each, GroupedMetadata) else (each,))]
+    tests = [_test(each) for each in constraints if isinstance(each, BaseMetadata)]
+
+    def read_constrained(value: Any) -> Any:
+        found = reader(value)
+        for holds, otherwise in tests:
+            if not holds(found):
+                raise _unfit(value, otherwise)
+        return found
+
+    return read_constrained
+
+
+def _test(constraint: Any) -> tuple[Callable[[Any], bool], str]:
+    """What must hold, and in words what is expected."""
+    match constraint:
+        case Ge(ge=limit):
+            return lambda value: bool(value >= limit), f"at least {limit}"
+        case Gt(gt=limit):
+            return lambda value: bool(value > limit), f"more than {limit}"
+        case Le(le=limit):
+            return lambda value: bool(value <= limit), f"at most {limit}"
+        case Lt(lt=limit):
+            return lambda value: bool(value < limit), f"less than {limit:g}"
+        case MinLen(min_length=limit):
+            return lambda value: len(value) >= limit, f"at least {limit} of them"
+        case MaxLen(max_length=limit):
+            return lambda value: len(value) <= limit, f"at most {limit} of them"
+        case Predicate(func=holds):
+            return holds, (holds.__doc__ or holds.__name__).rstrip(".")
+    raise TypeError(f"{constraint} is no constraint that is checked here")
+
+
+def _unfit(value: Any, expected: str) -> Misfit:
+    try:
+        said = repr(value)
+    except ValueError:  # int has a limit for digits that are printed (sys.set_int_max_str_digits)
+        said = "a very large number"
+    return Misfit(f"{said if len(said) <= 42 else said[:40] + '...'} is not what belongs here ({expected})")

@@ -1,57 +1,105 @@
-"""The document of ``evaluate`` as it is read: checked before anything relies on it."""
+"""The document of ``evaluate``: Keras and every artifact on one list of images, as it is written and read.
+
+A history of the format, by its schema number:
+
+1 - (tlpipe 0.1.0) The first. Added since, without a new number: trained_on, which was the end of split.
+
+Unknown keys are ignored, and a key may be missing where a field has a default.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from tlpipe_edge.contract import plausible
-from tlpipe_edge.contract.documents import checked, require_schema, typed_as
-from tlpipe_edge.contract.plausible import require
-from tlpipe_edge.contract.scores import ClassCount, Failed, check_rates
+from annotated_types import Interval
+
+from tlpipe_edge.console import notebook
+from tlpipe_edge.contract import codec
+from tlpipe_edge.contract.codec import Misfit, require_schema
+from tlpipe_edge.contract.ranges import Count, Interval95, Positive, Share
+from tlpipe_edge.contract.scores import ClassCount, Failed, Rates
 from tlpipe_edge.errors import BadData
+
+SCHEMA = 1
+AGAIN = "Run tlpipe evaluate again."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores(Rates):
+    """What was found of a model. ``ties`` counts images whose best score is shared."""
+
+    top1: Share
+    top1_interval: Interval95
+    top5: Share
+    per_class: dict[str, ClassCount]
+    ties: Count | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactScores(Scores):
+    """The same of an artifact, beside Keras: the share of equal predictions, the absolute differences of probabilities,
+    and McNemar's exact test of the difference in top-1."""
+
+    recipe: str
+    file: str
+    sha256: str
+    bytes: Positive
+    agreement: Share | None = None
+    max_probability_difference: Share | None = None
+    mean_probability_difference: Share | None = None
+    mcnemar_p: Share | None = None
 
 
 @dataclass(frozen=True)
-class Scores:
-    """What ``evaluate`` found of Keras, or of an artifact, which has ``recipe``, ``sha256`` and the rest besides."""
+class Gate:
+    """Whether every artifact's top-1 is at most ``max_drop`` below that of Keras."""
 
-    top1: float
-    top1_interval: tuple[float, ...]
-    top5: float
-    per_class: dict[str, ClassCount]
-    recipe: str = ""
-    file: str = ""
-    sha256: str = ""
-    bytes: int = 0
-    agreement: float | None = None
-    mcnemar_p: float | None = None
+    max_drop: float
+    passed: bool
+    failures: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What ``evaluate --json`` says."""
+    """What ``evaluate --json`` says. ``split`` names the images, ``images`` counts them.
 
-    images: int
+    The model was ``trained_on`` so many of them, for which accuracy is too good (None: not known).
+    """
+
+    images: Positive
     split: str
     keras: Scores
-    artifacts: tuple[Scores, ...]
+    artifacts: tuple[ArtifactScores, ...]
     failed_images: tuple[Failed, ...]
+    gate: Gate | None = None
+    trained_on: Count | None = None
+    schema: Annotated[int, Interval(ge=SCHEMA, le=SCHEMA)] = SCHEMA
+
+    def _repr_html_(self) -> str:
+        """The scores as a table, for a notebook."""
+        rows = [("Keras", notebook.percent(self.keras.top1), notebook.percent(self.keras.top5), "-")]
+        rows += [
+            (each.recipe, notebook.percent(each.top1), notebook.percent(each.top5), notebook.percent(each.agreement))
+            for each in self.artifacts
+        ]
+        header = ("", "top-1", "top-5", "agreement with Keras")
+        return notebook.table(f"{self.images} images ({self.split})", header, rows)
+
+    def to_json(self) -> str:
+        """The document as indented JSON, its schema number first."""
+        return codec.indented({"schema": self.schema} | codec.as_json(self))
 
 
 def evaluation(document: Any, labels: Sequence[str], where: str) -> Evaluation:
     """An evaluation of a model with these labels. Raises BadData, which begins with ``where``."""
-    advice = "Run tlpipe evaluate again."
     if not isinstance(document, dict):
-        raise BadData(f"{where}: not an evaluation", advice)
-    require_schema(document, where)
-    found = typed_as(Evaluation, document, where, advice)
-
-    def check() -> None:
-        plausible.counts("images", found.images, minimum=1)
+        raise BadData("not an evaluation", AGAIN, where=where)
+    require_schema(document, SCHEMA, where)
+    found = codec.read(Evaluation, document, where, AGAIN)
+    try:
         for scores in (found.keras, *found.artifacts):
-            check_rates(scores, labels)
-            plausible.shares("agreement or mcnemar_p", scores.agreement, scores.mcnemar_p)
-            require(set(scores.per_class) == set(labels), "per_class: its classes are not the model's")
-
-    checked(check, where, advice)
+            if set(scores.per_class) != set(labels):
+                raise Misfit("its classes are not the model's", ".per_class")
+    except Misfit as misfit:
+        raise BadData(f"{misfit}", AGAIN, where=where) from misfit
     return found

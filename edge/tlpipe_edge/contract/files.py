@@ -18,7 +18,7 @@ def read(file: Path) -> bytes:
     with file.open("rb") as stream:
         content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise BadData(f"{file}: more than {MAX_BYTES // 10**6} MB", "Name a model or bundle that tlpipe exported.")
+        raise BadData(f"more than {MAX_BYTES // 10**6} MB", "Name a model or bundle that tlpipe exported.", where=file)
     return content
 
 
@@ -32,6 +32,18 @@ def sha256_of(file: Path | BufferedReader) -> str:
 
 def load_json(file: Path) -> Any:
     """The JSON of a file. Raises MissingInput where there is none, BadData where it cannot be read as JSON."""
+    if not file.is_file():
+        raise MissingInput("no such file or bundle", "Check the path.", where=file)
+    try:
+        return parse_json(read(file))
+    except (ValueError, RecursionError) as error:
+        raise BadData(f"not valid JSON ({error})", "Write it again.", where=file) from error
+    except OSError as error:
+        raise BadData(f"cannot be read ({error.strerror})", "Check the file.", where=file) from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Strict JSON: every number fits a float. Raises ValueError, or RecursionError if it nests too deep."""
 
     def finite(digits: str) -> float:
         if not math.isfinite(number := float(digits)):
@@ -42,11 +54,4 @@ def load_json(file: Path) -> Any:
         finite(digits)
         return int(digits)
 
-    if not file.is_file():
-        raise MissingInput(f"{file}: no such file or bundle", "Check the path.")
-    try:
-        return json.loads(read(file), parse_constant=finite, parse_float=finite, parse_int=whole)
-    except (ValueError, RecursionError) as error:
-        raise BadData(f"{file}: not valid JSON ({error})", "Write it again.") from None
-    except OSError as error:
-        raise BadData(f"{file}: cannot be read ({error.strerror})", "Check the file.") from None
+    return json.loads(text, parse_constant=finite, parse_float=finite, parse_int=whole)

@@ -4,18 +4,22 @@ Frozen dataclasses inside, JSON at the border. Unknown keys are ignored, so that
 workstation wrote; an unknown schema number is refused.
 """
 
-import dataclasses
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
+
+from annotated_types import Interval, Len
 
 from tlpipe_edge.contract import codec
+from tlpipe_edge.contract.files import parse_json
+from tlpipe_edge.contract.ranges import Count, FileName, FilePath, Labels
 from tlpipe_edge.errors import BadData
 
 SCHEMA = 1
 
-RECIPES = ("float32", "float16", "dynamic", "int8")
-"""The number formats, in the order in which tables list them."""
+MAX_SIZE = 4096
+"""Pixels of a side of the input."""
 
 
 class Crop(StrEnum):
@@ -33,7 +37,7 @@ class ImageSpec:
     Normalization is no part of it: it is inside the graph, so that the camera's bytes are the tensor.
     """
 
-    size: int
+    size: Annotated[int, Interval(ge=1, le=MAX_SIZE)]
     crop: Crop = Crop.CENTER
 
 
@@ -52,15 +56,20 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One .tflite file of a bundle. ``file`` is relative to the bundle; ``bytes`` is its size."""
+    """One .tflite file of a bundle. ``file`` is relative to the bundle; ``bytes`` is its size.
+
+    ``rank`` orders the artifacts of a bundle for a device, the lowest first; the device need not know their formats by
+    name. Bundles of version 0.1.0 have none.
+    """
 
     recipe: str
-    file: str
+    file: FileName
     sha256: str
-    bytes: int
+    bytes: Count
     input: Tensor
     output: Tensor
     notes: tuple[str, ...] = ()
+    rank: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,7 @@ class Provenance:
 
     run: str
     stage: str
-    keras_file: str
+    keras_file: FilePath
     keras_sha256: str
     backbone: str
     alpha: float
@@ -92,34 +101,29 @@ class Manifest:
     """All that a device needs to know of a bundle, and where the bundle comes from."""
 
     name: str
-    labels: tuple[str, ...]
+    labels: Labels
     image: ImageSpec
-    artifacts: tuple[Artifact, ...]
+    artifacts: Annotated[tuple[Artifact, ...], Len(1)]
     provenance: Provenance
     calibration: Calibration | None = None
     schema: int = SCHEMA
 
     def to_json(self) -> str:
         """The manifest as indented JSON, its schema number first."""
-        fields = dataclasses.asdict(self)
-        return json.dumps({"schema": fields.pop("schema")} | fields, indent=2) + "\n"
+        return json.dumps({"schema": self.schema} | codec.as_json(self), indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes, *, where: str = "manifest.json") -> "Manifest":
         """Read a manifest. Raises BadData, naming ``where`` and the field, when it is none or is of another schema."""
         try:
-            document = json.loads(text)
+            document = parse_json(text)
         except (ValueError, RecursionError) as error:
-            raise BadData(f"{where}: not valid JSON ({error})", "Copy the bundle again.") from None
+            raise BadData(f"not valid JSON ({error})", "Copy the bundle again.", where=where) from error
         if not isinstance(document, dict) or "schema" not in document:
             raise BadData(
-                f"{where}: not a tlpipe manifest (it has no schema number)", "Name a folder that tlpipe export wrote."
+                "not a tlpipe manifest (it has no schema number)",
+                "Name a folder that tlpipe export wrote.",
+                where=where,
             )
-        if document["schema"] != SCHEMA:
-            raise BadData(f"{where}: schema {document['schema']}, this program reads {SCHEMA}", "Upgrade tlpipe-edge.")
-        manifest: Manifest = codec.read(cls, document, where)
-        if len(manifest.labels) < 2 or not manifest.artifacts or not 1 <= manifest.image.size <= 4096:
-            raise BadData(
-                f"{where}: labels, artifacts or the image size are missing or absurd", "Copy the bundle again."
-            )
-        return manifest
+        codec.require_schema(document, SCHEMA, where, "Upgrade tlpipe-edge.")
+        return codec.read(cls, document, where)

@@ -1,19 +1,28 @@
-"""Figures that the documents of ``bench`` and ``evaluate`` share, and their checks."""
+"""Figures that the documents of ``bench`` and ``evaluate`` share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from tlpipe_edge.contract import plausible
-from tlpipe_edge.contract.plausible import require
+from tlpipe_edge.contract.codec import Misfit
+from tlpipe_edge.contract.ranges import Count, Interval95, Share
 
 
 @dataclass(frozen=True)
 class ClassCount:
-    """How many ``images`` of a class there were, and how many of them were ``correct``."""
+    """How many ``images`` of a class there were, and how many of them were ``correct``; ``top1`` is None for none."""
 
-    images: int
-    correct: int
+    images: Count
+    correct: Count
+    top1: Share | None = None
+
+    @classmethod
+    def of(cls, images: int, correct: int) -> "ClassCount":
+        """With its top-1."""
+        return cls(images, correct, correct / images if images else None)
+
+    def check(self) -> None:
+        if self.correct > self.images:
+            raise Misfit("more correct than there are images", ".correct")
 
 
 @dataclass(frozen=True)
@@ -24,25 +33,24 @@ class Failed:
     reason: str
 
 
-class Rates(Protocol):
-    """What Keras, a result of a benchmark and the scores of an evaluation have in common."""
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """Accuracy over the images whose label is known; None where there are none. A failed image counts as wrong.
 
-    @property
-    def top1(self) -> float | None: ...
-    @property
-    def top1_interval(self) -> tuple[float, ...] | None: ...
-    @property
-    def top5(self) -> float | None: ...
-    @property
-    def per_class(self) -> Mapping[str, ClassCount] | None: ...
+    ``top1_interval`` is the 95 % interval (Wilson).
+    """
 
+    top1: Share | None = None
+    top1_interval: Interval95 | None = None
+    top5: Share | None = None
+    per_class: dict[str, ClassCount] | None = None
 
-def check_rates(rates: Rates, labels: Sequence[str]) -> None:
-    interval = rates.top1_interval
-    plausible.shares("top-1 or top-5", rates.top1, rates.top5, *(interval or ()))
-    require(interval is None or len(interval) == 2, "top1_interval: not two numbers")
-    require(interval is None or interval[0] <= interval[1], "top1_interval: its ends are the wrong way round")
-    for label, count in (rates.per_class or {}).items():
-        require(label in labels, "per_class: a class that the model does not have")
-        require(0 <= count.correct <= count.images, f"per_class: {label!r}: more correct than there are images")
-        plausible.counts("per_class", count.images)
+    def check(self) -> None:
+        if self.top1_interval is not None and self.top1_interval[0] > self.top1_interval[1]:
+            raise Misfit("its ends are the wrong way round", ".top1_interval")
+
+    def check_classes(self, labels: Sequence[str]) -> None:
+        """Raise Misfit for a class that the model does not have."""
+        for label in self.per_class or {}:
+            if label not in labels:
+                raise Misfit("a class that the model does not have", f".per_class.{label[:40]}")

@@ -40,7 +40,7 @@ def test_an_artifact_outside_the_bundle_is_not_read(copied: Path) -> None:
     outside.write_bytes((copied / "drawn-int8.tflite").read_bytes())
     for path in ("../outside.tflite", str(outside), "golden/../../outside.tflite"):
         change(copied, '"drawn-int8.tflite"', json.dumps(path))
-        with pytest.raises(BadData, match="outside the bundle"):
+        with pytest.raises(BadData, match=r"artifacts\[0\]\.file: .* \(the name of a file in this folder\)"):
             Classifier.open(copied)
         change(copied, json.dumps(path), '"drawn-int8.tflite"')
 
@@ -98,6 +98,33 @@ def test_the_fastest_recipe_is_taken(copied: Path) -> None:
         document["artifacts"] = [only | {"recipe": recipe} for recipe in recipes]
         (copied / "manifest.json").write_text(json.dumps(document))
         assert Bundle.open(copied).artifact().recipe == expected
+
+
+@pytest.mark.parametrize(
+    ("ranks", "expected"),
+    [
+        ({"int8": 1, "of a later release": 0}, "of a later release"),
+        ({"float32": 0, "int8": 1}, "float32"),
+        ({"float32": None, "of a later release": None, "int8": None}, "int8"),
+        ({"one": 3, "other": 3}, "one"),
+        ({"one": None, "other": None}, "one"),
+    ],
+)
+def test_the_recipe_of_the_lowest_rank_is_taken(copied: Path, ranks: dict[str, int | None], expected: str) -> None:
+    document = json.loads((copied / "manifest.json").read_text())
+    (only,) = document["artifacts"]
+    document["artifacts"] = [only | {"recipe": recipe, "rank": rank} for recipe, rank in ranks.items()]
+    (copied / "manifest.json").write_text(json.dumps(document))
+
+    assert Bundle.open(copied).artifact().recipe == expected
+
+
+@pytest.mark.parametrize("rank", [-1, 0.5, "first", True])
+def test_a_rank_that_is_none_is_refused(copied: Path, rank: object) -> None:
+    change(copied, '"recipe": "int8"', f'"rank": {json.dumps(rank)}, "recipe": "int8"')
+
+    with pytest.raises(BadData, match=r"artifacts\[0\]\.rank: "):
+        Bundle.open(copied)
 
 
 def test_the_reference_covers_images_by_hash(drawn: Bundle) -> None:

@@ -1,0 +1,20 @@
+"""What a notebook shows of a value (``_repr_html_``): tables of text, in which nothing from outside is markup."""
+
+import html
+from collections.abc import Iterable, Sequence
+
+
+def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """An HTML table; the first cell of each row is its head."""
+    heads = "".join(f"<th>{html.escape(head)}</th>" for head in header)
+    body = "".join(
+        f"<tr><th>{html.escape(first)}</th>{''.join(f'<td>{html.escape(cell)}</td>' for cell in rest)}</tr>"
+        for first, *rest in rows
+    )
+    said = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    return f"<table>{said}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def percent(share: float | None) -> str:
+    """A share (0..1) in per cent with one digit; a dash for None."""
+    return "-" if share is None else f"{100 * share:.1f} %"

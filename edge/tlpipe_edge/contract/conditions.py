@@ -1,0 +1,72 @@
+"""The machine that was measured, and how it was before and after: a part of the document of ``bench``."""
+
+from dataclasses import dataclass
+
+from tlpipe_edge.contract.codec import Misfit
+from tlpipe_edge.contract.ranges import Celsius, Positive, Reading
+
+
+@dataclass(frozen=True)
+class DeviceDescription:
+    """The machine that was measured, as it was before; ``address`` is None for the machine that wrote the document.
+
+    Frequency is in MHz, temperature in degrees Celsius. ``throttling`` is empty where nothing was throttled.
+    """
+
+    board: str
+    cpu: str
+    cores: Positive
+    machine: str
+    bits: Positive
+    os: str
+    kernel: str
+    governor: str | None = None
+    frequency_mhz: Reading | None = None
+    temperature_c: Celsius | None = None
+    throttling: tuple[str, ...] | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Span:
+    """A reading, in degrees Celsius or MHz, before and after what was measured."""
+
+    before: Celsius | None = None
+    after: Celsius | None = None
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What was throttled before and after the run; empty for nothing, None for unknown."""
+
+    before: tuple[str, ...] | None = None
+    after: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Loads:
+    """The load averages over 1, 5 and 15 minutes, before and after."""
+
+    before: tuple[Reading, ...] | None = None
+    after: tuple[Reading, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which a bench ran. ``date`` is ISO 8601, ``versions`` of the packages that take part."""
+
+    date: str
+    emulated: bool
+    command: str | None = None
+    python: str | None = None
+    versions: dict[str, str] | None = None
+    governor: str | None = None
+    frequency_mhz: Span | None = None
+    temperature_c: Span | None = None
+    throttling: Flags | None = None
+    load_average: Loads | None = None
+
+    def check(self) -> None:
+        frequency = self.frequency_mhz or Span()
+        if min(frequency.before or 0, frequency.after or 0) < 0:
+            raise Misfit("below 0", ".frequency_mhz")
