@@ -129,8 +129,8 @@ class Table:
         """A string; raises BadData where it is not UTF-8."""
         try:
             return str(self.octets(slot), "utf-8")
-        except UnicodeDecodeError:
-            raise self._damage(self.position) from None
+        except UnicodeDecodeError as error:
+            raise self._damage(self.position) from error
 
     def table(self, slot: int) -> "Table | None":
         """The table that a field refers to."""
@@ -177,12 +177,14 @@ class Table:
         raise self._damage(position)
 
     def _damage(self, position: int) -> BadData:
-        return BadData(f"{self.where}: damaged, byte {position} is not what its structure promises", "Copy it again.")
+        return BadData(
+            f"damaged, byte {position} is not what its structure promises", "Copy it again.", where=self.where
+        )
 
 
 def root(data: bytes | memoryview, identifier: bytes, *, where: str) -> Table:
     """The root table. Raises BadData when ``data`` does not bear the four bytes of ``identifier``."""
     if data[4:8] != identifier:
-        raise BadData(f"{where}: its file identifier is not {identifier.decode()}", "Name another .tflite file.")
+        raise BadData(f"its file identifier is not {identifier.decode()}", "Name another .tflite file.", where=where)
     start = Table(memoryview(data), 0, where)
     return Table(start.data, start._follow(0), where)

@@ -49,7 +49,7 @@ class Session:
             advice = "Export it again."
             if "Didn't find op" in reason:  # a newer operator than it knows: FULLY_CONNECTED 12, in `dynamic`
                 advice = "Take another recipe, float16 or int8, or install ai-edge-litert."
-            raise BadData(f"{self.runtime} {self.version} cannot run this model: {reason}", advice) from None
+            raise BadData(f"{self.runtime} {self.version} cannot run this model: {reason}", advice) from error
         self.input, self._input_index = _tensor(input_details), input_details["index"]
         self.output, self._output_index = _tensor(output_details), output_details["index"]
 

@@ -9,16 +9,16 @@ google-ai-edge/mediapipe, mediapipe/tasks/metadata), from which the slots and en
 import io
 import math
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import islice
-from typing import Any
 
 import flatbuffers
 
 from tlpipe_edge.errors import BadData
 from tlpipe_edge.tflite import flatbuffer
+from tlpipe_edge.tflite.building import floats, table, vector
 from tlpipe_edge.tflite.flatbuffer import TFLITE, Buffer, Entry, ModelTable, SubGraph, Table, TensorTable
 
 ENTRY = "TFLITE_METADATA"
@@ -98,7 +98,7 @@ class Metadata:
         try:
             "".join((self.name, self.description, *self.labels)).encode()
         except UnicodeEncodeError as error:
-            raise BadData(f"{error.object[error.start]!r} in a name or label: not Unicode", "Rename it.") from None
+            raise BadData(f"{error.object[error.start]!r} in a name or label: not Unicode", "Rename it.") from error
         finite = all(map(math.isfinite, self.mean + self.std)) and all(self.std)
         if not finite or len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
             raise BadData(f"(pixel - {self.mean}) / {self.std}: not a normalization", "Export the model again.")
@@ -141,24 +141,24 @@ def write(model: bytes, metadata: Metadata, *, where: str = "model") -> bytes:
     old = flatbuffer.root(model, TFLITE, where=where)
     old_buffers = list(old.tables(ModelTable.BUFFERS))
     if any(buffer.number(Buffer.OFFSET, "Q") > 1 for buffer in old_buffers):
-        raise BadData(f"{where}: its weights lie behind the flatbuffer, as above 2 GB", "Export a smaller model.")
+        raise BadData("its weights lie behind the flatbuffer, as above 2 GB", "Export a smaller model.", where=where)
     if not all(map(str.strip, metadata.labels)):
-        raise BadData(f"{where}: a label is blank, which a label file cannot hold", "Name each class.")
+        raise BadData("a label is blank, which a label file cannot hold", "Name each class.", where=where)
     described = _describe(metadata, *_ends(old, classes=len(metadata.labels)))
     end = -(-len(model) // 16) * 16  # weights lie at multiples of 16 bytes, and still do when moved by one
 
     builder = flatbuffers.Builder(end + len(described) + (1 << 16))
     builder.CreateByteVector(model.ljust(end, b"\0"))  # from here on, `end - position` refers to a part of the old file
     builder.Prep(16, len(described))
-    buffer = _table(builder, {Buffer.DATA: builder.CreateByteVector(described)})
+    buffer = table(builder, {Buffer.DATA: builder.CreateByteVector(described)})
     buffers = [*(end - old_buffer.position for old_buffer in old_buffers), buffer]
-    entry = _table(builder, {Entry.NAME: builder.CreateString(ENTRY)}, words=[(Entry.BUFFER, len(old_buffers))])
+    entry = table(builder, {Entry.NAME: builder.CreateString(ENTRY)}, words=[(Entry.BUFFER, len(old_buffers))])
     entries = [*(end - other.position for other in old.tables(ModelTable.METADATA) if not _is_ours(other)), entry]
     parts = {
         slot: end - position for slot in ModelTable if slot != ModelTable.VERSION and (position := old.target(slot))
     }
-    parts |= {ModelTable.BUFFERS: _vector(builder, buffers), ModelTable.METADATA: _vector(builder, entries)}
-    builder.Finish(_table(builder, parts, words=[(ModelTable.VERSION, old.number(ModelTable.VERSION, "I"))]), TFLITE)
+    parts |= {ModelTable.BUFFERS: vector(builder, buffers), ModelTable.METADATA: vector(builder, entries)}
+    builder.Finish(table(builder, parts, words=[(ModelTable.VERSION, old.number(ModelTable.VERSION, "I"))]), TFLITE)
     return _pack_labels(bytes(builder.Output()), metadata.labels)
 
 
@@ -167,7 +167,7 @@ def _content(model: Table) -> memoryview | None:
     for entry in filter(_is_ours, model.tables(ModelTable.METADATA)):
         for buffer in islice(model.tables(ModelTable.BUFFERS), entry.number(Entry.BUFFER, "I"), None):
             return buffer.octets(Buffer.DATA)
-        raise BadData(f"{model.where}: its metadata is missing", "Copy it again.")
+        raise BadData("its metadata is missing", "Copy it again.", where=model.where)
     return None
 
 
@@ -192,11 +192,11 @@ def _ends(model: Table, *, classes: int) -> tuple[Table, Table]:
     # Read as unsigned, a negative index is out of range like any other that is.
     ends = [graph.numbers(slot, "I") for slot in (SubGraph.INPUTS, SubGraph.OUTPUTS)] if graph else []
     if [len(indices) for indices in ends] != [1, 1] or max(ends)[0] >= len(tensors):
-        raise BadData(f"{model.where}: not one input and one output tensor", "Export an image classifier.")
+        raise BadData("not one input and one output tensor", "Export an image classifier.", where=model.where)
     image, scores = (tensors[index] for (index,) in ends)
     shape = scores.numbers(TensorTable.SHAPE, "i")
     if shape != (1, classes):
-        raise BadData(f"{model.where}: {classes} labels for an output of shape {shape}", "Name each class once.")
+        raise BadData(f"{classes} labels for an output of shape {shape}", "Name each class once.", where=model.where)
     return image, scores
 
 
@@ -205,76 +205,44 @@ def _describe(metadata: Metadata, image: Table, scores: Table) -> bytes:
     builder = flatbuffers.Builder(1024)
 
     def union(kind: int, value: int) -> int:
-        return _table(builder, {_Union.VALUE: value}, octets=[(_Union.TYPE, kind)])
+        return table(builder, {_Union.VALUE: value}, octets=[(_Union.TYPE, kind)])
 
     def stats(tensor: Table, minimum: Sequence[float], maximum: Sequence[float]) -> int:
         if tensor.number(TensorTable.TYPE, "b") == UINT8:
             minimum, maximum = [0.0], [255.0]
-        return _table(builder, {_Stats.MAX: _floats(builder, maximum), _Stats.MIN: _floats(builder, minimum)})
+        return table(builder, {_Stats.MAX: floats(builder, maximum), _Stats.MIN: floats(builder, minimum)})
 
     mean, std = metadata.mean, metadata.std
-    normalization = {_Normalization.MEAN: _floats(builder, mean), _Normalization.STD: _floats(builder, std)}
+    normalization = {_Normalization.MEAN: floats(builder, mean), _Normalization.STD: floats(builder, std)}
     black = [(0 - offset) / divisor for offset, divisor in zip(mean, std, strict=True)]
     white = [(255 - offset) / divisor for offset, divisor in zip(mean, std, strict=True)]
     inputs = {
         _End.NAME: builder.CreateString("image"),
         _End.DESCRIPTION: builder.CreateString("The image to classify."),
-        _End.CONTENT: union(IMAGE_PROPERTIES, _table(builder, {}, octets=[(0, RGB)])),
-        _End.PROCESS_UNITS: _vector(builder, [union(NORMALIZATION_OPTIONS, _table(builder, normalization))]),
+        _End.CONTENT: union(IMAGE_PROPERTIES, table(builder, {}, octets=[(0, RGB)])),
+        _End.PROCESS_UNITS: vector(builder, [union(NORMALIZATION_OPTIONS, table(builder, normalization))]),
         _End.STATS: stats(image, black, white),
     }
-    file = _table(builder, {_File.NAME: builder.CreateString(LABELS_FILE)}, octets=[(_File.TYPE, TENSOR_AXIS_LABELS)])
+    file = table(builder, {_File.NAME: builder.CreateString(LABELS_FILE)}, octets=[(_File.TYPE, TENSOR_AXIS_LABELS)])
     outputs = {
         _End.NAME: builder.CreateString("probability"),
         _End.DESCRIPTION: builder.CreateString("The probability of each class (softmax)."),
-        _End.CONTENT: union(FEATURE_PROPERTIES, _table(builder, {})),
+        _End.CONTENT: union(FEATURE_PROPERTIES, table(builder, {})),
         _End.STATS: stats(scores, [0.0], [1.0]),
-        _End.FILES: _vector(builder, [file]),
+        _End.FILES: vector(builder, [file]),
     }
     graph = {
-        _Graph.INPUTS: _vector(builder, [_table(builder, inputs)]),
-        _Graph.OUTPUTS: _vector(builder, [_table(builder, outputs)]),
+        _Graph.INPUTS: vector(builder, [table(builder, inputs)]),
+        _Graph.OUTPUTS: vector(builder, [table(builder, outputs)]),
     }
     described = {
         _Described.NAME: builder.CreateString(metadata.name),
         _Described.DESCRIPTION: builder.CreateString(metadata.description),
-        _Described.SUBGRAPHS: _vector(builder, [_table(builder, graph)]),
+        _Described.SUBGRAPHS: vector(builder, [table(builder, graph)]),
         _Described.MIN_PARSER_VERSION: builder.CreateString("1.0.0"),  # the first version has all that is used here
     }
-    builder.Finish(_table(builder, described), IDENTIFIER)
+    builder.Finish(table(builder, described), IDENTIFIER)
     return bytes(builder.Output())
-
-
-def _table(
-    builder: Any,
-    parts: Mapping[Any, int],
-    *,
-    octets: Iterable[tuple[int, int]] = (),
-    words: Iterable[tuple[int, int]] = (),
-) -> int:
-    """Append a table of slot -> reference, (slot, ubyte) and (slot, uint); a reference to it."""
-    builder.StartObject(16)  # more than any has: the builder cuts the vtable at the last field
-    for slot, reference in parts.items():
-        builder.PrependUOffsetTRelativeSlot(slot, reference, 0)
-    for slot, number in words:
-        builder.PrependUint32Slot(slot, number, 0)
-    for slot, number in octets:
-        builder.PrependUint8Slot(slot, number, 0)
-    return int(builder.EndObject())
-
-
-def _vector(builder: Any, references: Sequence[int]) -> int:
-    builder.StartVector(4, len(references), 4)
-    for reference in reversed(references):
-        builder.PrependUOffsetTRelative(reference)
-    return int(builder.EndVector())
-
-
-def _floats(builder: Any, numbers: Sequence[float]) -> int:
-    builder.StartVector(4, len(numbers), 4)
-    for number in reversed(numbers):
-        builder.PrependFloat32(number)
-    return int(builder.EndVector())
 
 
 def _pack_labels(model: bytes, labels: tuple[str, ...]) -> bytes:
@@ -297,6 +265,8 @@ def _unpack_labels(model: bytes, name: str, where: str) -> tuple[str, ...]:
             with archive.open(info) as file:
                 text = file.read(LABELS_LIMIT).decode()  # the limit also stops what unpacks to more than it says
     except Exception as error:  # zipfile raises a dozen kinds for a damaged archive
-        raise BadData(f"{where}: its label file {name!r} cannot be read ({error})", "Copy the model again.") from None
+        raise BadData(
+            f"its label file {name!r} cannot be read ({error})", "Copy the model again.", where=where
+        ) from error
     lines = text.rstrip("\r\n").split("\n")
     return tuple(line.removesuffix("\r") for line in lines) if lines != [""] else ()

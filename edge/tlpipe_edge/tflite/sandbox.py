@@ -35,7 +35,7 @@ def prove(model: bytes, *, where: str, runtime: str = "auto") -> None:
         return
     fault, _, advice = _try(model, distribution).partition("\n")
     if fault:
-        raise BadData(f"{where}: refused: {fault}", advice or "Copy the model again, or export it again.")
+        raise BadData(f"refused: {fault}", advice or "Copy the model again, or export it again.", where=where)
     with contextlib.suppress(OSError):  # where there is no place to write to, each start takes the proof again
         record.parent.mkdir(parents=True, exist_ok=True)
         record.touch()

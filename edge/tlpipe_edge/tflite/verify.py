@@ -23,35 +23,56 @@ from tlpipe_edge.tflite.flatbuffer import (
     TensorTable,
 )
 
-OPERATORS = {
-    "ADD": 0,
-    "AVERAGE_POOL_2D": 1,
-    "CONCATENATION": 2,
-    "CONV_2D": 3,
-    "DEPTHWISE_CONV_2D": 4,
-    "DEQUANTIZE": 6,
-    "FULLY_CONNECTED": 9,
-    "LOGISTIC": 14,
-    "MAX_POOL_2D": 17,
-    "MUL": 18,
-    "RELU": 19,
-    "RELU6": 21,
-    "RESHAPE": 22,
-    "SOFTMAX": 25,
-    "PAD": 34,
-    "TRANSPOSE": 39,
-    "MEAN": 40,
-    "SUB": 41,
-    "DIV": 42,
-    "SQUEEZE": 43,
-    "PRELU": 54,
-    "MAXIMUM": 55,
-    "MINIMUM": 57,
-    "LEAKY_RELU": 98,
-    "QUANTIZE": 114,
-    "HARD_SWISH": 117,
+REFUSED = {
+    # what is not the runtime's own, or stands for it
+    "CUSTOM": 32,
+    "DELEGATE": 51,
+    "PLACEHOLDER_FOR_GREATER_OP_CODES": 127,
+    "STABLEHLO_CUSTOM_CALL": 173,
+    # other graphs: calls, branches and loops
+    "CALL": 31,
+    "CALL_ONCE": 129,
+    "IF": 118,
+    "WHILE": 119,
+    "STABLEHLO_CASE": 209,
+    "STABLEHLO_COMPOSITE": 206,
+    "STABLEHLO_REDUCE": 174,
+    "STABLEHLO_REDUCE_WINDOW": 198,
+    "STABLEHLO_SCATTER": 190,
+    "STABLEHLO_SORT": 199,
+    "STABLEHLO_WHILE": 200,
+    # what remembers from one image to the next
+    "ASSIGN_VARIABLE": 144,
+    "READ_VARIABLE": 143,
+    "VAR_HANDLE": 142,
+    "HASHTABLE": 136,
+    "HASHTABLE_FIND": 137,
+    "HASHTABLE_IMPORT": 138,
+    "HASHTABLE_SIZE": 139,
+    "HASHTABLE_LOOKUP": 10,
+    "LSTM": 16,
+    "RNN": 24,
+    "SVDF": 27,
+    "BIDIRECTIONAL_SEQUENCE_LSTM": 52,
+    "BIDIRECTIONAL_SEQUENCE_RNN": 46,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": 44,
+    "UNIDIRECTIONAL_SEQUENCE_RNN": 35,
+    # chance
+    "MULTINOMIAL": 149,
+    "RANDOM_STANDARD_NORMAL": 146,
+    "RANDOM_UNIFORM": 148,
+    "STABLEHLO_RNG_BIT_GENERATOR": 204,
+    # results whose size the image decides
+    "RANGE": 96,
+    "UNIQUE": 103,
+    "WHERE": 109,
 }
-"""What image classifiers are made of, by the codes of the enum BuiltinOperator; nothing custom, no loops, no Flex."""
+"""What no image classifier needs, by the codes of the enum BuiltinOperator. All others are taken: a new network needs
+no new device. Flex operators are custom ones."""
+LAST_OPERATOR = 209
+"""Of the schema that comes with LiteRT 2.3.0. What later ones do is not known here."""
+
+_REFUSED_BY_CODE = {code: name for name, code in REFUSED.items()}
 
 
 @dataclass(frozen=True)
@@ -91,13 +112,13 @@ def check(model: bytes, *, where: str, classes: int) -> None:
     """Raise BadData, naming ``where``, unless ``model`` is sound: one graph, from one image to ``classes`` scores.
 
     Every index and buffer lies in range, weights have the size of their tensor, sizes are bounded, scales are numbers,
-    operators are on the list and take what is there already.
+    operators are none of ``REFUSED`` and take what is there already.
     """
     root = flatbuffer.root(model, TFLITE, where=where)
     try:
         _check(root, classes)
     except _Fault as fault:
-        raise BadData(f"{where}: refused: {fault}", "Copy the model again, or export it again.") from None
+        raise BadData(f"refused: {fault}", "Copy the model again, or export it again.", where=where) from fault
 
 
 class _Fault(Exception):
@@ -139,7 +160,10 @@ def _buffer_size(buffer: Table) -> int:
 def _operator_code(code: Table) -> int:
     _require(not code.octets(OperatorCode.CUSTOM), "a custom operator")
     builtin = max(code.number(OperatorCode.DEPRECATED_BUILTIN, "b"), code.number(OperatorCode.BUILTIN, "i"))
-    _require(builtin in OPERATORS.values(), f"operator {builtin}, which no image classifier needs")
+    _require(
+        builtin not in _REFUSED_BY_CODE, f"operator {_REFUSED_BY_CODE.get(builtin)}, which no image classifier needs"
+    )
+    _require(0 <= builtin <= LAST_OPERATOR, f"operator {builtin}, which is newer than this program")
     return int(builtin)
 
 
