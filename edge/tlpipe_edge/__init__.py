@@ -21,7 +21,8 @@ from tlpipe_edge.errors import (
 if TYPE_CHECKING:
     from tlpipe_edge.camera.answer import Answer
     from tlpipe_edge.camera.loop import Outage, watch
-    from tlpipe_edge.classify.classifier import Classifier, Prediction
+    from tlpipe_edge.classify.classifier import Classifier
+    from tlpipe_edge.classify.prediction import Prediction
     from tlpipe_edge.contract.bundle import Bundle
 
 __version__ = "0.1.0"
@@ -47,7 +48,7 @@ _HOME = {
     "Bundle": "contract.bundle",
     "Classifier": "classify.classifier",
     "Outage": "camera.loop",
-    "Prediction": "classify.classifier",
+    "Prediction": "classify.prediction",
     "watch": "camera.loop",
 }
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tlpipe_edge.contract.scores import ClassCount
+
 
 @dataclass(frozen=True)
 class ClassAccuracy:
@@ -35,6 +37,11 @@ class Accuracy:
     top5: float
     ties: int
     per_class: tuple[ClassAccuracy, ...]
+
+    @property
+    def counts(self) -> dict[str, ClassCount]:
+        """Each class as documents hold it."""
+        return {each.label: ClassCount.of(each.images, each.correct) for each in self.per_class}
 
 
 def predictions(scores: np.ndarray) -> np.ndarray:

@@ -48,6 +48,11 @@ _READERS: dict[bytes, type[ImageFile]] = {
 FORMATS = tuple(str(reader.format) for reader in _READERS.values())
 """The formats that are read, as Pillow names them: told by their first bytes, never by a file's name."""
 
+
+class UnreadableImage(BadData):
+    """An image that cannot be decoded."""
+
+
 _REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 _AS_RGB = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 _LETTERBOX_GREY = 128
@@ -61,37 +66,39 @@ def decode(source: Path | str | bytes, *, at_least: int | tuple[int, int] | None
     Of an animation the first frame counts. Grey becomes RGB; of 16 bits the upper 8 are kept, as Pillow does for
     colour; CMYK is converted without a profile; transparency is laid on white.
 
-    Raises MissingInput when there is no such file, BadData when it is not a regular file, cannot be read, is no image
-    of ``FORMATS``, has more than ``MAX_PIXELS`` pixels or ``MAX_BYTES``, or is truncated or damaged beyond decoding.
+    Raises MissingInput when there is no such file, BadData when it is not a regular file, cannot be read or has more
+    than ``MAX_BYTES``, UnreadableImage when it is no image of ``FORMATS``, has more than ``MAX_PIXELS`` pixels, or is
+    truncated or damaged beyond decoding.
     """
     name, data = ("image data", source) if isinstance(source, bytes) else (str(source), _read(Path(source)))
     advice = "Replace it or leave it out."
     if not data:
-        raise BadData(f"{name}: 0 bytes", advice)
+        raise UnreadableImage("0 bytes", advice, where=name)
     reader = next((reader for signature, reader in _READERS.items() if re.match(signature, data)), None)
     if reader is None:
-        raise BadData(f"{name}: not an image that is read here ({', '.join(FORMATS)})", "Convert it.")
+        raise UnreadableImage(f"not an image that is read here ({', '.join(FORMATS)})", "Convert it.", where=name)
     try:
         stream = BytesIO(data)
         picture = reader(stream)
         width, height = picture.size
         if width * height > MAX_PIXELS:
-            raise BadData(f"{name}: {width}x{height} pixels, more than {MAX_PIXELS // 10**6} million", "Scale it down.")
+            found = f"{width}x{height} pixels, more than {MAX_PIXELS // 10**6} million"
+            raise UnreadableImage(found, "Scale it down.", where=name)
         if reader is JpegImageFile:
             # Pillow has read up to the pixels: an EOI marker before that would be the one of an embedded thumbnail.
             if data.rfind(b"\xff\xd9", stream.tell()) < 0:
-                raise BadData(f"{name}: truncated JPEG", advice)
+                raise UnreadableImage("truncated JPEG", advice, where=name)
             short, long = at_least if isinstance(at_least, tuple) else (at_least, at_least)
             reduce_by = min(min(width, height) // short, max(width, height) // long) if short and long else 1
             pixels = _decode_jpeg(data, reduce_by=reduce_by)
         else:
             pixels = _convert(picture)
         return _upright(pixels, picture)
-    except BadData:
+    except UnreadableImage:
         raise
     except Exception as error:  # decoders raise many classes for hostile bytes: at least nine in Pillow alone
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise BadData(f"{name}: cannot be decoded as {reader.format} ({reason})", advice) from error
+        raise UnreadableImage(f"cannot be decoded as {reader.format} ({reason})", advice, where=name) from error
 
 
 def needed(spec: ImageSpec) -> tuple[int, int]:
@@ -108,6 +115,34 @@ def load(source: Path | str | bytes, spec: ImageSpec) -> Pixels:
     return resize(decode(source, at_least=needed(spec)), spec)
 
 
+def from_pillow(picture: Image.Image) -> Pixels:
+    """The pixels of an image of Pillow, by the rules of ``decode``.
+
+    Raises BadData where it cannot be loaded, has more than ``MAX_PIXELS`` pixels, or is of floats or of 32-bit integers
+    ("F", "I"), which have no range of their own.
+    """
+    if picture.width * picture.height > MAX_PIXELS:
+        found = f"{picture.width}x{picture.height} pixels, more than {MAX_PIXELS // 10**6} million"
+        raise BadData(found, "Scale it down.", where="image data")
+    if picture.mode == "F" or (picture.mode == "I" and picture.format != "PNG"):  # Pillow < 11: a PNG of 16 bits
+        found = f'a PIL image of mode "{picture.mode}", whose range is not known'
+        raise BadData(found, 'Scale it to 0 to 255 and convert it to "L".', where="image data")
+    try:
+        return _upright(_convert(picture), picture)
+    except Exception as error:  # as in decode: Pillow loads the file now
+        reason = " ".join(str(error).split()) or type(error).__name__
+        advice = 'Open it again, or convert it to "RGB".'
+        raise BadData(f"the PIL image cannot be loaded ({reason})", advice, where="image data") from error
+
+
+def check_pixels(image: object) -> None:
+    """Raise BadData for what is no RGB uint8 array (H, W, 3), or has no pixels."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,) or image.size == 0:
+        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        advice = "Pass RGB pixels, 0 to 255; grey or RGBA as a PIL image, several images as a list."
+        raise BadData(f"{found} where uint8 (height, width, 3) belongs", advice, where="image data")
+
+
 def resize(image: Pixels, spec: ImageSpec) -> Pixels:
     """An RGB uint8 (H, W, 3) array, such as a camera frame, as a new (size, size, 3) one.
 
@@ -115,9 +150,7 @@ def resize(image: Pixels, spec: ImageSpec) -> Pixels:
     whole image on mid-grey: normalized to -1..1 that is about 0, as the network's own zero padding is.
     Raises BadData for an array of another dtype or shape, or without pixels.
     """
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,) or image.size == 0:
-        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise BadData(f"image data: {found} where uint8 (height, width, 3) belongs", "Pass RGB pixels, 0 to 255.")
+    check_pixels(image)
     height, width = image.shape[:2]
     if spec.crop == Crop.STRETCH:
         return _scale(image, spec.size, spec.size)
@@ -154,14 +187,14 @@ def _read(path: Path) -> bytes:
         status = path.stat()
         if stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES:
             return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        raise MissingInput(f"{path}: no such file", "Check the path.") from None
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MissingInput("no such file", "Check the path.", where=path) from error
     except (OSError, ValueError) as error:
-        raise BadData(f"{path}: cannot be read ({getattr(error, 'strerror', error)})", "Check the file.") from None
+        raise BadData(f"cannot be read ({getattr(error, 'strerror', error)})", "Check the file.", where=path) from error
     if stat.S_ISREG(status.st_mode):
-        raise BadData(f"{path}: {status.st_size // 10**6} MB, too large for an image", "Name an image file.")
+        raise BadData(f"{status.st_size // 10**6} MB, too large for an image", "Name an image file.", where=path)
     kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device, pipe or socket"
-    raise BadData(f"{path}: {kind}, not an image file", "Name an image file.")
+    raise BadData(f"{kind}, not an image file", "Name an image file.", where=path)
 
 
 def _decode_jpeg(data: bytes, *, reduce_by: int) -> Pixels:
@@ -173,7 +206,7 @@ def _decode_jpeg(data: bytes, *, reduce_by: int) -> Pixels:
     return np.asarray(pixels, np.uint8)
 
 
-def _convert(picture: ImageFile) -> Pixels:
+def _convert(picture: Image.Image) -> Pixels:
     """RGB from any mode that these formats have; raises whatever Pillow raises for a truncated or damaged file."""
     picture.load()
     if picture.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips it at 255
@@ -185,7 +218,7 @@ def _convert(picture: ImageFile) -> Pixels:
     return np.array(picture.convert("RGB"))
 
 
-def _upright(pixels: Pixels, picture: ImageFile) -> Pixels:
+def _upright(pixels: Pixels, picture: Image.Image) -> Pixels:
     """``pixels`` turned as the EXIF tag Orientation of ``picture`` says (Exif 2.3, 4.6.4): transpose, then mirror."""
     try:
         orientation = picture.getexif().get(ExifTags.Base.Orientation)

@@ -21,10 +21,11 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Photographs:
-    """What is looked at: ``name`` says which photographs these are."""
+    """What is looked at: ``name`` says which photographs these are. The model was ``trained_on`` so many of them."""
 
     name: str
     items: tuple[Photograph, ...]
+    trained_on: int | None = None
 
 
 def golden(bundle: Bundle, reference: Reference | None) -> Photographs:
@@ -41,7 +42,9 @@ def below(folder: Path, *, labels: Sequence[str], reference: Reference | None) -
     that sha256. Raises MissingInput or BadData for a folder that is none, or without photographs.
     """
     if not folder.is_dir():
-        raise MissingInput(f"{folder}: no such folder", "Name a folder of photographs, best with a folder per class.")
+        raise MissingInput(
+            "no such folder", "Name a folder of photographs, best with a folder per class.", where=folder
+        )
     index = {label: number for number, label in enumerate(labels)}
     known = _truth(reference)
     items = []
@@ -51,7 +54,7 @@ def below(folder: Path, *, labels: Sequence[str], reference: Reference | None) -
         named = next((index[part] for part in way if part in index), None)
         items.append(Photograph(file, sha256, named if named is not None else known.get(sha256)))
     if not items:
-        raise BadData(f"{folder}: no photographs ({', '.join(sorted(SUFFIXES))})", "Name another folder.")
+        raise BadData(f"no photographs ({', '.join(sorted(SUFFIXES))})", "Name another folder.", where=folder)
     return Photographs(str(folder), tuple(items))
 
 

@@ -41,9 +41,9 @@ def test_who_stops_reading_does_not_wait_for_the_rest(drawn: Bundle, classifier:
     done: list[Path] = []
 
     class Counted:
-        def __call__(self, file: Path) -> object:
+        def __call__(self, file: Path, *, bgr: bool) -> object:
             done.append(file)
-            return classifier(file)
+            return classifier(file, bgr=bgr)
 
     answers = batch.classify(Counted, [drawn.golden().files[0]] * 100_000, workers=1)  # type: ignore[arg-type,return-value]
     next(answers)

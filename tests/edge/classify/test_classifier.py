@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tlpipe_edge import Bundle, Classifier
-from tlpipe_edge.classify.classifier import Prediction
+from tlpipe_edge.classify.prediction import Prediction
 from tlpipe_edge.contract.manifest import Tensor
 from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 from tlpipe_edge.images.decode import load
