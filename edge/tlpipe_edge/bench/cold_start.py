@@ -15,21 +15,23 @@ LIMIT_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
-class Alone:
+class ColdStart:
     """Medians of several processes. ``cold_start_ms`` has ``process`` (from its start to our first line), ``import``,
     ``load`` (read, check, allocate), ``first_invoke`` and their sum ``total``; the files are in the system's cache.
     ``peak_memory_mb`` is in millions of bytes, after some photographs; None where Linux does not tell.
     """
 
-    cold_start_ms: dict[str, float] | None
+    cold_start_ms: dict[str, float | None] | None
     peak_memory_mb: float | None
 
 
-NOT_ALONE = Alone(None, None)
+NOT_MEASURED = ColdStart(None, None)
 """Where a process did not come through."""
 
 
-def measure(model: Path, *, recipe: str | None, threads: int, runtime: str, photograph: Path, processes: int) -> Alone:
+def measure(
+    model: Path, *, recipe: str | None, threads: int, runtime: str, photograph: Path, processes: int
+) -> ColdStart:
     """Start ``processes`` processes, one after the other. Raises Unavailable where one does not come through."""
     command = [
         sys.executable,
@@ -40,7 +42,7 @@ def measure(model: Path, *, recipe: str | None, threads: int, runtime: str, phot
     command += [str(model), recipe or "", str(threads), runtime, str(photograph)]
     answers = [_run(command) for _ in range(processes)]
     memory = [each.pop("peak_memory_mb") for each in answers]
-    return Alone(
+    return ColdStart(
         {name: round(statistics.median(each[name] for each in answers), 3) for name in answers[0]},
         None if None in memory else round(statistics.median(memory), 1),
     )
@@ -50,11 +52,11 @@ def _run(command: list[str]) -> dict[str, Any]:
     start = time.monotonic_ns()  # the same clock in all processes (clock_gettime(2))
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=True)
-    except subprocess.TimeoutExpired:
-        raise Unavailable(f"a process of its own gave no answer within {LIMIT_SECONDS:.0f} s") from None
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"a process of its own gave no answer within {LIMIT_SECONDS:.0f} s") from error
     except subprocess.CalledProcessError as error:
         reason = (error.stderr.strip().splitlines() or [f"exit code {error.returncode}"])[-1]
-        raise Unavailable(f"the model does not run in a process of its own: {reason}") from None
+        raise Unavailable(f"the model does not run in a process of its own: {reason}") from error
     answer = json.loads(done.stdout)
     moments = [start, *(answer[name] for name in ("begun", "imported", "loaded", "answered"))]
     steps = zip(("process", "import", "load", "first_invoke"), moments, moments[1:], strict=False)

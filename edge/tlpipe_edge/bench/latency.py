@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tlpipe_edge.contract.latency import LatencyFigures
+
 Clock = Callable[[], int]
 """Nanoseconds since some moment."""
 
@@ -61,16 +63,19 @@ class Latency:
         """The sum of all samples."""
         return sum(self.samples_ms) / 1e3
 
-    def figures(self) -> dict[str, float | int]:
-        """The figures of a report, in milliseconds, and the number of runs. ``std`` is the population's."""
-        return {
-            **{f"p{percent}": self.percentile(percent) for percent in (50, 90, 95, 99)},
-            "mean": float(np.mean(self.samples_ms)),
-            "std": float(np.std(self.samples_ms)),
-            "min": min(self.samples_ms),
-            "max": max(self.samples_ms),
-            "runs": len(self.samples_ms),
-        }
+    def figures(self) -> LatencyFigures:
+        """The figures of a report."""
+        return LatencyFigures(
+            p50=self.p50,
+            p90=self.percentile(90),
+            p95=self.percentile(95),
+            p99=self.percentile(99),
+            mean=float(np.mean(self.samples_ms)),
+            std=float(np.std(self.samples_ms)),
+            min=min(self.samples_ms),
+            max=max(self.samples_ms),
+            runs=len(self.samples_ms),
+        )
 
 
 def measure(step: Callable[[], object], *, rules: Rules = RULES, clock: Clock = time.perf_counter_ns) -> Latency:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from tlpipe_edge.classify import batch
 from tlpipe_edge.classify.accuracy import accuracy, agreement, confusion, predictions
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.console import progress
+from tlpipe_edge.contract.benchmark import Comparison, Confusion, Disagreement
 from tlpipe_edge.contract.bundle import Reference
 from tlpipe_edge.errors import TlpipeError
 from tlpipe_edge.images.labelled import Photograph
@@ -52,45 +52,45 @@ def keras_scores(photographs: Sequence[Photograph], reference: Reference | None,
     return rows
 
 
-def document(scores: np.ndarray, photographs: Sequence[Photograph], *, labels: Sequence[str]) -> dict[str, Any]:
+def rates(scores: np.ndarray, photographs: Sequence[Photograph], *, labels: Sequence[str]) -> Confusion:
     """Accuracy over the photographs whose label is known; every value is None where there are none."""
     labelled = [number for number, photograph in enumerate(photographs) if photograph.truth is not None]
     if not labelled:
-        return dict.fromkeys(("top1", "top1_interval", "top5", "per_class", "confusion"))
+        return Confusion()
     truth = np.array([photographs[number].truth for number in labelled], np.int64)
     result = accuracy(scores[labelled], truth, labels=labels)
-    return {
-        "top1": result.top1,
-        "top1_interval": list(result.top1_interval),
-        "top5": result.top5,
-        "per_class": {
-            each.label: {"images": each.images, "correct": each.correct, "top1": each.top1 if each.images else None}
-            for each in result.per_class
-        },
-        "confusion": confusion(predictions(scores[labelled]), truth, classes=len(labels)).tolist(),
-    }
+    counts = confusion(predictions(scores[labelled]), truth, classes=len(labels))
+    return Confusion(
+        top1=result.top1,
+        top1_interval=result.top1_interval,
+        top5=result.top5,
+        per_class=result.counts,
+        confusion=tuple(map(tuple, counts.tolist())),
+    )
 
 
 def against_keras(
     scores: np.ndarray, keras: np.ndarray, photographs: Sequence[Photograph], *, labels: Sequence[str]
-) -> dict[str, Any]:
+) -> Comparison:
     """Agreement over the photographs of which the Keras original's answer is known (None: of none), and the others."""
     ours, theirs = predictions(scores), predictions(keras)
     known = theirs >= 0
     share = agreement(scores[known], keras[known])
-    return {
-        "agreement": None if math.isnan(share) else share,
-        "compared": int(known.sum()),
-        "disagreements": [
-            {
-                "image": photographs[number].sha256,
-                "file": str(photographs[number].file),
-                "truth": None if (truth := photographs[number].truth) is None else labels[truth],
-                "keras": labels[theirs[number]],
-                "answer": labels[ours[number]] if ours[number] >= 0 else None,
-                "keras_score": float(keras[number, theirs[number]]),
-                "score": float(scores[number, ours[number]]) if ours[number] >= 0 else None,
-            }
-            for number in map(int, np.flatnonzero(known & (ours != theirs)))
-        ],
-    }
+
+    def disagreement(number: int) -> Disagreement:
+        photograph, answered = photographs[number], ours[number] >= 0
+        return Disagreement(
+            image=photograph.sha256,
+            file=str(photograph.file),
+            truth=None if photograph.truth is None else labels[photograph.truth],
+            keras=labels[theirs[number]],
+            answer=labels[ours[number]] if answered else None,
+            keras_score=float(keras[number, theirs[number]]),
+            score=float(scores[number, ours[number]]) if answered else None,
+        )
+
+    return Comparison(
+        agreement=None if math.isnan(share) else share,
+        compared=int(known.sum()),
+        disagreements=tuple(map(disagreement, map(int, np.flatnonzero(known & (ours != theirs))))),
+    )

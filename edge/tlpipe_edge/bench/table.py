@@ -2,9 +2,11 @@
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from tlpipe_edge.console.text import printable, table
+from tlpipe_edge.contract.benchmark import Bench, BenchResult, ImageSet, KerasResult
+from tlpipe_edge.contract.conditions import Conditions
+from tlpipe_edge.contract.latency import LatencyFigures
 
 TIMES = ("", "threads", "p50", "p90", "p99", "whole p50", "images/s", "cold start", "memory")
 QUALITY = ("", "size", "top-1", "95 % interval", "agree")
@@ -16,123 +18,133 @@ TOO_FEW = ": too few to tell how accurate it is; name more with --data"
 Rows = Iterator[tuple[str, ...]]
 
 
-def render(*documents: dict[str, Any]) -> str:
+def render(*benches: Bench) -> str:
     """Two tables, what is quick and what is good, with conditions and what is not to be trusted.
 
-    The documents are of one model; of several devices each row begins with the device.
+    They are of one model; of several devices each row begins with the device.
     """
-    original = next((document for document in documents if document["keras"]), None)
+    original = next((bench for bench in benches if bench.keras), None)
     compared = original is not None
-    images = documents[0]["images"]
     return "\n".join(
         [
-            *map(_title, documents),
-            _table(TIMES + ("faster",) * compared, documents, _times),
+            *map(_title, benches),
+            _table(TIMES + ("faster",) * compared, benches, _times),
             "p50, p90, p99: the network alone; whole: from a file's bytes to its label;",
             "images/s: by as many at once as the cores have room for; cold start: a new process up to its first answer"
             + "; faster: than Keras, compiled" * compared,
             "",
-            f"{images['count']} images ({printable(images['name'])})" + TOO_FEW * (0 < images["labelled"] < ENOUGH),
-            _table(QUALITY + ("smaller", "top-1 lost") * compared, documents, functools.partial(_quality, original)),
+            *map(_looked_at, filter(None, (benches[0].images,))),
+            _table(QUALITY + ("smaller", "top-1 lost") * compared, benches, functools.partial(_quality, original)),
             "agree: the same answer as the Keras original" + "; smaller, lost: against it" * compared,
-            *(line for document in documents for line in ("", *_remarks(document, named=len(documents) > 1))),
+            *(line for bench in benches for line in ("", *_remarks(bench, named=len(benches) > 1))),
         ]
     )
 
 
-def _title(document: dict[str, Any]) -> str:
-    device = document["device"]
-    where = ", ".join(dict.fromkeys(device[key] for key in ("address", "board", "cpu") if device[key]))
-    return f"{printable(document['model']['name'])} on {printable(where)}, {device['cores']} cores"
+def _title(bench: Bench) -> str:
+    device = bench.device
+    where = ", ".join(dict.fromkeys(filter(None, (device.address, device.board, device.cpu))))
+    return f"{printable(bench.model.name)} on {printable(where)}, {device.cores} cores"
 
 
-def _place(document: dict[str, Any]) -> str:
-    return document["device"]["address"] or "this machine"
+def _looked_at(images: ImageSet) -> str:
+    seen = f"; {images.trained_on} of them were trained on: accuracy is too good" if images.trained_on else ""
+    return f"{images.count} images ({printable(images.name)}){seen}" + TOO_FEW * (0 < images.scored < ENOUGH)
 
 
-def _table(
-    header: tuple[str, ...], documents: Sequence[dict[str, Any]], rows_of: Callable[[dict[str, Any]], Rows]
-) -> str:
-    """The rows of all documents; cells that one has and another has not are empty."""
-    several = len(documents) > 1
+def _place(bench: Bench) -> str:
+    return printable(bench.device.address or "this machine")
+
+
+def _table(header: tuple[str, ...], benches: Sequence[Bench], rows_of: Callable[[Bench], Rows]) -> str:
+    """The rows of all benches; cells that one has and another has not are empty."""
+    several = len(benches) > 1
     rows = [
-        (_place(document),) * several + row + ("",) * (len(header) - len(row))
-        for document in documents
-        for row in rows_of(document)
+        (_place(bench),) * several + row + ("",) * (len(header) - len(row))
+        for bench in benches
+        for row in rows_of(bench)
     ]
     return table(("",) * several + header, rows, names=1 + several)
 
 
-def _remarks(document: dict[str, Any], *, named: bool) -> Iterator[str]:
-    conditions = document["conditions"]
-    yield f"{_place(document)}: " * named + _said(conditions)
-    if conditions["emulated"]:
+def _remarks(bench: Bench, *, named: bool) -> Iterator[str]:
+    yield f"{_place(bench)}: " * named + _said(bench.conditions)
+    if bench.conditions.emulated:
         yield "emulated: latency, memory and throughput are not reported"
-    yield from (f"left out: {each['recipe']}: {printable(each['reason'])}" for each in document["skipped"])
-    yield from (
-        f"counted as wrong: {printable(each['file'])}: {printable(each['reason'])}"
-        for each in document["images"]["failed"]
-    )
-    yield from (f"INVALID: {printable(reason)}" for reason in document["invalid_reasons"])
+    yield from (f"left out: {printable(each.recipe)}: {printable(each.reason)}" for each in bench.skipped)
+    failed = bench.images.failed if bench.images else ()
+    yield from (f"counted as wrong: {printable(each.file)}: {printable(each.reason)}" for each in failed)
+    yield from (f"INVALID: {printable(reason)}" for reason in bench.invalid_reasons)
 
 
-def _times(document: dict[str, Any]) -> Rows:
-    if keras := document["keras"]:
-        for name, words in (("predict", "Keras predict"), ("compiled", "Keras compiled")):
-            yield _marked(words, keras), "all", *_percentiles(keras[f"{name}_ms"] or {})
-    for result in document["results"]:
-        whole, cold = (result[name] or {} for name in ("end_to_end_ms", "cold_start_ms"))
+def _times(bench: Bench) -> Rows:
+    keras = bench.keras
+    if keras:
+        for words, latency in (("Keras predict", keras.predict_ms), ("Keras compiled", keras.compiled_ms)):
+            yield _marked(words, keras), "all", *_percentiles(latency)
+    for result in bench.results:
         row = (
-            _marked(result["recipe"], result),
-            str(result["threads"]),
-            *_percentiles(result["invoke_ms"] or {}),
-            _with(whole.get("p50"), "{:.2f} ms"),
-            _with(result["throughput_per_s"], "{:.0f}"),
-            _with(cold.get("total"), "{:.0f} ms"),
-            _with(result["peak_memory_mb"], "{:.0f} MB"),
+            _marked(printable(result.recipe), result),
+            str(result.threads),
+            *_percentiles(result.invoke_ms),
+            _with(result.end_to_end_ms.p50 if result.end_to_end_ms else None, "{:.2f} ms"),
+            _with(result.throughput_per_s, "{:.0f}"),
+            _with((result.cold_start_ms or {}).get("total"), "{:.0f} ms"),
+            _with(result.peak_memory_mb, "{:.0f} MB"),
         )
-        yield (*row, _marked(_with(result["speedup"]["compiled"], "{:.1f}x"), keras)) if keras else row
+        speedup = result.speedup.compiled if result.speedup else None
+        yield (*row, _marked(_with(speedup, "{:.1f}x"), keras)) if keras else row
 
 
-def _quality(original: dict[str, Any] | None, document: dict[str, Any]) -> Rows:
+def _quality(original: Bench | None, bench: Bench) -> Rows:
     """A row for a recipe: accuracy does not depend on the threads.
 
-    Against the Keras original of whichever document has it: its size is the same everywhere, and so is what it answers.
+    Against the Keras original of whichever bench has it: its size is the same everywhere, and so is what it answers.
     """
-    if keras := document["keras"]:
-        yield "Keras", _megabytes(keras), *_rate(keras)
-    for result in {each["recipe"]: each for each in document["results"]}.values():
-        row: tuple[str, ...] = result["recipe"], _megabytes(result), *_rate(result), _percent(result["agreement"])
-        if original:
+    if keras := bench.keras:
+        yield "Keras", _megabytes(keras.bytes), *_rate(keras)
+    for result in {each.recipe: each for each in bench.results}.values():
+        row: tuple[str, ...] = (
+            printable(result.recipe),
+            _megabytes(result.bytes),
+            *_rate(result),
+            _percent(result.agreement),
+        )
+        if original and original.keras:
+            size = original.keras.bytes
             row += (
-                _with(original["keras"]["bytes"] / result["bytes"], "{:.1f}x"),
-                _percent(_lost(original, document, result)),
+                _with(None if size is None else size / result.bytes, "{:.1f}x"),
+                _percent(_lost(original, bench, result)),
             )
         yield row
 
 
-def _lost(original: dict[str, Any], document: dict[str, Any], result: dict[str, Any]) -> float | None:
+def _lost(original: Bench, bench: Bench, result: BenchResult) -> float | None:
     """Top-1 of Keras minus that of a result on the same images."""
-    before, after = original["keras"]["top1"], result["top1"]
-    same = original["images"]["sha256"] == document["images"]["sha256"]
-    return before - after if same and None not in (before, after) else None
+    if not (original.keras and original.images and bench.images) or original.images.sha256 != bench.images.sha256:
+        return None
+    before, after = original.keras.top1, result.top1
+    return None if before is None or after is None else before - after
 
 
-def _marked(name: str, result: dict[str, Any]) -> str:
-    return name + ("" if result["valid"] else " (invalid)")
+def _marked(name: str, measured: BenchResult | KerasResult) -> str:
+    return name + ("" if measured.valid else " (invalid)")
 
 
-def _megabytes(result: dict[str, Any]) -> str:
-    return f"{result['bytes'] / 1e6:.2f} MB"
+def _megabytes(size: int | None) -> str:
+    return _with(None if size is None else size / 1e6, "{:.2f} MB")
 
 
-def _rate(result: dict[str, Any]) -> tuple[str, str]:
-    interval = result["top1_interval"]
-    return _percent(result["top1"]), "-" if interval is None else "{:.1f}-{:.1f}".format(*(100 * x for x in interval))
+def _rate(measured: BenchResult | KerasResult) -> tuple[str, str]:
+    interval = measured.top1_interval
+    ends = "-" if interval is None else "{:.1f}-{:.1f}".format(*(100 * end for end in interval))
+    return _percent(measured.top1), ends
 
 
-def _percentiles(figures: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(_with(figures.get(name), "{:.2f} ms") for name in ("p50", "p90", "p99"))
+def _percentiles(latency: LatencyFigures | None) -> tuple[str, str, str]:
+    if latency is None:
+        return "-", "-", "-"
+    return f"{latency.p50:.2f} ms", f"{latency.p90:.2f} ms", f"{latency.p99:.2f} ms"
 
 
 def _percent(share: float | None) -> str:
@@ -143,12 +155,15 @@ def _with(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
-def _said(conditions: dict[str, Any]) -> str:
-    frequency, temperature = conditions["frequency_mhz"]["after"], conditions["temperature_c"]["after"]
-    load = conditions["load_average"]["before"]
-    parts = [conditions["date"], f"Python {conditions['python']}"]
-    parts += [f"{name} {version}" for name, version in conditions["versions"].items() if "tf" in name or "lite" in name]
-    parts += [f"governor {conditions['governor']}"] if conditions["governor"] else []
+def _said(conditions: Conditions) -> str:
+    frequency = conditions.frequency_mhz and conditions.frequency_mhz.after
+    temperature = conditions.temperature_c and conditions.temperature_c.after
+    load = conditions.load_average and conditions.load_average.before
+    runtimes = (pair for pair in (conditions.versions or {}).items() if "tf" in pair[0] or "lite" in pair[0])
+    parts = [conditions.date]
+    parts += [f"Python {conditions.python}"] if conditions.python else []
+    parts += [f"{name} {version}" for name, version in runtimes]
+    parts += [f"governor {conditions.governor}"] if conditions.governor else []
     parts += [f"{frequency:.0f} MHz"] if frequency else []
     parts += [f"{temperature:.0f} °C"] if temperature else []
     parts += [f"load {load[0]:.2f} before"] if load else []

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tlpipe_edge.bench.latency import RULES, Rules
 from tlpipe_edge.classify.classifier import Classifier
@@ -17,12 +16,29 @@ from tlpipe_edge.images.labelled import Photographs
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """What is measured and how: ``recipes`` (empty for all in the bundle), numbers of ``threads``."""
+    """What is measured and how: ``recipes`` (empty for all in the bundle), numbers of ``threads``.
+
+    Raises WrongUsage for a number of threads below 1, and for none.
+    """
 
     recipes: tuple[str, ...] = ()
     threads: tuple[int, ...] = (1,)
     runtime: str = "auto"
     rules: Rules = RULES
+
+    def __post_init__(self) -> None:
+        if not self.threads or min(self.threads) < 1:
+            raise WrongUsage(f"numbers of threads: {list(self.threads)}", "Name one or several from 1.")
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What of a recipe's file stands in a report; ``bytes`` is its size."""
+
+    recipe: str
+    file: str
+    sha256: str
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -45,23 +61,23 @@ class BenchmarkTarget:
         """What a recipe is opened by: its name, and None for the one of a single file."""
         return None if self.path.is_file() else recipe
 
-    def file(self, recipe: str) -> dict[str, Any]:
-        """What of a recipe stands in a report: its name, file, sha256 and bytes. Raises as ``Bundle.read`` does."""
+    def file(self, recipe: str) -> ModelFile:
+        """The file of a recipe. Raises as ``Bundle.read`` does."""
         if self.path.is_file():
             content = files.read(self.path)
             sha256 = hashlib.sha256(content).hexdigest()
-            return {"recipe": recipe, "file": self.path.name, "sha256": sha256, "bytes": len(content)}
+            return ModelFile(recipe, self.path.name, sha256, len(content))
         exported = Bundle.open(self.path)
         artifact = exported.artifact(recipe)
         exported.read(artifact)
-        return {"recipe": recipe, "file": artifact.file, "sha256": artifact.sha256, "bytes": artifact.bytes}
+        return ModelFile(recipe, artifact.file, artifact.sha256, artifact.bytes)
 
 
 def read_target(model: Path, options: BenchOptions) -> BenchmarkTarget:
     """The bundle, or the single .tflite file, at ``model``. Raises as ``Classifier.open`` does."""
     if model.is_file() or not model.exists():
         if options.recipes and model.exists():
-            raise WrongUsage(f"{model}: a single file has no recipe to choose from", "Leave --recipe out.")
+            raise WrongUsage("a single file has no recipe to choose from", "Leave --recipe out.", where=model)
         single = Classifier.open(model, runtime=options.runtime)
         return BenchmarkTarget(model, (single.recipe,), single.name, single.labels, single.image, None, None)
     exported = Bundle.open(model)
@@ -87,5 +103,5 @@ def find_images(target: BenchmarkTarget, data: Path | None) -> Photographs:
     if data is not None:
         return labelled.below(data, labels=target.labels, reference=target.reference)
     if target.path.is_file():
-        raise WrongUsage(f"{target.path}: a single file comes without photographs", "Name a folder with --data DIR.")
+        raise WrongUsage("a single file comes without photographs", "Name a folder with --data DIR.", where=target.path)
     return labelled.golden(Bundle.open(target.path), target.reference)

@@ -7,15 +7,17 @@ do not divide the cores, some stay idle.
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from tlpipe_edge.bench import cold_start, throughput, validity
-from tlpipe_edge.bench.cold_start import NOT_ALONE
+from tlpipe_edge.bench.cold_start import NOT_MEASURED, ColdStart
 from tlpipe_edge.bench.latency import Stages, timed, warm_up
 from tlpipe_edge.bench.target import BenchmarkTarget, BenchOptions
 from tlpipe_edge.classify.classifier import Classifier
+from tlpipe_edge.contract.conditions import Span
+from tlpipe_edge.contract.latency import Timing
+from tlpipe_edge.contract.validity import Reason
 from tlpipe_edge.errors import MissingInput, Unavailable
 from tlpipe_edge.images import decode
 from tlpipe_edge.images.labelled import Photograph
@@ -25,47 +27,28 @@ PHOTOGRAPHS = 64
 BYTES = 64_000_000
 """Of the photographs that the timed loop holds in memory, at most."""
 
-KEYS = (
-    "invoke_ms",
-    "end_to_end_ms",
-    "stages_ms",
-    "cold_start_ms",
-    "peak_memory_mb",
-    "throughput_per_s",
-    "throughput_workers",
-    "frequency_mhz",
-    "other_load",
-    "samples_ms",
-)
-"""Of a result, in the document of ``bench``."""
-
 
 @dataclass(frozen=True)
-class Timing:
-    """``figures`` has ``KEYS``; ``doubts`` say why they are not to be trusted, if they are not."""
+class Timed:
+    """``timing`` and why it is not to be trusted, if it is not."""
 
-    figures: dict[str, Any]
-    doubts: tuple[str, ...] = ()
+    timing: Timing
+    reasons: tuple[Reason, ...] = ()
 
 
-NOT_TIMED = Timing(dict.fromkeys(KEYS))
+NOT_TIMED = Timed(Timing())
 """Under emulation."""
 
 
 def measure(
     target: BenchmarkTarget, recipe: str, *, threads: int, options: BenchOptions, answers: Mapping[Photograph, int]
-) -> Timing:
+) -> Timed:
     """Time one recipe. ``answers`` are the photographs that can be read, with the label's number of each.
 
     The machine is watched all the while. Full load comes last: it makes hot what would be measured after it.
     Raises MissingInput where one of them is gone meanwhile.
     """
-    try:
-        chosen = _chosen(list(answers))
-        sources = [photograph.file.read_bytes() for photograph in chosen]
-    except OSError as error:
-        what = f"{error.filename}: cannot be read any more ({error.strerror})"
-        raise MissingInput(what, "Put it back, or leave it out.") from None
+    chosen, sources = _chosen(list(answers))
     classifier = target.open(recipe, threads=threads, runtime=options.runtime)
     classifier(sources[0])
     stable = warm_up(classifier.session.invoke, rules=options.rules)
@@ -79,18 +62,7 @@ def measure(
     end_to_end, by_stage = stages.total(stable=stable), stages.latencies()
 
     largest = max(zip(map(len, sources), chosen, strict=True), key=lambda pair: pair[0])[1]
-    apart, without = NOT_ALONE, []
-    try:
-        apart = cold_start.measure(
-            target.path,
-            recipe=target.named(recipe),
-            threads=threads,
-            runtime=options.runtime,
-            photograph=largest.file,
-            processes=options.rules.processes,
-        )
-    except Unavailable as error:  # what was timed until now is not lost
-        without.append(f"no cold start: {error.what}")
+    apart, without = _apart(target, recipe, largest, threads=threads, options=options)
     started = load.now()
 
     workers = max(1, before.device.cores // threads)
@@ -108,21 +80,21 @@ def measure(
 
     samples = {"invoke": network, "end_to_end": end_to_end}
     samples |= {("invoke_in_stages" if name == "invoke" else name): each for name, each in by_stage.items()}
-    figures = (
-        network.figures(),
-        end_to_end.figures(),
-        {name: each.figures() for name, each in by_stage.items()},
-        apart.cold_start_ms,
-        apart.peak_memory_mb,
-        round(per_second, 2),
-        workers,
-        {"before": before.device.frequency_mhz, "after": after.device.frequency_mhz},
-        load.other_load(before, after),
-        {name: list(each.samples_ms) for name, each in samples.items()},
+    figures = Timing(
+        invoke_ms=network.figures(),
+        end_to_end_ms=end_to_end.figures(),
+        stages_ms={name: each.figures() for name, each in by_stage.items()},
+        cold_start_ms=apart.cold_start_ms,
+        peak_memory_mb=apart.peak_memory_mb,
+        throughput_per_s=round(per_second, 2),
+        throughput_workers=workers,
+        frequency_mhz=Span(before.device.frequency_mhz, after.device.frequency_mhz),
+        other_load=load.other_load(before, after),
+        samples_ms={name: each.samples_ms for name, each in samples.items()},
     )
     changed = {chosen[at] for at, answer in stages.answers if answer != answers[chosen[at]]}
-    return Timing(
-        dict(zip(KEYS, figures, strict=True)),
+    return Timed(
+        figures,
         (
             *validity.disturbances(before, after),
             *validity.doubts(network, [end_to_end]),
@@ -135,12 +107,12 @@ def measure(
     )
 
 
-def _changed(photographs: set[Photograph]) -> list[str]:
+def _changed(photographs: set[Photograph]) -> list[Reason]:
     """That predictions of the timed run are not those of the accuracy run."""
     if not photographs:
         return []
     names = ", ".join(sorted(photograph.file.name for photograph in photographs)[:3])
-    return [f"{len(photographs)} photographs got another answer in the timed run: {names}"]
+    return [Reason(f"{len(photographs)} photographs got another answer in the timed run", names)]
 
 
 def _stages(classifier: Classifier, sources: Sequence[bytes]) -> Stages:
@@ -162,13 +134,35 @@ def _stages(classifier: Classifier, sources: Sequence[bytes]) -> Stages:
     )
 
 
-def _chosen(readable: Sequence[Photograph]) -> list[Photograph]:
-    """Which photographs are timed: evenly spread over all, so many as memory is meant to hold."""
+def _chosen(readable: Sequence[Photograph]) -> tuple[list[Photograph], list[bytes]]:
+    """Which photographs are timed, and their files: evenly spread over all, so many as memory is meant to hold."""
     chosen: list[Photograph] = []
     room = BYTES
-    for at in np.linspace(0, len(readable) - 1, min(PHOTOGRAPHS, len(readable))).astype(int):
-        size = readable[at].file.stat().st_size
-        if not chosen or size <= room:
-            chosen.append(readable[at])
-            room -= size
-    return chosen
+    try:
+        for at in np.linspace(0, len(readable) - 1, min(PHOTOGRAPHS, len(readable))).astype(int):
+            size = readable[at].file.stat().st_size
+            if not chosen or size <= room:
+                chosen.append(readable[at])
+                room -= size
+        return chosen, [photograph.file.read_bytes() for photograph in chosen]
+    except OSError as error:
+        reason = f"cannot be read any more ({error.strerror})"
+        raise MissingInput(reason, "Put it back, or leave it out.", where=error.filename) from error
+
+
+def _apart(
+    target: BenchmarkTarget, recipe: str, photograph: Photograph, *, threads: int, options: BenchOptions
+) -> tuple[ColdStart, list[Reason]]:
+    """The cold start, or why there is none: what was timed before it is not lost."""
+    try:
+        measured = cold_start.measure(
+            target.path,
+            recipe=target.named(recipe),
+            threads=threads,
+            runtime=options.runtime,
+            photograph=photograph.file,
+            processes=options.rules.processes,
+        )
+    except Unavailable as error:
+        return NOT_MEASURED, [Reason("no cold start", error.what)]
+    return measured, []

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from tlpipe_edge.bench.latency import RULES, Latency
+from tlpipe_edge.contract.validity import Reason
 from tlpipe_edge.machine.load import Moment, other_load
 
 MAX_FREQUENCY_CHANGE = 0.10
@@ -13,7 +14,7 @@ MAX_SPREAD = 1.25
 """How many times the median the 90th percentile of the network alone may be."""
 
 
-def disturbances(before: Moment, after: Moment, *, warm: Moment | None = None, when: str = "") -> Iterator[str]:
+def disturbances(before: Moment, after: Moment, *, warm: Moment | None = None, when: str = "") -> Iterator[Reason]:
     """Why what was measured between two moments is not to be trusted; ``when`` it was is said in each reason.
 
     The machine was warm at the first, or else at ``warm``, and from then on the clock must be steady.
@@ -24,23 +25,23 @@ def disturbances(before: Moment, after: Moment, *, warm: Moment | None = None, w
     throttled = [words for words in later if words not in then or words.endswith(" now")]
     throttled += [words for words in then if words.endswith(" now") and words not in throttled]
     if throttled:
-        yield f"throttled{when}: {', '.join(throttled)}"
+        yield Reason(f"throttled{when}", ", ".join(throttled))
     frequencies = (warm or before).device.frequency_mhz, after.device.frequency_mhz
     if frequencies[0] and frequencies[1] and abs(frequencies[1] / frequencies[0] - 1) > MAX_FREQUENCY_CHANGE:
-        yield f"the frequency changed{when} from {frequencies[0]:.0f} to {frequencies[1]:.0f} MHz"
+        yield Reason(f"the frequency changed{when}", f"from {frequencies[0]:.0f} to {frequencies[1]:.0f} MHz")
     others = other_load(before, after)
     if others is not None and others > MAX_OTHER_LOAD * before.device.cores:
-        yield f"disturbed{when}: other processes used {others:.2f} of {before.device.cores} cores"
+        yield Reason(f"disturbed{when}", f"other processes used {others:.2f} of {before.device.cores} cores")
 
 
-def doubts(network: Latency, others: Iterable[Latency] = (), *, max_spread: float = MAX_SPREAD) -> Iterator[str]:
+def doubts(network: Latency, others: Iterable[Latency] = (), *, max_spread: float = MAX_SPREAD) -> Iterator[Reason]:
     """Why samples by themselves are not to be trusted: of the ``network`` alone, and of what else was timed."""
     for each in (network, *others):
         if len(each.samples_ms) < RULES.runs or each.seconds < 0.9 * RULES.seconds:
-            yield f"too short: {len(each.samples_ms)} runs in {each.seconds:.1f} s"
+            yield Reason("too short", f"{len(each.samples_ms)} runs in {each.seconds:.1f} s")
             break
     if not all(each.stable for each in (network, *others)):
-        yield "the warm-up did not become stable"
+        yield Reason("the warm-up did not become stable")
     spread = network.percentile(90) / network.p50
     if spread > max_spread:
-        yield f"spread too high: the 90th percentile is {spread:.2f} times the median"
+        yield Reason("spread too high", f"the 90th percentile is {spread:.2f} times the median")

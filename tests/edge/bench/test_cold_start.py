@@ -7,10 +7,10 @@ import pytest
 
 from tlpipe_edge import Bundle, Unavailable
 from tlpipe_edge.bench import cold_start
-from tlpipe_edge.bench.cold_start import Alone
+from tlpipe_edge.bench.cold_start import ColdStart
 
 
-def measured(drawn: Bundle, photograph: Path, *, recipe: str | None = "int8", processes: int = 2) -> Alone:
+def measured(drawn: Bundle, photograph: Path, *, recipe: str | None = "int8", processes: int = 2) -> ColdStart:
     return cold_start.measure(
         drawn.path, recipe=recipe, threads=1, runtime="auto", photograph=photograph, processes=processes
     )

@@ -19,6 +19,8 @@ from tlpipe_edge.bench import cold_start, run, scoring, table, target, throughpu
 from tlpipe_edge.bench.latency import Rules
 from tlpipe_edge.bench.target import BenchOptions
 from tlpipe_edge.cli import app
+from tlpipe_edge.contract import codec
+from tlpipe_edge.contract.benchmark import benches, to_json
 from tlpipe_edge.errors import BadData, MissingInput
 from tlpipe_edge.images.labelled import Photograph
 from tlpipe_edge.machine import device, load
@@ -36,7 +38,13 @@ def benched(model: Path, data: Path | None = None, *, threads: tuple[int, ...] =
     """By rules that are too short, and so with a document that says so."""
     options = BenchOptions(threads=threads, rules=SHORT)
     of = target.read_target(model, options)
-    return run.bench(of, target.find_images(of, data), options, command="bench")
+    measured = run.bench(of, target.find_images(of, data), options, command="bench")
+    return dict(json.loads(to_json([measured])))
+
+
+def rendered(document: Document) -> str:
+    """The document as the command prints it."""
+    return table.render(*benches(document, "the test's"))
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +151,7 @@ def test_under_emulation_no_latency_is_reported(document: Document) -> None:
 
     measured = ("invoke_ms", "end_to_end_ms", "stages_ms", "cold_start_ms", "peak_memory_mb", "throughput_per_s")
     assert {result[name] for name in (*measured, "samples_ms")} == {None}
-    assert document["valid"] and "emulated" in table.render(document)
+    assert document["valid"] and "emulated" in rendered(document)
 
 
 def test_an_emulated_processor_gets_accuracy_alone(drawn: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +162,7 @@ def test_an_emulated_processor_gets_accuracy_alone(drawn: Bundle, monkeypatch: p
     assert document["conditions"]["emulated"]
     assert (result["invoke_ms"], result["samples_ms"], result["throughput_per_s"]) == (None, None, None)
     assert result["top1"] == 1.0
-    shown = table.render(document)
+    shown = rendered(document)
     assert " ms" not in shown and "emulated: latency, memory and throughput are not reported" in shown
 
 
@@ -180,7 +188,7 @@ def test_what_was_too_short_is_invalid_wherever_it_is_shown(drawn: Bundle) -> No
     runs = [result["invoke_ms"]["runs"], *(result["stages_ms"][stage]["runs"] for stage in STAGES)]
     assert runs == [30] * 6, "the warm-up does not count"
     assert not document["valid"] and document["invalid_reasons"][0].startswith("int8, 1 thread: too short")
-    shown = table.render(document)
+    shown = rendered(document)
     assert "int8 (invalid)" in shown and "INVALID: int8, 1 thread: too short: 30 runs" in shown
 
 
@@ -191,7 +199,7 @@ def test_a_cold_start_that_fails_costs_nothing_but_itself(drawn: Bundle, monkeyp
 
     assert (result["cold_start_ms"], result["peak_memory_mb"]) == (None, None) and result["invoke_ms"]["runs"] == 30
     assert any(reason.startswith("no cold start: a process of its own") for reason in result["invalid_reasons"])
-    assert "INVALID: int8, 1 thread: no cold start" in table.render(document)
+    assert "INVALID: int8, 1 thread: no cold start" in rendered(document)
 
 
 class Machine:
@@ -215,9 +223,9 @@ class Machine:
         """Why a benchmark is invalid where this passes at its cold start and its loads; not what the samples say."""
         turn = iter(loads)
 
-        def start(*_: Any, **__: Any) -> cold_start.Alone:
+        def start(*_: Any, **__: Any) -> cold_start.ColdStart:
             self.passes(**cold)
-            return cold_start.NOT_ALONE
+            return cold_start.NOT_MEASURED
 
         def full_load(*_: Any, **__: Any) -> float:
             self.passes(**next(turn))
@@ -249,7 +257,7 @@ class Machine:
         ({}, [{}, {"throttling": ("throttled since boot",)}], ["throttled at full load: throttled since boot"]),
         ({}, [{}, {"busy": 30.0}], ["disturbed at full load: other processes used 1.00 of 4 cores"]),
         ({}, [{"frequency_mhz": 2000.0}, {}], []),
-        ({}, [{}, {"frequency_mhz": 2000.0}], ["the frequency changed at full load from 2400 to 2000 MHz"]),
+        ({}, [{}, {"frequency_mhz": 2000.0}], ["the frequency changed at full load: from 2400 to 2000 MHz"]),
     ],
 )
 def test_the_machine_is_watched_at_cold_start_and_at_full_load(
@@ -275,9 +283,9 @@ def test_a_photograph_that_goes_while_others_are_scored_is_named(
 
 
 def test_few_images_are_no_proof_of_accuracy_and_the_table_says_so(document: Document) -> None:
-    assert "6 images (golden): too few to tell how accurate it is; name more" in table.render(document)
-    many = document | {"images": document["images"] | {"labelled": 100}}
-    assert "too few" not in table.render(many)
+    assert "6 images (golden): too few to tell how accurate it is; name more" in rendered(document)
+    many = document | {"images": document["images"] | {"count": 100, "labelled": 100}}
+    assert "too few" not in rendered(many)
 
 
 def test_each_recipe_is_measured_with_each_number_of_threads(drawn: Bundle) -> None:
@@ -295,7 +303,7 @@ def test_other_photographs_are_named_and_a_broken_one_counts_as_wrong(drawn: Bun
     (failed,) = document["images"]["failed"]
     assert failed["file"].endswith("broken.jpg") and "not an image" in failed["reason"]
     assert result["top1"] == pytest.approx(2 / 3) and result["agreement"] == 1.0 and result["compared"] == 2
-    assert "counted as wrong" in table.render(document)
+    assert "counted as wrong" in rendered(document)
 
 
 def test_photographs_that_nobody_labelled_are_timed_without_a_claim(drawn: Bundle, tmp_path: Path) -> None:
@@ -334,11 +342,11 @@ def test_only_some_photographs_are_held_in_memory_and_those_from_everywhere(tmp_
     many = [Photograph(tmp_path / f"{number:03}", str(number), None) for number in range(640)]
     for each in many:
         each.file.write_bytes(bytes(1000))
-    chosen = timing._chosen(many)
+    chosen = timing._chosen(many)[0]
     assert len(chosen) == 64 and chosen[0] == many[0] and chosen[-1] == many[-1]
     many[0].file.write_bytes(bytes(timing.BYTES - 1500))
-    assert timing._chosen(many) == [many[0], chosen[1]]
-    assert timing._chosen(many[:1]) == many[:1]
+    assert timing._chosen(many)[0] == [many[0], chosen[1]]
+    assert timing._chosen(many[:1])[0] == many[:1]
 
 
 def test_nothing_to_measure_is_said(drawn: Bundle, copied: Path, tmp_path: Path) -> None:
@@ -366,7 +374,7 @@ def test_hostile_names_stay_inert_in_the_table(drawn: Bundle) -> None:
     document = benched(drawn.path)
     document["model"]["name"] = "\x1b[31mred"
     document["images"] |= {"name": "a\u202eb", "failed": [{"file": "\x1b]0;title\x07", "reason": "[/]"}]}
-    shown = table.render(document)
+    shown = rendered(document)
 
     assert "\x1b" not in shown and "\u202e" not in shown and "\x07" not in shown
     assert "\\x1b[31mred" in shown and "[/]" in shown
@@ -374,9 +382,9 @@ def test_hostile_names_stay_inert_in_the_table(drawn: Bundle) -> None:
 
 def test_json_puts_a_list_of_numbers_on_one_line_and_changes_no_text() -> None:
     document = {"samples": [1.5, -2, 3e-07], "text": "[\n 1,\n  2\n]", "nested": [[1, 2], [3, 4]], "empty": []}
-    text = run.to_json(document)
+    text = codec.indented(document)
 
     assert json.loads(text) == document
     assert "[ 1.5, -2, 3e-07 ]" in text
     with pytest.raises(ValueError, match="not JSON compliant"):
-        run.to_json({"missing": math.nan})
+        codec.indented({"missing": math.nan})

@@ -84,12 +84,12 @@ def test_the_figures_are_those_of_the_samples() -> None:
     samples = (4.0, 1.0, 2.0, 3.0)
     figures = Latency(samples).figures()
 
-    assert figures["p50"] == 2.5 == Latency(samples).p50
-    assert figures["p90"] == pytest.approx(3.7)
-    assert figures["p95"] == pytest.approx(3.85)
-    assert figures["p99"] == pytest.approx(3.97)
-    assert (figures["mean"], figures["min"], figures["max"], figures["runs"]) == (2.5, 1.0, 4.0, 4)
-    assert figures["std"] == pytest.approx(statistics.pstdev(samples))
+    assert figures.p50 == 2.5 == Latency(samples).p50
+    assert figures.p90 == pytest.approx(3.7)
+    assert figures.p95 == pytest.approx(3.85)
+    assert figures.p99 == pytest.approx(3.97)
+    assert (figures.mean, figures.min, figures.max, figures.runs) == (2.5, 1.0, 4.0, 4)
+    assert figures.std == pytest.approx(statistics.pstdev(samples))
 
 
 def test_each_stage_takes_what_the_one_before_gave_and_has_its_own_time() -> None:

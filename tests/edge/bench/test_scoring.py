@@ -8,6 +8,8 @@ import pytest
 
 from tlpipe_edge import Bundle, Classifier
 from tlpipe_edge.bench import scoring
+from tlpipe_edge.contract.benchmark import Comparison, Confusion
+from tlpipe_edge.contract.scores import ClassCount
 from tlpipe_edge.images.labelled import Photograph, golden
 
 LABELS = ("cross", "bars", "ring")
@@ -36,31 +38,31 @@ def test_an_image_that_cannot_be_read_is_named_and_counts_as_wrong(drawn: Bundle
 
     assert list(scored.failed) == [1] and scored.failed[1].startswith(f"{bad}: not an image")
     assert np.isnan(scored.scores).any(axis=1).tolist() == [False, True, False]
-    document = scoring.document(scored.scores, looked_at, labels=drawn.manifest.labels)
-    assert document["top1"] == pytest.approx(2 / 3)
-    assert np.sum(document["confusion"]) == 2
+    rates = scoring.rates(scored.scores, looked_at, labels=drawn.manifest.labels)
+    assert rates.top1 == pytest.approx(2 / 3)
+    assert np.sum(rates.confusion) == 2
 
 
 def test_accuracy_is_over_the_images_whose_label_is_known() -> None:
-    document = scoring.document(rows(0, 1, 2, 1), known(0, 2, None, 1), labels=LABELS)
+    rates = scoring.rates(rows(0, 1, 2, 1), known(0, 2, None, 1), labels=LABELS)
 
-    assert document["top1"] == pytest.approx(2 / 3)
-    assert document["confusion"] == [[1, 0, 0], [0, 1, 0], [0, 1, 0]]
-    assert document["per_class"]["ring"] == {"images": 1, "correct": 0, "top1": 0.0}
-    low, high = document["top1_interval"]
+    assert rates.top1 == pytest.approx(2 / 3)
+    assert rates.confusion == ((1, 0, 0), (0, 1, 0), (0, 1, 0))
+    assert (rates.per_class or {})["ring"] == ClassCount(1, 0, 0.0)
+    low, high = rates.top1_interval or ()
     assert low < 2 / 3 < high
 
 
 def test_without_labels_nothing_is_claimed() -> None:
-    document = scoring.document(rows(0, 1), known(None, None), labels=LABELS)
+    rates = scoring.rates(rows(0, 1), known(None, None), labels=LABELS)
 
-    assert set(document.values()) == {None}
+    assert rates == Confusion()
 
 
 def test_a_class_without_images_has_no_rate() -> None:
-    document = scoring.document(rows(0), known(0), labels=LABELS)
+    rates = scoring.rates(rows(0), known(0), labels=LABELS)
 
-    assert document["per_class"]["bars"] == {"images": 0, "correct": 0, "top1": None}
+    assert (rates.per_class or {})["bars"] == ClassCount(0, 0, None)
 
 
 def test_the_answers_of_keras_are_found_by_the_hash_of_the_image(drawn: Bundle) -> None:
@@ -76,26 +78,27 @@ def test_the_answers_of_keras_are_found_by_the_hash_of_the_image(drawn: Bundle) 
 
 def test_where_both_differ_is_listed_with_both_answers() -> None:
     theirs, ours = rows(0, 1, 2, -1), rows(0, 2, 2, 1)
-    document = scoring.against_keras(ours, theirs, known(0, None, 2, 1), labels=LABELS)
+    compared = scoring.against_keras(ours, theirs, known(0, None, 2, 1), labels=LABELS)
 
-    assert document["agreement"] == pytest.approx(2 / 3) and document["compared"] == 3
-    (row,) = document["disagreements"]
-    assert (row["image"], row["file"], row["truth"]) == ("sha1", "1.png", None)
-    assert (row["keras"], row["answer"]) == ("bars", "ring")
-    assert (row["keras_score"], row["score"]) == (pytest.approx(0.8), pytest.approx(0.8))
+    assert compared.agreement == pytest.approx(2 / 3) and compared.compared == 3
+    (row,) = compared.disagreements or ()
+    assert (row.image, row.file, row.truth) == ("sha1", "1.png", None)
+    assert (row.keras, row.answer) == ("bars", "ring")
+    assert (row.keras_score, row.score) == (pytest.approx(0.8), pytest.approx(0.8))
 
 
 def test_an_image_that_only_keras_could_read_is_a_disagreement_without_an_answer() -> None:
-    document = scoring.against_keras(rows(0, -1), rows(0, 1), known(0, 1), labels=LABELS)
+    compared = scoring.against_keras(rows(0, -1), rows(0, 1), known(0, 1), labels=LABELS)
 
-    assert document["agreement"] == 0.5
-    assert (document["disagreements"][0]["answer"], document["disagreements"][0]["score"]) == (None, None)
+    assert compared.agreement == 0.5
+    (row,) = compared.disagreements or ()
+    assert (row.answer, row.score) == (None, None)
 
 
 def test_without_an_answer_of_keras_there_is_no_agreement() -> None:
-    document = scoring.against_keras(rows(0), rows(-1), known(0), labels=LABELS)
+    compared = scoring.against_keras(rows(0), rows(-1), known(0), labels=LABELS)
 
-    assert document == {"agreement": None, "compared": 0, "disagreements": []}
+    assert compared == Comparison(agreement=None, compared=0, disagreements=())
 
 
 def test_the_reference_of_another_model_would_be_seen(drawn: Bundle) -> None:
@@ -105,5 +108,5 @@ def test_the_reference_of_another_model_would_be_seen(drawn: Bundle) -> None:
     scored = scoring.score(lambda: Classifier.open(drawn.path), items, classes=3, what="answers")
     theirs = scoring.keras_scores(items, wrong, classes=3)
 
-    document = scoring.against_keras(scored.scores, theirs, items, labels=drawn.manifest.labels)
-    assert document["agreement"] == 0.0 and len(document["disagreements"]) == len(items)
+    compared = scoring.against_keras(scored.scores, theirs, items, labels=drawn.manifest.labels)
+    assert compared.agreement == 0.0 and len(compared.disagreements or ()) == len(items)
