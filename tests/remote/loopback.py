@@ -116,15 +116,7 @@ class Device:
 
     def processes(self) -> list[str]:
         """The command lines of all that runs on the device."""
-        marker = f"HOME={self.home}\0".encode()
-        found = []
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if marker in b"\0" + (process / "environ").read_bytes():
-                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-            except OSError:  # it has ended, or is not ours
-                continue
-        return found
+        return [line for _, line in running(self.home)]
 
     def left(self) -> list[str]:
         """What lies in the cache and is half made."""
@@ -156,6 +148,20 @@ class Device:
         assert self._process.poll() is None, (self._folder / "sshd.log").read_text()
         with socket.socket() as asking:
             return asking.connect_ex(("127.0.0.1", self._port)) == 0
+
+
+def running(home: Path) -> list[tuple[int, str]]:
+    """The processes that have this home, with their command lines."""
+    marker = f"HOME={home}\0".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker in b"\0" + (process / "environ").read_bytes():
+                line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                found.append((int(process.name), line))
+        except OSError:  # it has ended, or is not ours
+            continue
+    return found
 
 
 def wait_until(condition: Callable[[], object]) -> None:

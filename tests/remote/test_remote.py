@@ -140,7 +140,7 @@ def test_a_bench_comes_back_with_its_address(device: Device, monkeypatch: pytest
         Example(file, int(known[content.sha256]), content.sha256)
         for file, content in ((file, device_bench.Content.of(file)) for file in GOLDEN)
     ]
-    document = device_bench.bench_on(
+    bench = device_bench.bench_on(
         device.address,
         bundle,
         device_bench.in_folders(examples, bundle.manifest.labels),
@@ -148,12 +148,13 @@ def test_a_bench_comes_back_with_its_address(device: Device, monkeypatch: pytest
         recipes=["int8"],
     )
 
-    assert document["device"]["address"] == str(device.address)
-    assert document["images"] | {"name": "test, cut from train", "count": len(GOLDEN)} == document["images"]
-    (result,) = document["results"]
-    assert (result["recipe"], result["threads"], result["agreement"]) == ("int8", 1, 1.0)
-    assert sum(each["images"] for each in result["per_class"].values()) == len(GOLDEN)
-    assert document["conditions"]["command"].startswith("tlpipe-edge bench bundle ")
+    assert bench.device.address == str(device.address)
+    assert bench.images is not None
+    assert (bench.images.name, bench.images.count) == ("test, cut from train", len(GOLDEN))
+    (result,) = bench.results
+    assert (result.recipe, result.threads, result.agreement) == ("int8", 1, 1.0)
+    assert sum(each.images for each in (result.per_class or {}).values()) == len(GOLDEN)
+    assert (bench.conditions.command or "").startswith("tlpipe-edge bench bundle ")
 
 
 @pytest.mark.skipif("TLPIPE_INDEX" not in os.environ, reason="TLPIPE_INDEX is not set: it takes wheels from an index")

@@ -85,7 +85,7 @@ def test_an_answer_that_is_no_document() -> None:
         b'{"schema": 1, "results": [], "device": null}': "there: ",
     }
     for answer, said in answers.items():
-        refused(lambda answer=answer: device_bench.document_of(answer, "there"), BadData, said)  # type: ignore[misc]
+        refused(lambda answer=answer: device_bench.bench_of(answer, "there"), BadData, said)  # type: ignore[misc]
 
 
 @pytest.fixture
@@ -118,7 +118,11 @@ def test_a_disk_that_is_full_in_the_middle_of_a_file(device: Device, files: dict
     assert classified(device, files)
 
 
-def test_a_disk_that_is_full_before_anything_is_sent(small_disk: Device, files: dict[str, Path], large: Path) -> None:
+def test_a_disk_that_is_full_before_anything_is_sent(
+    small_disk: Device, installed: Path, files: dict[str, Path], large: Path
+) -> None:
+    small_disk.cache.mkdir(parents=True)
+    (small_disk.cache / "venvs").symlink_to(installed)  # it would not fit
     error = refused(
         lambda: classified(small_disk, files | {"images/large": large}),
         Unavailable,

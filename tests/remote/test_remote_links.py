@@ -32,6 +32,21 @@ def test_a_link_that_breaks_while_a_file_is_sent(device: Device, files: dict[str
     assert classified(device, files)
 
 
+def test_a_link_that_breaks_while_wheels_are_sent(
+    bare: Device, files: dict[str, Path], wheels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    count = len(list(wheels.iterdir())) + 1
+    with cutting(bare, when=lambda: len(list(bare.cache.glob("wheels/*/*.whl"))) > 3):
+        refused(lambda: classified(bare, files, wheelhouse=wheels), Unavailable, "the connection was lost")
+    wait_until(lambda: bare.processes() == [])
+    arrived = len(list(bare.cache.glob("wheels/*/*.whl")))
+    capsys.readouterr()
+
+    assert classified(bare, files, wheelhouse=wheels)
+    assert f"({count - arrived})" in capsys.readouterr().err
+    assert not (bare.cache / "wheels").exists()
+
+
 def test_a_link_that_breaks_while_it_is_installed(bare: Device, files: dict[str, Path], wheels: Path) -> None:
     def half_made() -> list[Path]:
         return list(bare.cache.glob("venvs/*/lib/*/site-packages/rich"))
@@ -105,6 +120,21 @@ def test_a_lock_that_somebody_holds(device: Device, files: dict[str, Path]) -> N
     assert classified(device, files)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_bootstrap_there_is_ended(device: Device, files: dict[str, Path], number: int) -> None:
+    def end() -> None:
+        wait_until(lambda: answers(device))
+        (bootstrap,) = (
+            pid for pid, line in loopback.running(device.home) if "exec(read.read(" in line and "/bin/sh" not in line
+        )
+        os.kill(bootstrap, number)
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    refused(lambda: device_bench.run_edge(device.address, files, FOR_EVER), Unavailable, "the connection was lost")
+    thread.join()
+
+
 def test_what_a_dead_run_left_goes(device: Device, files: dict[str, Path]) -> None:
     (device.cache / "temporary-old/tree").mkdir(parents=True)
     (device.cache / "lock").touch()
@@ -116,7 +146,10 @@ def test_what_a_dead_run_left_goes(device: Device, files: dict[str, Path]) -> No
 def answers(device: Device) -> bool:
     """Whether the camera that never ends has begun, with the process that reads its pictures."""
     lines = device.processes()
-    return all(any(name in line for line in lines) for name in (" tlpipe_edge camera ", " tlpipe_edge.camera.capture "))
+    return all(
+        any(name in line for line in lines)
+        for name in (" tlpipe_edge.remote_job.command ", " tlpipe_edge.camera.capture ")
+    )
 
 
 class cutting:

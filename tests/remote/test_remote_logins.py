@@ -1,6 +1,7 @@
 """Who is let in and what is believed: host keys, logins, and what ssh is told."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -61,7 +62,10 @@ def test_on_a_terminal_ssh_asks_and_elsewhere_it_does_not(
 
 def test_nobody_there(bare: Device, files: dict[str, Path]) -> None:
     bare.stop()
-    refused(lambda: classified(bare, files), Unavailable, "ssh cannot connect", "Connection refused")
+    with socket.socket() as nobody:
+        nobody.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        nobody.bind(("127.0.0.1", bare.address.port))  # so that no other program can take the port, and answer there
+        refused(lambda: classified(bare, files), Unavailable, "ssh cannot connect", "Connection refused")
 
 
 def test_a_host_that_nobody_knows() -> None:

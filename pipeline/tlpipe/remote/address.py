@@ -27,20 +27,20 @@ class Address:
         scheme, found, rest = written.partition("://")
         login, at, place = rest.removesuffix("/").rpartition("@")
         if not found or scheme.lower() != "ssh":
-            raise WrongUsage(f"{_without_login(written)}: not an ssh address", _ADVICE)
+            raise WrongUsage("not an ssh address", _ADVICE, where=_without_login(written))
         if ":" in login:
             raise WrongUsage(
-                f"ssh://{place}: a password does not belong in an address", "ssh asks for it, or uses keys."
+                "a password does not belong in an address", "ssh asks for it, or uses keys.", where=f"ssh://{place}"
             )
         if at and not _USER.fullmatch(login):
-            raise WrongUsage(f"ssh://...@{place}: not the name of a user", _ADVICE)
+            raise WrongUsage("not the name of a user", _ADVICE, where=f"ssh://...@{place}")
         match = re.fullmatch(r"(?:\[(?P<ipv6>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>.*))?", place, re.DOTALL)
         if match is None or not _is_host(match["ipv6"], match["name"]):
-            raise WrongUsage(f"{_without_login(written)}: not a host", _ADVICE)
+            raise WrongUsage("not a host", _ADVICE, where=_without_login(written))
         host = match["ipv6"] or match["name"]
         port = match["port"]
         if port is not None and not (re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
-            raise WrongUsage(f"ssh://{host}: what follows the colon is not a port, 1 to 65535", _ADVICE)
+            raise WrongUsage("what follows the colon is not a port, 1 to 65535", _ADVICE, where=f"ssh://{host}")
         return cls(host, login or None, None if port is None else int(port))
 
     def __str__(self) -> str:

@@ -1,23 +1,37 @@
 """``tlpipe-edge bench`` on another machine, over ssh: what is missing there is sent, and its document brought back."""
 
 import hashlib
-import json
 import os
-import signal
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from tlpipe.data.dataset import Example
-from tlpipe.remote import ssh, wheel
+from tlpipe.remote import failures, ssh, wheel
 from tlpipe.remote.address import Address
+from tlpipe_edge import errors
 from tlpipe_edge.console import progress
-from tlpipe_edge.contract import benchmark
+from tlpipe_edge.contract.benchmark import Bench, benches
 from tlpipe_edge.contract.bundle import GOLDEN, MANIFEST, REFERENCE, Bundle
-from tlpipe_edge.contract.files import sha256_of
-from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable
+from tlpipe_edge.contract.files import parse_json, sha256_of
+from tlpipe_edge.errors import BadData, MissingInput
 from tlpipe_edge.images.walker import SUFFIXES
+from tlpipe_edge.remote_job.messages import (
+    AwaitsJob,
+    AwaitsWheels,
+    Busy,
+    Ended,
+    Failed,
+    File,
+    Installing,
+    Job,
+    Missing,
+    NotInstalled,
+    Result,
+    Running,
+    Said,
+    Wheels,
+)
 
 BUNDLE, IMAGES = "bundle", "images"
 """Where both are on the device, in the folder in which tlpipe-edge runs there."""
@@ -41,8 +55,8 @@ class Content:
                 return cls(source, sha256_of(stream), stream.tell())
         except OSError as error:
             raise MissingInput(
-                f"{source}: cannot be read ({error.strerror})", "Put it back, or leave it out."
-            ) from None
+                f"cannot be read ({error.strerror})", "Put it back, or leave it out.", where=source
+            ) from error
 
 
 def bench_on(
@@ -51,17 +65,19 @@ def bench_on(
     images: Mapping[str, Path],
     *,
     images_name: str | None = None,
+    trained_on: int | None = None,
     recipes: Sequence[str] = (),
     threads: Sequence[int] = (1,),
     runtime: str = "auto",
     wheelhouse: Path | None = None,
-) -> dict[str, Any]:
-    """The document of ``tlpipe-edge bench --json`` on the device, with its address.
+) -> Bench:
+    """What ``tlpipe-edge bench`` measures on the device, with its address.
 
-    ``images`` are as ``in_folders`` gives them, and ``images_name`` says which these are; without any, the bundle's
+    ``images`` are as ``in_folders`` gives them, ``images_name`` says which these are, and how
+    many of them the model was ``trained_on``; without any, the bundle's
     golden ones are taken. ``wheelhouse`` is a folder of wheels that replaces the device's package index.
-    Raises Unavailable for a device that does not do its part, Busy where another run works there, and what tlpipe-edge
-    there itself ends with.
+    Raises Unavailable for a device that does not do its part, BadData for one that says what it cannot say, Busy where
+    another run works there, and what tlpipe-edge there itself ends with.
     """
     files: dict[str, Path | bytes] = {f"{BUNDLE}/{name}": file for name, file in bundle_files(bundle).items()}
     # What cannot be read here is an empty file there, and so counts as wrong on both sides.
@@ -69,18 +85,22 @@ def bench_on(
     arguments = ["bench", BUNDLE, "--json", "--runtime", runtime, "--threads", ",".join(map(str, threads))]
     arguments += [part for recipe in recipes for part in ("--recipe", recipe)]
     arguments += ["--data", IMAGES] if images else []
-    document = document_of(run_edge(address, files, arguments, wheelhouse=wheelhouse), str(address))
-    document["device"]["address"] = str(address)
-    if images and document["images"]["count"] != len(images):
-        raise BadData(f"{address}: it looked at {document['images']['count']} of {len(images)} images", "Run it again.")
-    if document["images"]["labelled"] < len(images):
+    bench = bench_of(run_edge(address, files, arguments, wheelhouse=wheelhouse), str(address))
+    scored = bench.images
+    if scored is None:
+        raise BadData("it does not say at which images it looked", "Run it again.", where=address)
+    if images and scored.count != len(images):
+        raise BadData(f"it looked at {scored.count} of {len(images)} images", "Run it again.", where=address)
+    if scored.scored < len(images):
         progress.warn(
-            f"{address}: accuracy is on {document['images']['labelled']} of {len(images)} images: of the others the "
+            f"{address}: accuracy is on {scored.scored} of {len(images)} images: of the others the "
             "label is not known there, for it cannot be a folder's name"
         )
-    if images_name is not None:
-        document["images"]["name"] = images_name
-    return document
+    return replace(
+        bench,
+        device=replace(bench.device, address=str(address)),
+        images=scored if images_name is None else replace(scored, name=images_name, trained_on=trained_on),
+    )
 
 
 def in_folders(examples: Iterable[Example], labels: Sequence[str]) -> dict[str, Path]:
@@ -130,61 +150,76 @@ def run_edge(
     for name in files:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\0" in name:
-            raise BadData(f"{name}: not a path below a folder", "Rename it.")
-    contents = {name: Content.of(file) for name, file in files.items()}
+            raise BadData("not a path below a folder", "Rename it.", where=name)
     packed = wheel.pack("tlpipe-edge", "tlpipe_edge")
+    own = Content.of(packed.content)
     wheels = None if wheelhouse is None else _wheels(wheelhouse)
-    known = [*contents.values(), Content.of(packed.content), *(wheels or {}).values()]
-    by_hash = {content.sha256: content for content in known}
-    job = {
-        "tree": [(name, content.sha256) for name, content in contents.items()],
-        "wheel": (packed.name, packed.sha256),
-        "wheelhouse": None if wheels is None else [(name, content.sha256) for name, content in wheels.items()],
-        "sizes": {sha256: content.size for sha256, content in by_hash.items()},
-        "arguments": list(arguments),
-    }
-    lines: list[str] = []
+    contents = {name: Content.of(file) for name, file in files.items()}
+    offered = {content.sha256: content for content in (own, *(wheels or {}).values(), *contents.values())}
     progress.say(f"{address}: connecting")
     with ssh.connected(address) as connection:
-        connection.send(job)
         for event, output in connection.events():
-            match event["event"]:
-                case "missing":
-                    _send(connection, address, [by_hash[sha256] for sha256 in event["files"]])
-                case "installing":
+            match event:
+                case AwaitsWheels():
+                    listed = None if wheels is None else _listed(wheels)
+                    connection.send(Wheels(File(packed.name, own.sha256, own.size), listed))
+                case AwaitsJob():
+                    connection.send(Job(_listed(contents), tuple(arguments)))
+                case Missing():
+                    _send(connection, address, _asked(address, event, offered))
+                case Installing():
                     progress.say(f"{address}: installing tlpipe-edge there: some minutes, once")
-                case "running":
+                case Running():
                     progress.say(f"{address}: tlpipe-edge {arguments[0]}")
-                case "said":
-                    lines = [*lines[-20:], event["line"]]
-                    if not _is_error(event["line"]):
-                        progress.say(f"{address}: {event['line']}")
-                case "result" if event["code"]:
-                    raise _ended(address, event["code"], lines)
-                case "result":
+                case Said():
+                    progress.say(f"{address}: {event.line}")
+                case Busy():
+                    raise errors.Busy("another run works there", "Wait for it to end.", where=address)
+                case NotInstalled():
+                    raise failures.not_installed(address, event)
+                case Failed():
+                    raise failures.failed(address, event)
+                case Ended():
+                    raise failures.ended(address, event)
+                case Result():
                     return output
-    raise AssertionError("events end with a result")
+    raise AssertionError("events end by an error")
 
 
-def document_of(output: bytes, where: str) -> dict[str, Any]:
-    """The document that was printed. Raises BadData where it is none, or is of another schema."""
+def bench_of(output: bytes, where: str) -> Bench:
+    """What was printed. Raises BadData where it is not the document of one benchmark."""
     try:
-        document: dict[str, Any] = json.loads(output)
-    except ValueError:
-        raise BadData(f"{where}: its answer is no bench document", "Is its shell's output clean?") from None
-    benchmark.benches(document, where)
-    return document
+        document = parse_json(output)
+    except (ValueError, RecursionError) as error:
+        raise BadData("its answer is no bench document", "Is its shell's output clean?", where=where) from error
+    first, *more = benches(document, where, "Run it again.")
+    if more:
+        raise BadData(f"{len(more) + 1} benchmarks where one was asked for", "Run it again.", where=where)
+    return first
 
 
 def _wheels(wheelhouse: Path) -> dict[str, Content]:
     if not wheelhouse.is_dir():
-        raise MissingInput(f"{wheelhouse}: no such folder", "Name a folder of wheels with --wheelhouse.")
+        raise MissingInput("no such folder", "Name a folder of wheels with --wheelhouse.", where=wheelhouse)
     wheels = {file.name: Content.of(file) for file in sorted(wheelhouse.glob("*.whl"))}
     if not wheels:
         raise MissingInput(
-            f"{wheelhouse}: no wheels here", "Fill it for the device: pip download --only-binary=:all: --platform ..."
+            "no wheels here",
+            "Fill it for the device: pip download --only-binary=:all: --platform ...",
+            where=wheelhouse,
         )
     return wheels
+
+
+def _listed(contents: Mapping[str, Content]) -> tuple[File, ...]:
+    return tuple(File(name, content.sha256, content.size) for name, content in contents.items())
+
+
+def _asked(address: Address, event: Missing, offered: Mapping[str, Content]) -> list[Content]:
+    """What the device asks for. Raise BadData if it was not offered."""
+    if not offered.keys() >= set(event.files):
+        raise BadData("it asks for a file that it was not offered", "Look at what runs there.", where=address)
+    return [offered[sha256] for sha256 in event.files]
 
 
 def _send(connection: ssh.Connection, address: Address, contents: Sequence[Content]) -> None:
@@ -196,20 +231,3 @@ def _send(connection: ssh.Connection, address: Address, contents: Sequence[Conte
         for content in contents:
             connection.send_file(content.source, size=content.size)
             advance(1)
-
-
-def _is_error(line: str) -> bool:
-    return line.startswith("error: ")
-
-
-def _ended(address: Address, code: int, lines: Sequence[str]) -> TlpipeError:
-    """The error that tlpipe-edge printed there, or what else ended it."""
-    at = next((index for index in reversed(range(len(lines))) if _is_error(lines[index])), None)
-    if at is not None:
-        advice = lines[at + 1] if at + 1 < len(lines) else ""
-        return ssh.error(code, f"{address}: {lines[at].removeprefix('error: ')}", advice)
-    if code < 0:
-        advice = "Is its memory too small?" if -code == signal.SIGKILL else ""
-        return Unavailable(f"{address}: tlpipe-edge was killed there by signal {-code}", advice)
-    last = lines[-1] if lines else f"exit code {code}"
-    return Unavailable(f"{address}: tlpipe-edge failed there: {last}", "Try it there by hand: tlpipe-edge doctor")

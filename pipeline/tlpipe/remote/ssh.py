@@ -1,4 +1,4 @@
-"""One connection through the system's ssh to a device, on which ``agent`` does a job: whole, or not at all.
+"""One connection through the system's ssh to a device, on which ``agent`` is started.
 
 ssh's own configuration, keys and agent are respected, and on a terminal ssh asks for what it needs. Host keys are
 checked strictly, whatever that configuration says. All goes through one login: the command line that the shell there
@@ -11,7 +11,6 @@ import contextlib
 import io
 import json
 import os
-import re
 import shlex
 import signal
 import subprocess
@@ -21,10 +20,13 @@ import threading
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
+from tlpipe.remote import failures
 from tlpipe.remote.address import Address
+from tlpipe_edge.contract import codec
 from tlpipe_edge.errors import BadConfiguration, TlpipeError, Unavailable
+from tlpipe_edge.remote_job.messages import MAX_LINE, Event, Job, Sent, Wheels, read_event
 
 PULSE_SECONDS = 10.0
 """Between the empty lines by which the device knows that somebody is still here."""
@@ -72,7 +74,10 @@ COMMAND = f"exec /bin/sh -c '{_START}'"
 
 
 class Connection:
-    """A login on a device with the agent started: send to it, and hear its events. Use ``connected``."""
+    """A login on a device with the agent started: send to it and to the job that it starts, and hear their events.
+
+    Use ``connected``.
+    """
 
     def __init__(self, process: "subprocess.Popen[bytes]", address: Address, stderr: IO[bytes]) -> None:
         self._process, self._address, self._stderr = process, address, stderr
@@ -96,19 +101,19 @@ class Connection:
         limit.cancel()
         if b" lacks" in line:
             found = line.split(b" lacks", 1)[1].decode(errors="replace").strip()
-            raise self._without_python(found)
+            raise failures.without_python(self._address, found)
         source = agent()
         self._write(b"%d\n%b" % (len(source), source))
         threading.Thread(target=self._pulse, daemon=True).start()
 
-    def send(self, header: dict[str, Any]) -> None:
+    def send(self, message: Wheels | Job) -> None:
         """A line of JSON."""
-        self._write(json.dumps(header).encode() + b"\n")
+        self._write(json.dumps(codec.as_json(message)).encode() + b"\n")
 
     def send_file(self, file: Path | bytes, *, size: int) -> None:
         """Exactly ``size`` bytes: of a file that has become shorter, what is missing is zeros, and its hash wrong."""
         with self._writing:
-            self._write_all(json.dumps({"bytes": size}).encode() + b"\n")
+            self._write_all(json.dumps(codec.as_json(Sent(size))).encode() + b"\n")
             with contextlib.ExitStack() as stack:
                 stream = None if isinstance(file, bytes) else stack.enter_context(file.open("rb"))
                 rest = file if isinstance(file, bytes) else b""
@@ -118,21 +123,17 @@ class Connection:
                     self._write_all(part)
                     size -= len(part)
 
-    def events(self) -> Iterator[tuple[dict[str, Any], bytes]]:
-        """What the agent tells, until it has told the last. Raises what it says has failed, or Unavailable."""
-        while line := self._out.readline():
-            try:
-                event = json.loads(line)
-                content = self._out.read(event["bytes"])
-            except (ValueError, KeyError, TypeError):
-                raise self._cut() from None
-            if len(content) < event["bytes"]:
+    def events(self) -> Iterator[tuple[Event, bytes]]:
+        """What the device tells, each with the bytes that follow it, for as long as somebody asks.
+
+        Raise Unavailable if the connection ends, BadData for what is no event.
+        """
+        while (line := self._out.readline(MAX_LINE)).endswith(b"\n") or len(line) == MAX_LINE:
+            event, size = read_event(line, str(self._address))
+            content = self._out.read(size)
+            if len(content) < size:
                 break
-            if event["event"] == "failed":
-                raise error(event["code"], f"{self._address}: {event['what']}", event["advice"])
             yield event, content
-            if event["event"] == "result":
-                return
         raise self._cut()
 
     def close(self) -> None:
@@ -176,31 +177,21 @@ class Connection:
     def _last_line(self) -> str:
         return next((line.strip() for line in reversed(self._said().splitlines()) if line.strip()), "")
 
-    def _without_python(self, found: str) -> TlpipeError:
-        if found:
-            return Unavailable(
-                f"{self._address}: {found} there cannot make virtual environments (no venv or ensurepip)",
-                "On Debian and Raspberry Pi OS: sudo apt install python3-venv",
-            )
-        return Unavailable(
-            f"{self._address}: no Python 3.11, 3.12 or 3.13 there",
-            "On Debian and Raspberry Pi OS, from Bookworm on: sudo apt install python3 python3-venv",
-        )
-
     def _not_there(self) -> TlpipeError:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
         code = self._process.poll()
         if code == 255:
-            return _refused(self._address, self._said())
+            return failures.refused(self._address, self._said())
         if code == -signal.SIGKILL:
             return Unavailable(
-                f"{self._address}: logged in, but the shell there does not answer", f"Try {self._address.command}."
+                "logged in, but the shell there does not answer", f"Try {self._address.command}.", where=self._address
             )
         last = self._last_line() or (f"exit code {code}" if code is not None else "it says something else")
         return Unavailable(
-            f"{self._address}: the shell there does not run /bin/sh ({last})",
+            f"the shell there does not run /bin/sh ({last})",
             "The device must run Linux with a usual shell, not Windows and not a restricted login.",
+            where=self._address,
         )
 
     def _cut(self) -> TlpipeError:
@@ -208,8 +199,9 @@ class Connection:
             self._process.wait(GRACE_SECONDS)
         last = self._last_line()
         return Unavailable(
-            f"{self._address}: the connection was lost{f' ({last})' if last else ''}",
+            f"the connection was lost{(f' ({last})' if last else '')}",
             "Run it again: what has arrived there is not sent again.",
+            where=self._address,
         )
 
 
@@ -222,7 +214,7 @@ def connected(address: Address) -> Iterator[Connection]:
                 command(address), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, bufsize=0
             )
         except OSError as problem:
-            raise Unavailable(f"ssh does not start here ({problem.strerror})", "Install OpenSSH's client.") from None
+            raise Unavailable(f"ssh does not start here ({problem.strerror})", "Install OpenSSH's client.") from problem
         connection = Connection(process, address, stderr)
         try:
             connection.start()
@@ -232,7 +224,7 @@ def connected(address: Address) -> Iterator[Connection]:
 
 
 def agent() -> bytes:
-    """The source of what runs on the device."""
+    """The source of the bootstrap, which is run on the device."""
     return resources.files("tlpipe.remote").joinpath("agent.py").read_bytes()
 
 
@@ -243,12 +235,6 @@ def command(address: Address) -> list[str]:
     return ["ssh", *options, *_users_options(), *_LAST_WORDS, *address.arguments, COMMAND]
 
 
-def error(code: int, what: str, advice: str = "") -> TlpipeError:
-    """The error with this exit code."""
-    kinds = {kind.exit_code: kind for kind in TlpipeError.__subclasses__()}
-    return kinds.get(code, TlpipeError)(what, advice)
-
-
 def _somebody_can_be_asked() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
@@ -257,32 +243,6 @@ def _users_options() -> list[str]:
     try:
         return shlex.split(os.environ.get("TLPIPE_SSH_OPTIONS", ""))
     except ValueError as problem:
-        raise BadConfiguration(f"$TLPIPE_SSH_OPTIONS: {problem}", "Write it as in a shell: -i 'my key'") from None
-
-
-def _refused(address: Address, output: str) -> TlpipeError:
-    """Why ssh gave up, in our words where they can say what to do."""
-    log_in = f"{address.command} once"
-    if "HOST IDENTIFICATION HAS CHANGED" in output or "REVOKED" in output:
-        return Unavailable(
-            f"{address}: its host key has changed, so nothing was sent: somebody listens, or it was set up anew",
-            f"Only if you know that it was set up anew: ssh-keygen -R {_known_as(address)}, then {log_in}.",
-        )
-    if "key is known for" in output or "Host key verification failed" in output:
-        return Unavailable(
-            f"{address}: its host key is not known here",
-            f"Run {log_in}, compare the fingerprint with what ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub "
-            "says on the device itself, and accept it.",
-        )
-    if "Permission denied" in output or "Too many authentication failures" in output:
-        return Unavailable(
-            f"{address}: the login was refused", f"Give it your key with ssh-copy-id, and try {address.command}."
-        )
-    last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no reason given")
-    reason = re.sub("^ssh: (connect to host .* port [0-9]+: )?", "", last)
-    return Unavailable(f"{address}: ssh cannot connect: {reason}", f"Is it switched on? Try {address.command}.")
-
-
-def _known_as(address: Address) -> str:
-    """The name in known_hosts, for a shell."""
-    return shlex.quote(f"[{address.host}]:{address.port}" if address.port not in (None, 22) else address.host)
+        raise BadConfiguration(
+            f"{problem}", "Write it as in a shell: -i 'my key'", where="$TLPIPE_SSH_OPTIONS"
+        ) from problem

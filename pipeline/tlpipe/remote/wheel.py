@@ -36,11 +36,11 @@ def pack(name: str, package: str) -> Wheel:
     """
     try:
         installed = distribution(name)
-    except PackageNotFoundError:
-        raise BadConfiguration(f"{name} is not installed here, only its sources", "Install it: pip install.") from None
+    except PackageNotFoundError as error:
+        raise BadConfiguration(f"{name} is not installed here, only its sources", "Install it: pip install.") from error
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:
-        raise BadConfiguration(f"{name}: its package {package} cannot be found", "Install it again.")
+        raise BadConfiguration(f"its package {package} cannot be found", "Install it again.", where=name)
     folder = Path(next(iter(found.submodule_search_locations)))
     files = {
         f"{package}/{file.relative_to(folder).as_posix()}": file.read_bytes()

@@ -1,0 +1,140 @@
+"""One job for a workstation: take the files that are missing, and run ``tlpipe-edge`` in a folder with them.
+
+    python -m tlpipe_edge.remote_job ROOT TEMPORARY
+
+The bootstrap (tlpipe/remote/agent.py) starts it, with the lock held, and kills it, and all that it has started, when
+nobody is there any more; then it removes TEMPORARY. stdin brings a ``Job`` as a line of JSON, then the files, each
+after a line with its size, and empty lines between them. stdout takes events (messages.py).
+"""
+
+import contextlib
+import errno
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO, TypeVar
+
+from tlpipe_edge.contract import codec
+from tlpipe_edge.contract.files import load_json, parse_json
+from tlpipe_edge.errors import BadData, TlpipeError, Unavailable
+from tlpipe_edge.remote_job.cache import Cache
+from tlpipe_edge.remote_job.messages import (
+    MAX_OUTPUT,
+    MAX_TEXT,
+    AwaitsJob,
+    Ended,
+    Event,
+    Failed,
+    Job,
+    Missing,
+    Result,
+    Running,
+    Said,
+    Sent,
+    line_of,
+)
+
+ERROR = "error.json"
+"""Where the command writes the error that ends it, in the temporary folder."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+T = TypeVar("T")
+
+
+def main() -> None:
+    """Do the one job, and tell how it ended."""
+    root, temporary = map(Path, sys.argv[1:])
+    try:
+        _work(Cache(root, temporary), temporary)
+    except TlpipeError as error:
+        _tell(Failed.of(error))
+    except (EOFError, BrokenPipeError):  # nobody is there: the bootstrap has noticed it, too
+        sys.exit(1)
+    except OSError as error:
+        _tell(Failed.of(_of_the_disk(error)))
+
+
+def _work(cache: Cache, temporary: Path) -> None:
+    _tell(AwaitsJob())
+    job = _hear(Job)
+    folder = _receive(job, cache)
+    _tell(Running())
+    code, output, last = _run(job.arguments, folder, temporary)
+    cache.prune()
+    if code:
+        _tell(_failure(temporary / ERROR) or Ended(code, last))
+    else:
+        _tell(Result(), output)
+
+
+def _receive(job: Job, cache: Cache) -> Path:
+    """The folder with the files of the job, of which those that are not here are asked for."""
+    sizes = {file.sha256: file.bytes for file in job.files}
+    cache.prune(keep=sizes)
+    missing = tuple(sha256 for sha256 in sizes if not cache.holds(sha256))
+    size, free = sum(sizes[sha256] for sha256 in missing), cache.free
+    if size > free:
+        raise Unavailable(
+            f"no room on its disk: {size / 1e6:.1f} MB are to be sent, {free / 1e6:.1f} MB are free", "Make room there."
+        )
+    _tell(Missing(missing))
+    for sha256 in missing:
+        cache.receive(sys.stdin.buffer, _hear(Sent).bytes, sha256)
+    return cache.tree(job.files)
+
+
+def _run(arguments: tuple[str, ...], folder: Path, temporary: Path) -> tuple[int, bytes, str]:
+    """Exit code and output of ``tlpipe-edge``, and its last line on stderr; each line there is told at once."""
+    command = [sys.executable, "-I", "-m", "tlpipe_edge.remote_job.command", str(temporary / ERROR), *arguments]
+    with subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout and process.stderr
+        said = [""]
+        reader = threading.Thread(target=_tell_lines, args=(process.stderr, said))
+        reader.start()
+        output = process.stdout.read(MAX_OUTPUT)
+        if len(output) == MAX_OUTPUT:
+            process.kill()
+        reader.join()
+    if len(output) == MAX_OUTPUT:
+        raise BadData("tlpipe-edge prints without end", "Ask it for less.")
+    return process.returncode, output, said[-1]
+
+
+def _failure(file: Path) -> Failed | None:
+    """The error that the command wrote, if it ended with one and had room for it."""
+    with contextlib.suppress(TlpipeError):
+        return codec.read(Failed, load_json(file), str(file))
+    return None
+
+
+def _tell_lines(stream: IO[bytes], said: list[str]) -> None:
+    for line in stream:
+        text = line.decode(errors="replace").rstrip()[:MAX_TEXT]
+        _tell(Said(text))
+        said[:] = [text or said[-1]]
+
+
+def _hear(kind: type[T]) -> T:
+    """What the next line says. Raise EOFError if there is none, BadData if it is not of this kind."""
+    while line := sys.stdin.buffer.readline():
+        if line.strip():
+            return codec.read(kind, parse_json(line), "what was sent", "Run it again.")
+    raise EOFError
+
+
+def _tell(event: Event, content: bytes = b"") -> None:
+    sys.stdout.buffer.write(line_of(event, size=len(content)) + content)
+    sys.stdout.buffer.flush()
+
+
+def _of_the_disk(error: OSError) -> Unavailable:
+    if error.errno in _NO_ROOM:
+        return Unavailable("no room left on its disk for ~/.cache/tlpipe-remote", "Make room there.")
+    return Unavailable(f"{error.strerror}", "Look at that file or folder there.", where=error.filename or "")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""What a device and a workstation tell each other over ssh: one line of JSON each, written and read by these types.
+
+The device tells events. A line of an event has two more keys: ``event``, its kind, and ``bytes``, the number of bytes
+that follow the line. The bootstrap on the device (tlpipe/remote/agent.py) writes its events by hand, for it runs before
+this package is there.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+from annotated_types import Ge, Le, MaxLen
+
+from tlpipe_edge.contract import codec
+from tlpipe_edge.contract.files import parse_json
+from tlpipe_edge.errors import BadData, TlpipeError
+
+MAX_LINE = 64_000_000
+"""Bytes of one line: half a million files that are missing."""
+MAX_OUTPUT = 256_000_000
+"""Bytes that the command may print there."""
+_ADVICE = "Run it again; if it says so again, look at what runs there."
+MAX_TEXT = 1_000_000
+"""Characters of one text, such as a line on stderr."""
+
+Text = Annotated[str, MaxLen(MAX_TEXT)]
+ExitCode = Annotated[int, Ge(-255), Le(255)]
+"""Of a process; a negative one is the signal that killed it."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that is to be there: its path below the folder of the job, its sha256, its size in bytes."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the device gets to do: to run ``tlpipe-edge`` with these arguments, in a folder with these files."""
+
+    files: tuple[File, ...]
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Wheels:
+    """What the bootstrap gets: tlpipe-edge's own wheel, and those of a wheelhouse, which replaces the package index."""
+
+    wheel: File
+    wheelhouse: tuple[File, ...] | None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The file that follows has so many bytes."""
+
+    bytes: Annotated[int, Ge(0)]
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Another run works there. Told by the bootstrap."""
+
+
+@dataclass(frozen=True)
+class AwaitsWheels:
+    """The bootstrap waits for the names of the wheels."""
+
+
+@dataclass(frozen=True)
+class Installing:
+    """The bootstrap makes the virtual environment."""
+
+
+@dataclass(frozen=True)
+class NotInstalled:
+    """The bootstrap cannot make the virtual environment: the end of what was said, and of which Python on what."""
+
+    said: Text
+    python: Text
+    machine: Text
+
+
+@dataclass(frozen=True)
+class AwaitsJob:
+    """tlpipe-edge is installed, and waits for a ``Job``."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The files that are to be sent, by their sha256, in this order. Told by the bootstrap, too, of wheels."""
+
+    files: tuple[Text, ...]
+
+
+@dataclass(frozen=True)
+class Running:
+    """The command has been started."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A line of the command on stderr."""
+
+    line: Text
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The job or the command ended with a TlpipeError of these fields."""
+
+    code: ExitCode
+    where: Text
+    reason: Text
+    advice: Text
+
+    @classmethod
+    def of(cls, error: TlpipeError) -> "Failed":
+        """The event of an error."""
+        return cls(error.exit_code, error.where, error.reason, error.advice)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The command ended with this code, not 0, and no TlpipeError; or, told by the bootstrap, the job did."""
+
+    code: ExitCode
+    said: Text
+
+
+@dataclass(frozen=True)
+class Result:
+    """The command ended with 0. What it printed follows."""
+
+
+Event = Busy | AwaitsWheels | Installing | NotInstalled | AwaitsJob | Missing | Running | Said | Failed | Ended | Result
+KINDS: dict[str, type[Event]] = {
+    "busy": Busy,
+    "awaits-wheels": AwaitsWheels,
+    "installing": Installing,
+    "not-installed": NotInstalled,
+    "awaits-job": AwaitsJob,
+    "missing": Missing,
+    "running": Running,
+    "said": Said,
+    "failed": Failed,
+    "ended": Ended,
+    "result": Result,
+}
+_NAMES = {kind: name for name, kind in KINDS.items()}
+
+
+@dataclass(frozen=True)
+class _Header:
+    event: Text
+    bytes: Annotated[int, Ge(0), Le(MAX_OUTPUT)]
+
+
+def line_of(event: Event, *, size: int = 0) -> bytes:
+    """The line of an event, which ``size`` bytes will follow."""
+    fields: dict[str, Any] = codec.as_json(event)
+    return json.dumps({"event": _NAMES[type(event)]} | fields | {"bytes": size}).encode() + b"\n"
+
+
+def read_event(line: bytes, where: str) -> tuple[Event, int]:
+    """The event of a line, and how many bytes follow. Raise BadData, with ``where``, if it is none."""
+    try:
+        document = parse_json(line)
+    except (ValueError, RecursionError) as error:
+        raise BadData("what it says is not JSON", _ADVICE, where=where) from error
+    header = codec.read(_Header, document, where, _ADVICE)
+    kind = KINDS.get(header.event)
+    if kind is None:
+        raise BadData(f"an event of an unknown kind, {header.event[:40]!r}", _ADVICE, where=where)
+    return cast(Event, codec.read(kind, document, f"{where}: {header.event}", _ADVICE)), header.bytes

@@ -1,0 +1,82 @@
+"""A job as the bootstrap starts it, with what it is sent and what it tells; tests/remote has one that runs."""
+
+import hashlib
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tlpipe_edge.remote_job.messages import AwaitsJob, Event, Failed, Missing, Running, read_event
+
+
+def told(root: Path, sent: bytes) -> list[Event]:
+    """The events of a job that is sent this."""
+    for folder in (root / "venvs", root / "temporary"):
+        folder.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "tlpipe_edge.remote_job", str(root), str(root / "temporary")]
+    done = subprocess.run(command, input=sent, capture_output=True, check=False)
+    assert done.stderr == b""
+    events, stream = [], io.BytesIO(done.stdout)
+    while line := stream.readline():
+        event, size = read_event(line, "there")
+        stream.seek(size, io.SEEK_CUR)  # past the content that comes with it
+        events.append(event)
+    return events
+
+
+def job(content: bytes, *arguments: str, path: str = "file", size: int | None = None) -> tuple[str, bytes]:
+    """The sha256 of a file, and the line of a job with it."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    file = {"path": path, "sha256": sha256, "bytes": len(content) if size is None else size}
+    return sha256, json.dumps({"files": [file], "arguments": arguments}).encode() + b"\n"
+
+
+def test_what_is_missing_is_asked_for_and_taken(tmp_path: Path) -> None:
+    sha256, line = job(b"content", "--version")
+    events = told(tmp_path, b"\n\n" + line + b'\n{"bytes": 7}\ncontent')
+
+    assert events[:3] == [AwaitsJob(), Missing((sha256,)), Running()]
+    assert (tmp_path / "files" / sha256).read_bytes() == b"content"
+    assert told(tmp_path, line)[1] == Missing(())
+
+
+def test_a_file_that_has_changed_is_an_error_with_its_fields(tmp_path: Path) -> None:
+    _, line = job(b"content")
+
+    assert told(tmp_path, line + b'{"bytes": 7}\nCONTENT')[2:] == [
+        Failed(65, "", "a file changed while it was sent", "Run it again.")
+    ]
+
+
+def test_a_disk_without_room_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    (_, failed) = told(tmp_path, job(b"", size=10**18)[1])
+
+    assert isinstance(failed, Failed) and failed.code == 69
+    assert "no room on its disk: 1000000000000.0 MB are to be sent" in failed.reason
+
+
+def test_what_is_no_job_is_refused(tmp_path: Path) -> None:
+    for line in (b"{}\n", b'{"files": [{"path": 1}], "arguments": []}\n'):
+        (_, failed) = told(tmp_path, line)
+        assert isinstance(failed, Failed) and (failed.code, failed.where) == (65, "what was sent")
+
+
+def test_it_ends_when_nobody_is_there(tmp_path: Path) -> None:
+    _, line = job(b"content")
+
+    assert told(tmp_path, b"\n") == [AwaitsJob()]
+    assert len(told(tmp_path, line + b'{"bytes": 7}\ncon')) == 2
+
+
+def test_a_command_writes_its_error_as_fields(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tlpipe_edge.remote_job.command", str(tmp_path / "error"), "info", "no such\nfile"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (66, "", "")
+    assert json.loads((tmp_path / "error").read_text()) == {
+        "code": 66,
+        "where": "no such\nfile",
+        "reason": "no such bundle or model",
+        "advice": "Name a folder that tlpipe export wrote, or a .tflite file.",
+    }
