@@ -76,8 +76,8 @@ class Capture:
             if kind == _END:
                 return None
             body = self._pipe.recv_bytes()
-        except (EOFError, OSError):
-            raise Unavailable("the process that reads the camera died", "Look into the system's log.") from None
+        except (EOFError, OSError) as error:
+            raise Unavailable("the process that reads the camera died", "Look into the system's log.") from error
         if kind == _ERROR:
             name, what, advice = body.decode().split("\0")
             raise _ERRORS.get(name, Unavailable)(what, advice)

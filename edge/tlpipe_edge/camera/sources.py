@@ -47,7 +47,7 @@ def read(source: str, *, loop: bool = False) -> Iterator[Pixels]:
         return _from_live(int(source) if source.isdecimal() else source)
     path = Path(source)
     if not path.exists():
-        raise MissingInput(f"{source}: no such camera, file or folder", "Name a camera's number, a file or a URL.")
+        raise MissingInput("no such camera, file or folder", "Name a camera's number, a file or a URL.", where=source)
     open_once = _from_folder if path.is_dir() else _from_video
     return itertools.chain.from_iterable(open_once(path) for _ in (itertools.count() if loop else range(1)))
 
@@ -57,12 +57,14 @@ def _from_live(device: int | str) -> Iterator[Pixels]:
     capture = cv2.VideoCapture(device)
     try:
         if not capture.isOpened():
-            raise Unavailable(f"camera {source}: it does not open", "Is it plugged in, and does nothing else use it?")
+            raise Unavailable(
+                "it does not open", "Is it plugged in, and does nothing else use it?", where=f"camera {source}"
+            )
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         while True:
             there, frame = capture.read()
             if not there:
-                raise Unavailable(f"camera {source}: it gives no more pictures", "Is it still plugged in?")
+                raise Unavailable("it gives no more pictures", "Is it still plugged in?", where=f"camera {source}")
             yield _rgb(frame)
     finally:
         capture.release()
@@ -71,18 +73,18 @@ def _from_live(device: int | str) -> Iterator[Pixels]:
 def _from_picamera() -> Iterator[Pixels]:
     try:
         from picamera2 import Picamera2
-    except ImportError:
+    except ImportError as error:
         raise Unavailable(
             "picamera2 is not installed",
             "sudo apt install python3-picamera2, and a virtual environment made with --system-site-packages",
-        ) from None
+        ) from error
     try:
         camera = Picamera2()
         # libcamera names formats by the order of a little-endian word: its BGR888 is R, G, B in memory.
         camera.configure(camera.create_video_configuration(main={"format": "BGR888"}))
         camera.start()
     except (RuntimeError, IndexError) as error:
-        raise Unavailable(f"picamera2: {error}", "Is the camera connected, and does nothing else use it?") from None
+        raise Unavailable(f"picamera2: {error}", "Is the camera connected, and does nothing else use it?") from error
     try:
         while True:
             yield np.ascontiguousarray(camera.capture_array("main")[..., :3])
@@ -94,7 +96,7 @@ def _from_video(path: Path) -> Iterator[Pixels]:
     capture = cv2.VideoCapture(str(path))
     try:
         if not capture.isOpened():
-            raise BadData(f"{path}: not a video that can be read here", "Convert it, or name another one.")
+            raise BadData("not a video that can be read here", "Convert it, or name another one.", where=path)
         rate = capture.get(cv2.CAP_PROP_FPS)
         paced = _paced(1 / (rate if 0 < rate <= 1000 else USUAL_RATE))
         while True:
@@ -119,7 +121,7 @@ def _from_folder(folder: Path) -> Iterator[Pixels]:
         shown += 1
         yield pixels
     if not shown:
-        raise BadData(f"{folder}: no photographs that can be read", "Name another folder.")
+        raise BadData("no photographs that can be read", "Name another folder.", where=folder)
 
 
 def _paced(seconds: float) -> Iterator[None]:

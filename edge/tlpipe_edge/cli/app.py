@@ -5,7 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -30,7 +30,7 @@ def numbers(written: str) -> tuple[int, ...]:
     """``1,2`` as its numbers, each once. Raises WrongUsage for anything else."""
     parts = [part.strip() for part in written.split(",")]
     if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 1024 for part in parts):
-        raise WrongUsage(f"{written}: not numbers of threads", "Write them as 1 or 1,2,4.")
+        raise WrongUsage("not numbers of threads", "Write them as 1 or 1,2,4.", where=written)
     return tuple(dict.fromkeys(map(int, parts)))
 
 
@@ -61,8 +61,12 @@ def application(name: str, *, about: str, example: str, version: str) -> typer.T
     return app
 
 
-def run_program(app: Callable[..., Any]) -> None:
-    """Run a typer app as a program: a user's error becomes lines on stderr and an exit code, a broken pipe is none."""
+def run_program(app: Callable[..., Any], *, report: Callable[[TlpipeError], None] | None = None) -> None:
+    """Run a typer app as a program: a user's error becomes an exit code, a broken pipe is none.
+
+    ``report`` gets the error; without it, it becomes one or two lines on stderr.
+    """
+    report = report or _print
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # file names need not be Unicode
     try:
         try:
@@ -70,7 +74,7 @@ def run_program(app: Callable[..., Any]) -> None:
         finally:
             sys.stdout.flush()  # not at the interpreter's end, where a broken pipe cannot be caught
     except TlpipeError as error:
-        _fail(error)
+        _fail(error, report)
     except BrokenPipeError:
         _end_quietly()
     except SystemExit as ended:
@@ -79,7 +83,8 @@ def run_program(app: Callable[..., Any]) -> None:
         raise
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
-            _fail(Unavailable(f"{error.filename or 'writing'}: {error.strerror}", "Make room, or name another place."))
+            where = error.filename or "writing"
+            _fail(Unavailable(f"{error.strerror}", "Make room, or name another place.", where=where), report)
         traceback.print_exc()
         sys.exit(TlpipeError.exit_code)
 
@@ -90,8 +95,12 @@ def _end_quietly() -> None:
     sys.exit(0)
 
 
-def _fail(error: TlpipeError) -> None:
-    """Print the error's one or two lines, each made printable, and leave with its exit code."""
+def _fail(error: TlpipeError, report: Callable[[TlpipeError], None]) -> NoReturn:
+    report(error)
+    sys.exit(error.exit_code)
+
+
+def _print(error: TlpipeError) -> None:
+    """Print the error's one or two lines, each made printable."""
     lines = [printable(line) for line in (error.what, error.advice) if line]
     print("error: " + "\n".join(lines), file=sys.stderr)
-    sys.exit(error.exit_code)

@@ -12,7 +12,7 @@ import typer
 from tlpipe_edge import __version__
 from tlpipe_edge.cli.app import application, numbers, run_program
 from tlpipe_edge.console.text import printable
-from tlpipe_edge.errors import TlpipeError, Unavailable
+from tlpipe_edge.errors import BadData, TlpipeError, Unavailable
 
 app = application(
     "tlpipe-edge",
@@ -22,7 +22,9 @@ app = application(
 )
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle, or a .tflite file with TFLite Metadata.")]
-Recipe = Annotated[str | None, typer.Option(help="float32, float16, dynamic or int8.", show_default="the fastest")]
+Recipe = Annotated[
+    str | None, typer.Option(help="A number format of the bundle, such as int8.", show_default="the fastest")
+]
 Runtime = Annotated[str, typer.Option(help="auto, ai-edge-litert or tflite-runtime.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime for one image.")]
 
@@ -72,12 +74,15 @@ def classify(
         }
         if isinstance(answer, TlpipeError):
             failure = failure or answer
-            row["error"] = f"{file}: no images in this folder" if file.is_dir() else answer.what
+            problem = BadData("no images in this folder", where=file) if file.is_dir() else answer
+            row["error"] = problem.what
         else:
             top = [{"label": each.label, "score": each.score} for each in answer.top_k(top_k)]
             row |= top[0] | {"top_k": top, "timings_ms": answer.timings_ms}
         if as_json:
             rows.append(row)
+        elif row["error"] is not None:
+            print(f"{printable(str(file))}: error: {printable(problem.reason)}", flush=True)
         else:
             print(_line(row), flush=True)
     if as_json:
@@ -152,7 +157,9 @@ def bench(
     ] = None,
     recipe: Annotated[
         list[str] | None,
-        typer.Option(metavar="FORMAT", help="float32, float16, dynamic or int8; repeatable.", show_default="all"),
+        typer.Option(
+            metavar="FORMAT", help="A number format of the bundle, such as int8; repeatable.", show_default="all"
+        ),
     ] = None,
     threads: Annotated[str, typer.Option(metavar="N,N", help="Numbers of threads, each in turn.")] = "1",
     runtime: Runtime = "auto",
@@ -165,12 +172,13 @@ def bench(
     """
     from tlpipe_edge.bench import run, table
     from tlpipe_edge.bench.target import BenchOptions, find_images, read_target
+    from tlpipe_edge.contract.benchmark import to_json
 
     options = BenchOptions(tuple(recipe or ()), numbers(threads), runtime)
     target = read_target(model, options)
     command = shlex.join(["tlpipe-edge", *sys.argv[1:]])
-    document = run.bench(target, find_images(target, data), options, command=command)
-    print(run.to_json(document) if as_json else table.render(document))
+    measured = run.bench(target, find_images(target, data), options, command=command)
+    print(to_json([measured]) if as_json else table.render(measured))
 
 
 @app.command(epilog="Example: tlpipe-edge doctor")
@@ -201,11 +209,8 @@ def _walk(images: list[Path]) -> Iterator[Path]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    """One readable line for an image: file, answer, the runners-up, where the time went."""
-    name = printable(row["file"])
-    if row["error"]:
-        return f"{name}: error: {printable(row['error'].removeprefix(row['file'] + ': '))}"
+    """One readable line for an image: file, prediction, the runners-up, where the time went."""
     answers = ", ".join(f"{printable(each['label'])} {each['score']:.3f}" for each in row["top_k"])
     times = row["timings_ms"]
     stages = ", ".join(f"{stage} {times[stage]:.1f}" for stage in ("decode", "resize", "invoke"))
-    return f"{name}: {answers}  ({times['total']:.1f} ms: {stages})"
+    return f"{printable(row['file'])}: {answers}  ({times['total']:.1f} ms: {stages})"

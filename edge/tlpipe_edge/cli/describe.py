@@ -15,7 +15,7 @@ def model(path: Path) -> str:
         return _file(path)
     if not path.exists():
         raise MissingInput(
-            f"{path}: no such bundle or model", "Name a folder that tlpipe export wrote, or a .tflite file."
+            "no such bundle or model", "Name a folder that tlpipe export wrote, or a .tflite file.", where=path
         )
     return _bundle(Bundle.open(path))
 

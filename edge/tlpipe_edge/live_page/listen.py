@@ -23,14 +23,16 @@ class ListenAddress:
         """Of HOST:PORT, [IPV6]:PORT, :PORT or PORT; no host means 127.0.0.1. Raises WrongUsage for anything else."""
         match = _WRITTEN.fullmatch(written)
         if match is None or int(match["port"]) > 65535:
-            raise WrongUsage(f"{written}: not an address", "Write HOST:PORT, for example 127.0.0.1:8080, or only 8080.")
+            raise WrongUsage(
+                "not an address", "Write HOST:PORT, for example 127.0.0.1:8080, or only 8080.", where=written
+            )
         name = match["ipv6"] or match["name"] or "localhost"
         if name == "localhost":
             return cls(socket.AF_INET, "127.0.0.1", int(match["port"]))
         try:
             family, _, _, _, address = socket.getaddrinfo(name, match["port"], type=socket.SOCK_STREAM)[0]
-        except (OSError, UnicodeError):
-            raise WrongUsage(f"{written}: no host {name} is known here", "Write its address in numbers.") from None
+        except (OSError, UnicodeError) as error:
+            raise WrongUsage(f"no host {name} is known here", "Write its address in numbers.", where=written) from error
         return cls(family, str(address[0]), int(match["port"]))
 
     def __str__(self) -> str:

@@ -81,7 +81,7 @@ class Preview:
     def __init__(self, address: str, *, token: str | None) -> None:
         self._address = ListenAddress.parse(address)
         if token is None and not self._address.is_loopback:
-            raise WrongUsage(f"{address}: others can reach this address", "Give a token, or only the port.")
+            raise WrongUsage("others can reach this address", "Give a token, or only the port.", where=address)
         if token is not None and not _TOKEN.fullmatch(token):
             raise WrongUsage("the token is empty or has odd characters", "Take letters, digits and any of -._~")
         self._token = token
@@ -97,7 +97,7 @@ class Preview:
         try:
             self._socket = socket.create_server(self._address.socket_address, family=self._address.family)
         except OSError as error:
-            raise Unavailable(f"{self._address}: {error.strerror}", "Name another port.") from None
+            raise Unavailable(f"{error.strerror}", "Name another port.", where=self._address) from error
         self._port = self._socket.getsockname()[1]
         query = "" if self._token is None else f"?token={self._token}"
         self.url = f"http://{self._address.public_name}:{self._port}/{query}"
