@@ -25,7 +25,7 @@ class View:
     seed: int = 0
 
     def pixels(self, content: bytes, spec: ImageSpec, *, sha256: str) -> np.ndarray:
-        """The bytes of an image file -> (size, size, 3) uint8. Raises BadData for an image that cannot be read.
+        """The bytes of an image file -> (size, size, 3) uint8. Raises UnreadableImage.
 
         The randomness depends on seed, number and the file's hash alone, not on the order in which files are read.
         """

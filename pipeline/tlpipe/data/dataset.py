@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,26 +17,22 @@ from tlpipe_edge.errors import BadData, WrongUsage
 
 @dataclass(frozen=True)
 class Example:
-    """A photograph with its label's index and the sha256 of its file ("" for a file that the system will not read)."""
+    """An image file with the index of its label and the sha256 of the file ("" if the system does not read it).
+
+    ``problem`` says why the image cannot be read, as far as known: it stays in its split and is not trained on, and
+    counts as wrong when the split is scored.
+    """
 
     file: Path
     label: int
     sha256: str
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A photograph that could not be read, and why."""
-
-    file: Path
-    reason: str
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Labels and splits. ``splits`` has train and validation, and test where there is one; ``cut`` names those that
-    were cut from train here; ``warnings`` are for the user. What is ``unreadable`` stays in its split, where it counts
-    as wrong when the split is scored.
+    were cut from train here; ``warnings`` are for the user.
     """
 
     source: Path
@@ -44,30 +40,24 @@ class Dataset:
     splits: Mapping[str, tuple[Example, ...]]
     cut: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    unreadable: tuple[Unreadable, ...] = ()
 
     @property
     def evaluation_split(self) -> str:
         """The split that results are stated on: test, or validation where there is no test split."""
         return "test" if self.splits.get("test") else "validation"
 
-    def readable(self, split: str) -> tuple[Example, ...]:
-        """The examples of a split that can be read: what a stage trains on."""
-        unreadable = {each.file for each in self.unreadable}
-        return tuple(example for example in self.splits[split] if example.file not in unreadable)
-
-    def marked(self, unreadable: Collection[Unreadable]) -> "Dataset":
-        """The same with more photographs that cannot be read. Raises BadData when a class has none left to train on."""
-        marked = replace(self, unreadable=(*self.unreadable, *unreadable))
-        left = {example.label for example in marked.readable("train")}
+    def check_trainable(self) -> None:
+        """Raise BadData if a class has no training image without a problem, or validation has none at all."""
+        trained_on = {example.label for example in self.splits["train"] if example.problem is None}
         for index, label in enumerate(self.labels):
-            if index not in left:
+            if index not in trained_on:
                 raise BadData(
-                    f"{self.source}: no readable training image of class {label!r}", "Add images, or remove the class."
+                    f"no readable training image of class {label!r}",
+                    "Add images, or remove the class.",
+                    where=self.source,
                 )
-        if not marked.readable("validation"):
-            raise BadData(f"{self.source}: no readable validation image", "Add images.")
-        return marked
+        if all(example.problem is not None for example in self.splits["validation"]):
+            raise BadData("no readable validation image", "Add images.", where=self.source)
 
     def to_json(self) -> str:
         """The splits with file hashes, as indented JSON."""
@@ -80,7 +70,12 @@ class Dataset:
                 name: [{"file": str(e.file), "label": self.labels[e.label], "sha256": e.sha256} for e in examples]
                 for name, examples in self.splits.items()
             },
-            "unreadable": [{"file": str(each.file), "reason": each.reason} for each in self.unreadable],
+            "unreadable": [
+                {"file": str(example.file), "reason": example.problem}
+                for examples in self.splits.values()
+                for example in examples
+                if example.problem is not None
+            ],
         }
         return json.dumps(document, indent=1) + "\n"
 
@@ -90,18 +85,21 @@ class Dataset:
         try:
             document = json.loads(file.read_text())
             index = {label: number for number, label in enumerate(document["labels"])}
+            problems = {row["file"]: str(row["reason"]) for row in document["unreadable"]}
             return cls(
                 Path(document["source"]),
                 tuple(document["labels"]),
                 {
-                    name: tuple(Example(Path(row["file"]), index[row["label"]], row["sha256"]) for row in rows)
+                    name: tuple(
+                        Example(Path(row["file"]), index[row["label"]], row["sha256"], problems.get(row["file"]))
+                        for row in rows
+                    )
                     for name, rows in document["splits"].items()
                 },
                 tuple(document["cut_from_train"]),
-                unreadable=tuple(Unreadable(Path(row["file"]), row["reason"]) for row in document["unreadable"]),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadData(f"{file}: not the splits of a run ({error})", "Train the run again.") from None
+            raise BadData(f"not the splits of a run ({error})", "Train the run again.", where=file) from error
 
 
 def load(data: Path, *, validation_fraction: float = 0.1, test_fraction: float = 0.1, seed: int = 0) -> Dataset:
@@ -120,8 +118,7 @@ def load(data: Path, *, validation_fraction: float = 0.1, test_fraction: float =
     if sum(fraction for split, fraction in missing.items() if split not in found) >= 0.9:
         raise WrongUsage("validation and test fractions leave too little to train on", "Their sum stays below 0.9.")
     labels = _labels(found, data)
-    unreadable: list[Unreadable] = []
-    splits = {split: _examples(files, labels, split, unreadable) for split, files in found.items()}
+    splits = {split: _examples(files, labels, split) for split, files in found.items()}
     cut: list[str] = []
     for split, fraction in missing.items():
         if split not in splits and fraction > 0:
@@ -136,7 +133,8 @@ def load(data: Path, *, validation_fraction: float = 0.1, test_fraction: float =
         )
     warnings = (*listing.unused(data), *_duplicates(splits, labels))
     photographs = Dataset(data, labels, splits, tuple(sorted(cut)), warnings)
-    return photographs.marked(unreadable)
+    photographs.check_trainable()
+    return photographs
 
 
 def labelled(data: Path, labels: tuple[str, ...]) -> tuple[str, tuple[Example, ...]]:
@@ -150,9 +148,11 @@ def labelled(data: Path, labels: tuple[str, ...]) -> tuple[str, tuple[Example, .
     split = next((name for name in ("test", "validation") if found.get(name)), "train")
     for _, label in found[split]:
         if label not in labels:
-            raise BadData(f"{data}: class {label!r} is none of the model's", f"Its classes are {', '.join(labels)}.")
+            raise BadData(
+                f"class {label!r} is none of the model's", f"Its classes are {', '.join(labels)}.", where=data
+            )
     name = data.name if len(found) == 1 else f"{data.name}, {split}"
-    return name, _examples(found[split], labels, split, [])
+    return name, _examples(found[split], labels, split)
 
 
 def label_indices(examples: Sequence[Example]) -> np.ndarray:
@@ -160,40 +160,38 @@ def label_indices(examples: Sequence[Example]) -> np.ndarray:
     return np.array([example.label for example in examples], np.int64)
 
 
-def _examples(
-    files: Collection[tuple[Path, str]], labels: tuple[str, ...], split: str, unreadable: list[Unreadable]
-) -> tuple[Example, ...]:
-    """Hash the files; those that the system will not read are added to ``unreadable``."""
+def _examples(files: Collection[tuple[Path, str]], labels: tuple[str, ...], split: str) -> tuple[Example, ...]:
+    """Hash the files; those that the system will not read have a problem."""
     index = {label: number for number, label in enumerate(labels)}
     examples = []
     for file, label in progress.track(files, description=f"hashing {split} images"):
         try:
-            sha256 = sha256_of(file)
+            examples.append(Example(file, index[label], sha256_of(file)))
         except OSError as error:
-            sha256 = ""
-            unreadable.append(Unreadable(file, f"cannot be read ({error.strerror})"))
-        examples.append(Example(file, index[label], sha256))
+            examples.append(Example(file, index[label], "", f"cannot be read ({error.strerror})"))
     return tuple(examples)
 
 
 def _labels(found: Listing, data: Path) -> tuple[str, ...]:
     if "train" not in found:
-        raise BadData(f"{data}: no training images", "Add a folder train/, or rows of the split train.")
+        raise BadData("no training images", "Add a folder train/, or rows of the split train.", where=data)
     labels = tuple(sorted({label for _, label in found["train"]}))
     for label in labels:
         if not label.strip() or label.splitlines() != [label] or not _is_unicode(label):
             raise BadData(
-                f"{data}: class {label!r} is blank, of several lines or not Unicode", "Rename it: labels are lines."
+                f"class {label!r} is blank, of several lines or not Unicode", "Rename it: labels are lines.", where=data
             )
     if len(labels) < 2:
         raise BadData(
-            f"{data}: one class only ({labels[0]!r})", "A classifier needs a folder for each of two classes or more."
+            f"one class only ({labels[0]!r})",
+            "A classifier needs a folder for each of two classes or more.",
+            where=data,
         )
     for split, files in found.items():
         for file, label in files:
             if label not in labels:
                 raise BadData(
-                    f"{file}: class {label!r} is in {split} but not in train", "Add it to train, or remove it."
+                    f"class {label!r} is in {split} but not in train", "Add it to train, or remove it.", where=file
                 )
     return labels
 
@@ -215,7 +213,7 @@ def _cut(
         hashes = sorted({example.sha256 for example in examples if example.label == index} - chosen)
         if len(hashes) < 2:
             raise BadData(
-                f"class {label!r}: too few different images to cut a split from", "Add images, or bring splits."
+                "too few different images to cut a split from", "Add images, or bring splits.", where=f"class {label!r}"
             )
         random.Random(f"{seed} {label}").shuffle(hashes)
         chosen.update(hashes[: min(len(hashes) - 1, max(1, round(fraction * len(hashes))))])

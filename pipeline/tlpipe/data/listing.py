@@ -28,7 +28,7 @@ def read(data: Path) -> Listing:
     Files whose name begins with a dot do not count. Raises MissingInput or BadData, which name what is wrong.
     """
     if not data.exists():
-        raise MissingInput(f"{data}: no such folder or CSV file", "Check the path.")
+        raise MissingInput("no such folder or CSV file", "Check the path.", where=data)
     return _from_folders(data) if data.is_dir() else _from_csv(data)
 
 
@@ -46,7 +46,7 @@ def _from_folders(data: Path) -> Listing:
     for folder, split in folders.items():
         if split is None:
             raise BadData(
-                f"{folder}: a folder beside train/ that is no split", "Name it validation or test, or move it away."
+                "a folder beside train/ that is no split", "Name it validation or test, or move it away.", where=folder
             )
         found[split] += _classes(folder)
     return dict(found)
@@ -58,11 +58,11 @@ def _classes(folder: Path) -> list[tuple[Path, str]]:
     for child in _children(folder):
         files = sorted(f for f in child.rglob("*") if _is_file(f) and not _hidden(f.relative_to(folder)))
         if not files:
-            raise BadData(f"{child}: the class has no images", "Add images, or remove the folder.")
+            raise BadData("the class has no images", "Add images, or remove the folder.", where=child)
         found += [(file, child.name) for file in files]
     if not found:
         raise BadData(
-            f"{folder}: no images in class folders", "Put the images of each class into a folder named after it."
+            "no images in class folders", "Put the images of each class into a folder named after it.", where=folder
         )
     return found
 
@@ -93,19 +93,23 @@ def _from_csv(data: Path) -> Listing:
             for number, row in enumerate(csv.DictReader(stream), start=2):
                 if not row.get("path") or not (row.get("label") or "").strip():
                     raise BadData(
-                        f"{data}, line {number}: no path or no label", "The header is path,label or path,label,split."
+                        "no path or no label",
+                        "The header is path,label or path,label,split.",
+                        where=f"{data}, line {number}",
                     )
                 split = _SPLITS.get((row.get("split") or "train").strip().lower())
                 if split is None:
-                    raise BadData(f"{data}, line {number}: no split {row['split']!r}", "Use train, validation or test.")
+                    raise BadData(
+                        f"no split {row['split']!r}", "Use train, validation or test.", where=f"{data}, line {number}"
+                    )
                 file = data.parent / row["path"]
                 if not _exists(file):
                     raise MissingInput(
-                        f"{data}, line {number}: no file {file}", "Paths count from the folder of the CSV."
+                        f"no file {file}", "Paths count from the folder of the CSV.", where=f"{data}, line {number}"
                     )
                 found[split].append((file, row["label"].strip()))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BadData(f"{data}: not a CSV in UTF-8 ({error})", "Name a folder, or a CSV of path,label.") from None
+        raise BadData(f"not a CSV in UTF-8 ({error})", "Name a folder, or a CSV of path,label.", where=data) from error
     if not found:
-        raise BadData(f"{data}: no images", "The header is path,label or path,label,split.")
+        raise BadData("no images", "The header is path,label or path,label,split.", where=data)
     return dict(found)

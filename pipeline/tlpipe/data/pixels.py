@@ -10,29 +10,32 @@ from tlpipe.data.augment import View
 from tlpipe.data.dataset import Example
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.manifest import ImageSpec
-from tlpipe_edge.errors import BadData, MissingInput, TlpipeError
+from tlpipe_edge.contract.scores import Failed
+from tlpipe_edge.errors import MissingInput, TlpipeError
+from tlpipe_edge.images.decode import UnreadableImage
 from tlpipe_edge.machine.device import cores
 
 CHUNK = 64
 
 
 def read_pixels(example: Example, view: View, spec: ImageSpec) -> np.ndarray:
-    """One view of an example, (size, size, 3) uint8. Raises BadData where the file is unreadable or is not the same."""
+    """One view of an example, (size, size, 3) uint8.
+
+    Raises MissingInput if the file is gone, UnreadableImage if it cannot be decoded or its sha256 is another one.
+    """
     try:
         content = example.file.read_bytes()
     except OSError as error:
-        raise MissingInput(f"{example.file}: {error.strerror}", "Put it back, or train again.") from None
+        raise MissingInput(f"{error.strerror}", "Put it back, or train again.", where=example.file) from error
     if hashlib.sha256(content).hexdigest() != example.sha256:
-        raise BadData(f"{example.file}: changed since the splits were made", "Train the run again.")
+        raise UnreadableImage("changed since the splits were made", "Train the run again.", where=example.file)
     try:
         return view.pixels(content, spec, sha256=example.sha256)
-    except BadData as error:
-        raise BadData(error.what.replace("image data", str(example.file), 1), error.advice) from None
+    except UnreadableImage as error:
+        raise error.at(example.file) from error
 
 
-def chunks(
-    examples: Sequence[Example], spec: ImageSpec
-) -> Iterator[tuple[list[int], np.ndarray, list[dict[str, str]]]]:
+def chunks(examples: Sequence[Example], spec: ImageSpec) -> Iterator[tuple[list[int], np.ndarray, list[Failed]]]:
     """Indices and pixels of the images that can be read, and the others with reasons, a chunk at a time."""
 
     def read(example: Example) -> np.ndarray | str:
@@ -49,7 +52,7 @@ def chunks(
             index = [start + at for at, result in enumerate(results) if not isinstance(result, str)]
             pictures = [result for result in results if not isinstance(result, str)]
             bad = [
-                {"file": str(example.file), "reason": result}
+                Failed(str(example.file), result)
                 for example, result in zip(chunk, results, strict=True)
                 if isinstance(result, str)
             ]

@@ -12,9 +12,9 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ import PIL
 from tlpipe.conversion import recipes
 from tlpipe.data import augment
 from tlpipe.data.augment import View
-from tlpipe.data.dataset import Example, Unreadable
+from tlpipe.data.dataset import Example
 from tlpipe.data.pixels import read_pixels
 from tlpipe.features import cache
 from tlpipe.features.shelf import Shelved, index, store
@@ -31,11 +31,15 @@ from tlpipe.network import build
 from tlpipe.network.cut import prefix
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.manifest import ImageSpec
-from tlpipe_edge.errors import BadData, Busy
+from tlpipe_edge.errors import Busy
 from tlpipe_edge.images import decode
+from tlpipe_edge.images.decode import UnreadableImage
 from tlpipe_edge.machine.device import cores
 from tlpipe_edge.tflite.interpreter import Session
 from tlpipe_edge.tflite.tensors import tensor_maker
+
+if TYPE_CHECKING:
+    import keras
 
 SHARD_BYTES = 32_000_000
 
@@ -64,6 +68,27 @@ class Pixels:
 
 
 @dataclass(frozen=True)
+class Features:
+    """N examples as ``extract`` found them, each with its ``problem`` if it has one, and the rows of the others.
+
+    ``rows.take`` takes indices of ``examples`` that have no problem.
+    """
+
+    rows: Source
+    examples: tuple[Example, ...]
+
+    @property
+    def usable(self) -> np.ndarray:
+        """The indices of the examples without a problem, ascending: (K,) int64."""
+        return np.flatnonzero([example.problem is None for example in self.examples])
+
+    def new_problems(self, before: Sequence[Example]) -> tuple[Example, ...]:
+        """The examples that had no problem ``before``, which are those that were extracted, and have one now."""
+        pairs = zip(before, self.examples, strict=True)
+        return tuple(now for earlier, now in pairs if earlier.problem is None and now.problem is not None)
+
+
+@dataclass(frozen=True)
 class Extractor:
     """A prefix of a model, ready to run: ``tflite`` is None for the cut "image"."""
 
@@ -74,40 +99,32 @@ class Extractor:
     weights_sha256: str
     started: float = field(default_factory=time.time)
 
-    def unreadable(self, examples: Sequence[Example], *, what: str) -> tuple[Unreadable, ...]:
-        """Which of these examples cannot be read. What can is computed meanwhile: ``source`` finds it in the cache.
+    def extract(self, examples: Sequence[Example], view: View, *, what: str) -> Features:
+        """The rows of these examples in a view; an example that cannot be read comes back with its ``problem``.
 
-        ``what`` names the work in the progress bar.
+        One that has a problem already is not read again. Rows that are not in the cache are computed; ``what`` names
+        that in the progress bar. At the cut "image" pixels are read when they are taken, and only the plain view is
+        checked now. Raises MissingInput if a file is gone, Busy if another run deleted the rows meanwhile.
         """
         if self.tflite is None:
-            return self._unreadable_pictures(examples, what)
-        return self._fill(self.tflite, examples, View(), what)
-
-    def source(self, examples: Sequence[Example], view: View, *, what: str) -> Source:
-        """The rows of these examples. Raises BadData where one of them cannot be read; pixels say so when taken."""
-        if self.tflite is None:
-            return Pixels(examples, view, self.spec, ThreadPoolExecutor(cores()))
-        for each in self._fill(self.tflite, examples, view, what):
-            raise BadData(f"{each.file}: {each.reason}", "Put it back as it was, or train the run again.")
-        shards, places = index(self._shelf(view))
-        try:
-            rows = [places[example.sha256] for example in examples]
-        except KeyError:
-            raise Busy(
-                f"{cache.folder()}: another run took the room of these features", "Try again when it has ended."
-            ) from None
-        return Shelved(shards, np.array(rows, int).reshape(-1, 2))
-
-    def _fill(self, tflite: bytes, examples: Sequence[Example], view: View, what: str) -> tuple[Unreadable, ...]:
-        """Compute the rows that the shelf of a view does not have; names the examples that cannot be read."""
+            checked = tuple(examples) if view.number else self._checked(examples, what)
+            return Features(Pixels(checked, view, self.spec, ThreadPoolExecutor(cores())), checked)
         shelf = self._shelf(view)
-        _, places = index(shelf)
-        missing = {example.sha256: example for example in examples if example.sha256 not in places}
-        if not missing:
-            return ()
-        reasons = self._compute(tflite, shelf, list(missing.values()), view, what)
-        cache.shrink(keep_since=self.started)
-        return tuple(Unreadable(e.file, reasons[e.sha256]) for e in examples if e.sha256 in reasons)
+        shards, places = index(shelf)
+        missing = {e.sha256: e for e in examples if e.problem is None and e.sha256 not in places}
+        if missing:
+            reasons = self._compute(self.tflite, shelf, list(missing.values()), view, what)
+            cache.shrink(keep_since=self.started)
+            examples = [replace(e, problem=e.problem or reasons.get(e.sha256)) for e in examples]
+            shards, places = index(shelf)
+        nowhere = len(shards), 0  # taking it is an IndexError, and not the row of another image
+        try:
+            rows = [places[e.sha256] if e.problem is None else nowhere for e in examples]
+        except KeyError as error:
+            raise Busy(
+                "another run took the room of these features", "Try again when it has ended.", where=cache.folder()
+            ) from error
+        return Features(Shelved(shards, np.array(rows, int).reshape(-1, 2)), tuple(examples))
 
     def _shelf(self, view: View) -> str:
         key = {
@@ -125,7 +142,7 @@ class Extractor:
         return "features/" + hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
 
     def _compute(self, tflite: bytes, shelf: str, examples: Sequence[Example], view: View, what: str) -> dict[str, str]:
-        """Run the prefix on every example, store the rows in shards; gives the reasons of the unreadable by sha256."""
+        """Run the prefix on every example, store the rows in shards; gives what is wrong with the others by sha256."""
         own = threading.local()
         reasons: dict[str, str] = {}
 
@@ -135,8 +152,8 @@ class Extractor:
                 own.to_tensor = tensor_maker(own.session.input)
             try:
                 picture = read_pixels(example, view, self.spec)
-            except BadData as error:
-                return error.what.removeprefix(f"{example.file}: ")
+            except UnreadableImage as error:
+                return error.reason
             return np.asarray(own.session.run(own.to_tensor(picture)), self.dtype)
 
         def rows(pool: ThreadPoolExecutor) -> Iterator[tuple[str, np.ndarray]]:
@@ -157,20 +174,20 @@ class Extractor:
             pool.shutdown(cancel_futures=True)  # where there is no room left, not one more is computed
         return reasons
 
-    def _unreadable_pictures(self, examples: Sequence[Example], what: str) -> tuple[Unreadable, ...]:
-        def reason(example: Example) -> Unreadable | None:
-            try:
-                read_pixels(example, View(), self.spec)
-            except BadData as error:
-                return Unreadable(example.file, error.what.removeprefix(f"{example.file}: "))
-            return None
+    def _checked(self, examples: Sequence[Example], what: str) -> tuple[Example, ...]:
+        def checked(example: Example) -> Example:
+            if example.problem is None:
+                try:
+                    read_pixels(example, View(), self.spec)
+                except UnreadableImage as error:
+                    return replace(example, problem=error.reason)
+            return example
 
         with ThreadPoolExecutor(cores()) as pool:
-            found = progress.track(pool.map(reason, examples), description=what, total=len(examples))
-            return tuple(each for each in found if each)
+            return tuple(progress.track(pool.map(checked, examples), description=what, total=len(examples)))
 
 
-def open_extractor(model: Any, cut: str, spec: ImageSpec, *, dtype: str) -> Extractor:
+def open_extractor(model: "keras.Model", cut: str, spec: ImageSpec, *, dtype: str) -> Extractor:
     """The extractor of a model at a cut. The converted prefix comes from the cache when its weights are the same.
 
     ``dtype`` is how rows are stored: float16 where they feed a suffix that trains, float32 for pooled features.

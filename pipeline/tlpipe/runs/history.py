@@ -51,4 +51,4 @@ class History:
             header, *rows = map(json.loads, file.read_text().splitlines())
             return cls(header["stage"], tuple(Epoch(**row) for row in rows), header["best"])
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise BadData(f"{file}: not a training history ({error})", "Train the run again.") from None
+            raise BadData(f"not a training history ({error})", "Train the run again.", where=file) from error

@@ -4,8 +4,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlpipe.runs.config import SCHEMA, read_document
+from tlpipe.runs.config import SCHEMA, Training, read_document
 from tlpipe.storage import atomic
+from tlpipe_edge.console import notebook
 from tlpipe_edge.errors import BadConfiguration, MissingInput
 
 FROZEN = "1-frozen"
@@ -28,15 +29,22 @@ class Run:
     best: str
 
     @classmethod
-    def open(cls, path: Path) -> "Run":
+    def open(cls, path: Path | str) -> "Run":
         """Raises MissingInput where there is no run, BadConfiguration where it is damaged."""
-        path = path.absolute()
+        path = Path(path).absolute()
         if not (path / RUN_FILE).is_file():
-            raise MissingInput(f"{path}: no run here ({RUN_FILE} is missing)", "Name a folder that tlpipe train wrote.")
+            raise MissingInput(
+                f"no run here ({RUN_FILE} is missing)", "Name a folder that tlpipe train wrote.", where=path
+            )
         best = read_document(path / RUN_FILE).get("best")
         if best not in (FROZEN, FINETUNED):
-            raise BadConfiguration(f"{path / RUN_FILE}: names no best stage", "Train the run again.")
+            raise BadConfiguration("names no best stage", "Train the run again.", where=path / RUN_FILE)
         return cls(path, best)
+
+    def _repr_html_(self) -> str:
+        """Its stages with their top-1 on validation as a table, for a notebook."""
+        rows = [(f"{stage.name}{' (best)' * (stage.name == self.best)}", _top1(stage)) for stage in self.stages]
+        return notebook.table(str(self.path), ("stage", "top-1 on validation"), rows)
 
     @property
     def best_stage(self) -> Path:
@@ -44,9 +52,22 @@ class Run:
         return self.path / self.best
 
     @property
+    def training(self) -> Training:
+        """The recipe that its stages were trained by. Raises BadConfiguration where one of their files is damaged."""
+        tuned = self.path / FINETUNED
+        return Training.read(self.path / FROZEN / CONFIG, tuned / CONFIG if tuned.is_dir() else None)
+
+    @property
     def stages(self) -> tuple[Path, ...]:
         """The folders of the stages that are there, in order."""
         return tuple(self.path / name for name in (FROZEN, FINETUNED) if (self.path / name).is_dir())
+
+
+def _top1(stage: Path) -> str:
+    try:
+        return notebook.percent(float(json.loads((stage / METRICS).read_text())["validation"]["top1"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return "-"
 
 
 def write(folder: Path, *, best: str) -> None:

@@ -38,12 +38,12 @@ def refuse_existing(path: Path, *, overwrite: bool, marker: str) -> None:
     What has no file ``marker`` is not ours to replace, unless it is empty.
     """
     if path.exists() and not overwrite:
-        raise WrongUsage(f"{path}: exists already", "Name another place, or pass --overwrite to replace it.")
+        raise WrongUsage("exists already", "Name another place, or pass --overwrite to replace it.", where=path)
     if path.exists() and not (path / marker).is_file() and not (path.is_dir() and not any(path.iterdir())):
-        raise WrongUsage(f"{path}: not replaced, for it holds something else (no {marker})", "Name another place.")
+        raise WrongUsage(f"not replaced, for it holds something else (no {marker})", "Name another place.", where=path)
     for parent in path.absolute().parents:
         if parent.exists() and not parent.is_dir():
-            raise WrongUsage(f"{parent}: a file, so that nothing can be made below it", "Name another place.")
+            raise WrongUsage("a file, so that nothing can be made below it", "Name another place.", where=parent)
 
 
 @contextmanager
@@ -88,8 +88,8 @@ def locked(path: Path) -> Iterator[None]:
     lock = filelock.FileLock(path.parent / f".{path.name}.lock", timeout=0)
     try:
         lock.acquire()
-    except filelock.Timeout:
-        raise Busy(f"{path}: another run is working on it", "Wait for it to end, or name another place.") from None
+    except filelock.Timeout as error:
+        raise Busy("another run is working on it", "Wait for it to end, or name another place.", where=path) from error
     try:
         yield
     finally:

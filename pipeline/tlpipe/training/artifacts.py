@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,12 +14,15 @@ from tlpipe.data.dataset import Dataset, label_indices
 from tlpipe.data.pixels import read_pixels
 from tlpipe.pictures import architecture, plots
 from tlpipe.runs import run_folder
-from tlpipe.runs.config import PACKAGES, Config
+from tlpipe.runs.config import PACKAGES, Stage, Training
 from tlpipe.runs.history import History
 from tlpipe_edge.classify import accuracy
 from tlpipe_edge.contract.manifest import ImageSpec
 from tlpipe_edge.errors import BadConfiguration
 from tlpipe_edge.machine.versions import versions
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training came to. ``scores`` are (N, classes) float32 by split, in the split's order, NaN for an image that
-    cannot be read; ``seconds`` by step."""
+    """What training came to. ``photographs`` have the problems that were found; ``scores`` are (N, classes) float32 by
+    split, in the split's order, NaN for an image that cannot be read; ``seconds`` by step."""
 
+    photographs: Dataset
     history: History
     scores: dict[str, np.ndarray]
     seconds: dict[str, float]
@@ -44,11 +48,10 @@ class Outcome:
 def sample(photographs: Dataset, spec: ImageSpec) -> Sample:
     """Up to ``plots.MAX_PREDICTIONS`` readable images of the evaluation split, the classes in turn."""
     split = photographs.evaluation_split
-    readable = set(photographs.readable(split))
     seen: Counter[int] = Counter()
     turns = []
     for place, example in enumerate(photographs.splits[split]):
-        if example in readable:
+        if example.problem is None:
             turns.append((seen[example.label], example.label, place))
             seen[example.label] += 1
     places = [place for _, _, place in sorted(turns)[: plots.MAX_PREDICTIONS]]
@@ -58,22 +61,21 @@ def sample(photographs: Dataset, spec: ImageSpec) -> Sample:
 
 def write(
     folder: Path,
-    model: Any,
-    photographs: Dataset,
-    config: Config,
+    model: "keras.Model",
+    training: Training,
+    stage: Stage,
     outcome: Outcome,
     *,
     earlier: Sequence[History] = (),
 ) -> None:
     """Fill ``folder``; the learning curve goes on from the histories of ``earlier`` stages."""
+    photographs = outcome.photographs
     folder.mkdir(exist_ok=True)
     model.save(folder / run_folder.MODEL)
-    (folder / run_folder.CONFIG).write_text(config.to_json(versions(PACKAGES)))
+    (folder / run_folder.CONFIG).write_text(training.to_json(stage, versions(PACKAGES)))
     (folder / run_folder.SPLITS).write_text(photographs.to_json())
     (folder / run_folder.HISTORY).write_text(outcome.history.to_jsonl())
-    (folder / run_folder.METRICS).write_text(
-        json.dumps(_metrics(photographs, outcome), indent=2, allow_nan=False) + "\n"
-    )
+    (folder / run_folder.METRICS).write_text(json.dumps(_metrics(outcome), indent=2, allow_nan=False) + "\n")
     plots.learning_curve([*earlier, outcome.history], folder / "learning-curve.png")
     trained = [layer.name for layer in model.layers if layer.trainable and layer.weights]
     architecture.diagram(model, folder / "architecture.png", first_trained=trained[0])
@@ -97,11 +99,12 @@ def validation_top1(folder: Path) -> float:
         return float(json.loads((folder / run_folder.METRICS).read_text())["validation"]["top1"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadConfiguration(
-            f"{folder / run_folder.METRICS}: cannot be read ({error})", "Train the run again."
-        ) from None
+            f"cannot be read ({error})", "Train the run again.", where=folder / run_folder.METRICS
+        ) from error
 
 
-def _metrics(photographs: Dataset, outcome: Outcome) -> dict[str, Any]:
+def _metrics(outcome: Outcome) -> dict[str, Any]:
+    photographs = outcome.photographs
     document: dict[str, Any] = {"schema": 1, "evaluation_split": photographs.evaluation_split}
     for split, of_split in outcome.scores.items():
         truth = label_indices(photographs.splits[split])

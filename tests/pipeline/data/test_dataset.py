@@ -1,15 +1,17 @@
 """From folders and CSV files to labels and splits; the pictures are never decoded here, so their content is a text."""
 
+import json
 import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tlpipe.data import dataset
-from tlpipe.data.dataset import Dataset, Example, Unreadable
+from tlpipe.data.dataset import Dataset, Example
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, WrongUsage
 
 
@@ -251,10 +253,14 @@ def test_what_is_no_text_is_no_csv(data: Path) -> None:
 
 def test_splits_survive_json(data: Path, tmp_path: Path) -> None:
     found = dataset.load(data)
-    found = found.marked([Unreadable(found.splits["train"][0].file, "0 bytes")])
+    first, *others = found.splits["train"]
+    found = replace(found, splits={**found.splits, "train": (replace(first, problem="0 bytes"), *others)})
     (tmp_path / "splits.json").write_text(found.to_json())
 
     assert Dataset.read(tmp_path / "splits.json") == found
+    document = json.loads((tmp_path / "splits.json").read_text())
+    assert document["unreadable"] == [{"file": str(first.file), "reason": "0 bytes"}]
+    assert set(document["splits"]["train"][0]) == {"file", "label", "sha256"}
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"labels": 3}', '{"source": "x", "labels": [], "splits": []}'])
@@ -267,10 +273,14 @@ def test_damaged_splits_are_bad_data(tmp_path: Path, text: str) -> None:
 
 def test_a_class_without_readable_images_is_named(data: Path) -> None:
     found = dataset.load(data)
-    unreadable = [Unreadable(example.file, "0 bytes") for example in found.splits["train"] if example.label == 0]
+    train = found.splits["train"]
+    without = tuple(replace(each, problem="0 bytes") if each.label == 0 else each for each in train)
 
     with pytest.raises(BadData, match="no readable training image of class 'cat'"):
-        found.marked(unreadable)
+        replace(found, splits={**found.splits, "train": without}).check_trainable()
+    validation = tuple(replace(each, problem="0 bytes") for each in found.splits["validation"])
+    with pytest.raises(BadData, match="no readable validation image"):
+        replace(found, splits={**found.splits, "validation": validation}).check_trainable()
 
 
 def test_images_to_score_may_lack_a_class_but_not_have_another(data: Path) -> None:
@@ -297,7 +307,8 @@ def test_a_broken_link_is_unreadable_and_not_passed_over(data: Path) -> None:
     (data / "cat/broken.jpg").symlink_to("gone.jpg")
 
     found = dataset.load(data)
-    assert [(each.file.name, each.reason) for each in found.unreadable] == [
+    examples = [each for split in found.splits.values() for each in split]
+    assert [(each.file.name, each.problem) for each in examples if each.problem] == [
         ("broken.jpg", "cannot be read (No such file or directory)")
     ]
 

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def pooled_extractor(tflite: bytes, *, spec: ImageSpec = SPEC, dtype: str = "flo
 
 
 def take(extractor: Extractor, examples: tuple[Example, ...], view: View = View()) -> np.ndarray:  # noqa: B008
-    return extractor.source(examples, view, what="test").take(np.arange(len(examples)))
+    return extractor.extract(examples, view, what="test").rows.take(np.arange(len(examples)))
 
 
 def test_rows_are_those_of_keras_in_the_order_asked_for(
@@ -200,14 +201,33 @@ def test_unreadable_copies_are_all_named(cut: str, pooled: bytes, few: Path) -> 
         (few / "kryss" / name).write_text("no picture")
     found = [e for split in dataset.load(few).splits.values() for e in split]
     extract = pooled_extractor(pooled) if cut == "pooling" else Extractor(None, cut, SPEC, "float32", "")
-    unreadable = extract.unreadable(found, what="test")
+    features = extract.extract(found, View(), what="test")
 
-    assert sorted(each.file.name for each in unreadable) == ["x.jpg", "y.jpg"]
-    assert {each.reason for each in unreadable} == {"not an image that is read here (JPEG, PNG, BMP, GIF, WEBP)"}
-    with pytest.raises(BadData, match=r"[xy]\.jpg: not an image that is read here"):
-        take(extract, tuple(found))
-    damaged = {each.file for each in unreadable}
-    assert len(take(extract, tuple(e for e in found if e.file not in damaged))) == len(found) - 2
+    problems = {each.file.name: each.problem for each in features.examples if each.problem is not None}
+    assert problems == dict.fromkeys(["x.jpg", "y.jpg"], "not an image that is read here (JPEG, PNG, BMP, GIF, WEBP)")
+    assert [replace(each, problem=None) for each in features.examples] == found
+    assert [each.file.name for each in features.new_problems(found)] == [
+        e.file.name for e in found if e.file.name in problems
+    ]
+    assert features.new_problems(features.examples) == ()
+    damaged = next(number for number, each in enumerate(features.examples) if each.problem)
+    assert damaged not in features.usable and len(features.usable) == len(found) - 2
+    rows = features.rows.take(features.usable)
+    np.testing.assert_array_equal(rows, take(extract, tuple(found[number] for number in features.usable)))
+    with pytest.raises((IndexError, BadData)):  # no row of another image in its place
+        features.rows.take(np.array([damaged]))
+
+
+def test_an_example_with_a_problem_is_not_read_again(pooled: bytes, examples: tuple[Example, ...]) -> None:
+    known = replace(examples[1], problem="known before")
+    examples[1].file.unlink()
+    given = (examples[0], known, examples[2])
+    for extract in (pooled_extractor(pooled), Extractor(None, "image", SPEC, "float32", "")):
+        features = extract.extract(given, View(), what="test")
+
+        assert features.examples == given and features.usable.tolist() == [0, 2]
+        assert features.new_problems(given) == ()
+    assert Counted.runs == 2
 
 
 def test_a_photograph_that_changed_after_its_plain_view_is_named(pooled: bytes, examples: tuple[Example, ...]) -> None:
@@ -215,9 +235,8 @@ def test_a_photograph_that_changed_after_its_plain_view_is_named(pooled: bytes, 
     take(pooled_extractor(pooled), examples)
     examples[2].file.write_bytes(examples[3].file.read_bytes())
 
-    with pytest.raises(BadData, match="changed since the splits were made") as caught:
-        take(pooled_extractor(pooled), examples, View(1))
-    assert str(examples[2].file) in caught.value.what
+    features = pooled_extractor(pooled).extract(examples, View(1), what="test")
+    assert features.new_problems(examples) == (replace(examples[2], problem="changed since the splits were made"),)
 
 
 def test_a_damaged_shard_is_computed_again(pooled: bytes, examples: tuple[Example, ...]) -> None:

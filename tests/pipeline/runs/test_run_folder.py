@@ -8,30 +8,68 @@ from pathlib import Path
 import pytest
 
 from tlpipe.runs import places, run_folder
-from tlpipe.runs.config import Config
+from tlpipe.runs.config import Finetuning, Head, Training
 from tlpipe.runs.run_folder import Run
 from tlpipe_edge.contract.manifest import Crop
 from tlpipe_edge.errors import BadConfiguration, MissingInput
 
+BEFORE = Path(__file__).parents[2] / "data" / "before_rooms"
+
 
 def test_a_configuration_survives_json(tmp_path: Path) -> None:
-    config = Config("imagenet", alpha=0.35, crop=Crop.LETTERBOX, top_layers=50, deterministic=True)
-    (tmp_path / "config.json").write_text(config.to_json({"keras": "3"}))
+    training = Training(
+        alpha=0.35,
+        crop=Crop.LETTERBOX,
+        deterministic=True,
+        head=Head(epochs=3, patience=2),
+        finetuning=Finetuning(top_layers=7, cosine=False, warmup_steps=5),
+    )
+    for number, stage in enumerate((training.head, training.finetuning)):
+        (tmp_path / f"{number}.json").write_text(training.to_json(stage, {"keras": "3"}))
 
-    assert Config.read(tmp_path / "config.json") == config
-    assert json.loads((tmp_path / "config.json").read_text())["versions"] == {"keras": "3"}
+    assert Training.read(tmp_path / "0.json", tmp_path / "1.json") == training
+    assert Training.read(tmp_path / "0.json") == dataclasses.replace(training, finetuning=Finetuning())
+    assert json.loads((tmp_path / "0.json").read_text())["versions"] == {"keras": "3"}
+
+
+def test_a_configuration_has_the_keys_of_its_own_stage() -> None:
+    training = Training(finetuning=Finetuning(epochs=3))
+    documents = [json.loads(training.to_json(stage, {})) for stage in (training.head, training.finetuning)]
+
+    assert [(each["epochs"], each["top_layers"]) for each in documents] == [(15, 0), (3, 50)]
+    assert all(each["schema"] == 1 and each["batch_size"] == 32 for each in documents)
+
+
+def test_a_run_of_the_first_version_is_read_as_it_was_trained() -> None:
+    """That version wrote neither patience nor cosine: what both are for its stages is what it did."""
+    training = Run.open(BEFORE / "run").training
+
+    assert training.first_stage == Head(epochs=40, learning_rate=1e-2, cosine=True, patience=0)
+    assert training.finetuning == Finetuning(epochs=4, learning_rate=3e-4, top_layers=12)
+    assert (training.weights, training.image_size, training.views, training.batch_size) == ("none", 64, 2, 8)
+
+
+def test_a_network_without_weights_trains_all_epochs_by_a_cosine() -> None:
+    scratch = Training(weights="none")
+
+    assert scratch.from_scratch and (scratch.first_stage.cosine, scratch.first_stage.patience) == (True, 0)
+    assert not Training().from_scratch and Training().first_stage == Head()
 
 
 @pytest.mark.parametrize(
-    "change", [{"schema": 2}, {"crop": "squeeze"}, {"alpha": None}, {"alpha": "wide"}, {"deterministic": 1}]
+    "change",
+    [
+        *({"schema": 2}, {"crop": "squeeze"}, {"alpha": None}, {"alpha": "wide"}, {"deterministic": 1}),
+        *({"epochs": None}, {"patience": "long"}),
+    ],
 )
 def test_a_configuration_that_does_not_fit_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
-    document = {"schema": 1} | dataclasses.asdict(Config("none")) | change
+    document = json.loads(Training().to_json(Head(), {})) | change
     document = {key: value for key, value in document.items() if value is not None}
     (tmp_path / "config.json").write_text(json.dumps(document))
 
     with pytest.raises(BadConfiguration, match=r"config\.json"):
-        Config.read(tmp_path / "config.json")
+        Training.read(tmp_path / "config.json")
 
 
 def test_a_run_knows_its_best_stage_and_those_it_has(tmp_path: Path) -> None:

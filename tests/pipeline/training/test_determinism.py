@@ -9,30 +9,31 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tlpipe.runs.config import Config
+from tlpipe.runs.config import Training
 
 PROGRAM = """
 import sys
 from pathlib import Path
 from tlpipe.conversion import recipes
 from tlpipe.data import dataset
-from tlpipe.export import assemble
+from tlpipe.exporting import assemble
 from tlpipe.network import build
 from tlpipe.runs import run_folder
-from tlpipe.runs.config import Config
+from tlpipe.runs.config import Finetuning, Training
 from tlpipe.training import stages
 
-data, config, out = Path(sys.argv[1]), Config.read(Path(sys.argv[2])), Path(sys.argv[3])
+data, config, out = Path(sys.argv[1]), Training.read(Path(sys.argv[2])), Path(sys.argv[3])
 frozen = stages.train(dataset.load(data), out / "run", config)
-run = stages.finetune(frozen, top_layers=20, epochs=1, learning_rate=1e-4)
+run = stages.finetune(frozen, Finetuning(top_layers=20, epochs=1, learning_rate=1e-4))
 print(build.weights_sha256(build.load(out / "run/2-finetuned" / run_folder.MODEL)))
 print(assemble.export(run, recipes.parse(["int8"]), out / sys.argv[3].rpartition("/")[2]).artifact("int8").sha256)
 """
 
 
-def test_two_processes_come_to_the_same_bits(few: Path, brief: Config, tmp_path: Path) -> None:
+def test_two_processes_come_to_the_same_bits(few: Path, brief: Training, tmp_path: Path) -> None:
     file = tmp_path / "config.json"
-    file.write_text(dataclasses.replace(brief, deterministic=True, views=2).to_json({}))
+    training = dataclasses.replace(brief, deterministic=True, views=2)
+    file.write_text(training.to_json(training.head, {}))
     processes = []
     for name in ("one", "two"):
         environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / name / "cache")}

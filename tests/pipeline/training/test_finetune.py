@@ -10,7 +10,7 @@ import pytest
 from tlpipe.network import build
 from tlpipe.network.backend import keras
 from tlpipe.runs import run_folder
-from tlpipe.runs.config import Config
+from tlpipe.runs.config import Finetuning
 from tlpipe.runs.run_folder import FINETUNED, FROZEN, Run
 from tlpipe.training import artifacts, stages
 from tlpipe_edge.errors import BadData, WrongUsage
@@ -59,14 +59,14 @@ def test_moving_mean_and_variance_are_the_same_bits(run: Run) -> None:
 
 @pytest.mark.parametrize("top_layers", [0, 154])
 def test_no_layer_and_all_layers_can_be_chosen(frozen: Run, top_layers: int) -> None:
-    tuned = stages.finetune(frozen, top_layers=top_layers, epochs=1, learning_rate=1e-4)
+    tuned = stages.finetune(frozen, Finetuning(top_layers=top_layers, epochs=1, learning_rate=1e-4))
     before, after = models(tuned)
 
     assert moved(before, after) == {layer.name for layer in build.trained_layers(after, top_layers)}
 
 
 def test_a_stage_that_is_worse_is_not_kept(frozen: Run, capfd: pytest.CaptureFixture[str]) -> None:
-    tuned = stages.finetune(frozen, top_layers=50, epochs=1, learning_rate=10.0)
+    tuned = stages.finetune(frozen, Finetuning(top_layers=50, epochs=1, learning_rate=10.0))
 
     earlier, later = (artifacts.validation_top1(tuned.path / name) for name in (FROZEN, FINETUNED))
     assert later < earlier
@@ -77,16 +77,16 @@ def test_a_stage_that_is_worse_is_not_kept(frozen: Run, capfd: pytest.CaptureFix
 def test_a_second_time_needs_overwrite(run: Run, tmp_path: Path) -> None:
     copy = Run.open(Path(shutil.copytree(run.path, tmp_path / "run")))
     with pytest.raises(WrongUsage, match="--overwrite"):
-        stages.finetune(copy, top_layers=0, epochs=1, learning_rate=1e-4)
-    assert Config.read(copy.path / FINETUNED / run_folder.CONFIG).top_layers == 50
+        stages.finetune(copy, Finetuning(top_layers=0, epochs=1, learning_rate=1e-4))
+    assert copy.training.finetuning.top_layers == 50
 
-    stages.finetune(copy, top_layers=0, epochs=1, learning_rate=1e-4, overwrite=True)
-    assert Config.read(copy.path / FINETUNED / run_folder.CONFIG).top_layers == 0
+    stages.finetune(copy, Finetuning(top_layers=0, epochs=1, learning_rate=1e-4), overwrite=True)
+    assert copy.training.finetuning.top_layers == 0
 
 
 def test_more_layers_than_there_are_leaves_the_run_as_it_was(frozen: Run) -> None:
     with pytest.raises(WrongUsage, match="155 top layers"):
-        stages.finetune(frozen, top_layers=155, epochs=1, learning_rate=1e-4)
+        stages.finetune(frozen, Finetuning(top_layers=155, epochs=1, learning_rate=1e-4))
     assert frozen.stages == (frozen.path / FROZEN,)
 
 
@@ -99,5 +99,5 @@ def test_a_photograph_that_changed_is_named(frozen: Run, few: Path, photographs:
     changed.write_bytes((moved_to / "kryss/06.jpg").read_bytes() + b"\0")
 
     with pytest.raises(BadData, match=r"kryss/04\.jpg: changed since"):
-        stages.finetune(frozen, top_layers=154, epochs=1, learning_rate=1e-4)
+        stages.finetune(frozen, Finetuning(top_layers=154, epochs=1, learning_rate=1e-4))
     assert frozen.stages == (frozen.path / FROZEN,)

@@ -8,7 +8,7 @@ import pytest
 
 from tlpipe.data import dataset
 from tlpipe.runs import run_folder
-from tlpipe.runs.config import Config
+from tlpipe.runs.config import Head, Training
 from tlpipe.training import stages
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data"
@@ -25,7 +25,7 @@ def test_forty_photographs_teach_a_head(tmp_path: Path) -> None:
         (tmp_path / "data" / label).mkdir(parents=True)
         for file in sorted((TRAIN / label).iterdir())[:20]:
             shutil.copy(file, tmp_path / "data" / label)
-    config = Config(weights=str(WEIGHTS), image_size=96, views=1, epochs=5)
+    config = Training(weights=str(WEIGHTS), image_size=96, views=1, head=Head(epochs=5))
     run = stages.train(
         dataset.load(tmp_path / "data", validation_fraction=0.25, test_fraction=0.25), tmp_path / "run", config
     )

@@ -16,11 +16,12 @@ from tlpipe.data import dataset
 from tlpipe.data.dataset import Dataset, Example
 from tlpipe.data.pixels import read_pixels
 from tlpipe.features import cache
+from tlpipe.features.extractor import Features
 from tlpipe.network import build
 from tlpipe.network.backend import keras
 from tlpipe.network.cut import prefix
 from tlpipe.runs import run_folder
-from tlpipe.runs.config import Config
+from tlpipe.runs.config import Finetuning, Head, Training
 from tlpipe.runs.history import History
 from tlpipe.runs.run_folder import Run
 from tlpipe.training import crop, stages
@@ -77,7 +78,7 @@ def test_the_metrics_state_what_was_measured(run: Run) -> None:
         assert set(metrics["seconds"]) == {"features", "training"}
 
 
-def test_the_model_gives_the_scores_that_the_metrics_state(run: Run, config: Config) -> None:
+def test_the_model_gives_the_scores_that_the_metrics_state(run: Run, config: Training) -> None:
     """model.keras as a whole, from pixels on: the prefix through LiteRT and the suffix came to the same."""
     from tlpipe.data.augment import View
 
@@ -89,13 +90,14 @@ def test_the_model_gives_the_scores_that_the_metrics_state(run: Run, config: Con
         assert correct.mean() == json.loads((folder / run_folder.METRICS).read_text())["test"]["top1"]
 
 
-def test_the_configuration_is_kept(run: Run, config: Config) -> None:
-    assert Config.read(run.stages[0] / run_folder.CONFIG) == config
-    tuned = Config.read(run.stages[1] / run_folder.CONFIG)
-    assert (tuned.top_layers, tuned.epochs, tuned.learning_rate, tuned.seed) == (50, 2, 2e-4, config.seed)
+def test_the_configuration_is_kept(run: Run, config: Training) -> None:
+    assert Training.read(run.stages[0] / run_folder.CONFIG) == config
+    assert run.training == dataclasses.replace(
+        config, finetuning=Finetuning(top_layers=50, epochs=2, learning_rate=2e-4)
+    )
 
 
-def test_the_backbone_stays_as_it_came(run: Run, config: Config) -> None:
+def test_the_backbone_stays_as_it_came(run: Run, config: Training) -> None:
     fresh = build.build(
         "mobilenet_v2", alpha=0.35, size=64, weights=config.weights, labels=("a", "b"), dropout=0.0, seed=0
     )
@@ -105,7 +107,7 @@ def test_the_backbone_stays_as_it_came(run: Run, config: Config) -> None:
 
 
 def test_the_same_seed_gives_the_same_splits_and_the_same_head(
-    run: Run, photographs: Path, config: Config, tmp_path: Path
+    run: Run, photographs: Path, config: Training, tmp_path: Path
 ) -> None:
     again = stages.train(dataset.load(photographs, test_fraction=0.25), tmp_path / "again", config)
 
@@ -114,7 +116,7 @@ def test_the_same_seed_gives_the_same_splits_and_the_same_head(
     assert all((one == two).all() for one, two in zip(first, head(again), strict=True))
 
 
-def test_without_a_test_split_the_numbers_are_those_of_validation(few: Path, brief: Config, tmp_path: Path) -> None:
+def test_without_a_test_split_the_numbers_are_those_of_validation(few: Path, brief: Training, tmp_path: Path) -> None:
     run = stages.train(dataset.load(few, test_fraction=0), tmp_path / "run", brief)
     metrics = json.loads((run.best_stage / run_folder.METRICS).read_text())
 
@@ -122,13 +124,13 @@ def test_without_a_test_split_the_numbers_are_those_of_validation(few: Path, bri
 
 
 def test_the_crop_can_be_chosen_on_validation(
-    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = iter([0.5, 0.4, 0.6])
     monkeypatch.setattr(crop, "_linear_accuracy", lambda *_: next(results))
     run = stages.train(dataset.load(few), tmp_path / "run", brief, crop_auto=True)
 
-    assert Config.read(run.best_stage / run_folder.CONFIG).crop is Crop.LETTERBOX
+    assert Training.read(run.best_stage / run_folder.CONFIG).crop is Crop.LETTERBOX
     said = capfd.readouterr().err
     assert "--crop stretch: validation top-1 0.400" in said and "chose --crop letterbox" in said
 
@@ -137,17 +139,19 @@ def test_a_linear_head_learns_what_the_features_tell() -> None:
     labels = np.arange(40) % 2
     rows = np.random.default_rng(0).normal(size=(40, 8)) + 3 * labels[:, None]
     examples = tuple(Example(Path("x"), int(label), "") for label in labels)
-    photographs = Dataset(Path("x"), ("a", "b"), {"train": examples, "validation": examples})
+    # Labels of no class that it has: of an example with a problem neither label nor row is looked at.
+    examples += (Example(Path("x"), 7, "", "0 bytes"),)
     source: Any = SimpleNamespace(take=lambda indices: rows[indices])
     noise: Any = SimpleNamespace(take=lambda indices: np.zeros((len(indices), 8)))
 
-    assert crop._linear_accuracy({"train": source, "validation": source}, photographs) == 1.0
-    assert crop._linear_accuracy({"train": noise, "validation": noise}, photographs) == 0.5
+    for inputs, expected in ((source, 1.0), (noise, 0.5)):
+        features = Features(inputs, examples)
+        assert crop._linear_accuracy({"train": features, "validation": features}) == expected
 
 
-def test_without_weights_the_whole_network_trains(few: Path, brief: Config, tmp_path: Path) -> None:
+def test_without_weights_the_whole_network_trains(few: Path, brief: Training, tmp_path: Path) -> None:
     """BatchNormalization is live here: its statistics move. Features of a network that changes are not cached."""
-    config = dataclasses.replace(brief, weights="none", learning_rate=1e-4)
+    config = dataclasses.replace(brief, weights="none", head=Head(epochs=1, learning_rate=1e-4))
     options = {"alpha": 0.35, "size": 64, "weights": "none", "labels": ("a", "b", "c"), "dropout": 0.3, "seed": 0}
     before = build.build("mobilenet_v2", **options)
     size = cache.size()
@@ -162,13 +166,13 @@ def test_without_weights_the_whole_network_trains(few: Path, brief: Config, tmp_
     assert all(layer.trainable for layer in after.layers if isinstance(layer, keras.layers.BatchNormalization))
 
 
-def test_a_crop_cannot_be_chosen_without_weights(few: Path, brief: Config, tmp_path: Path) -> None:
+def test_a_crop_cannot_be_chosen_without_weights(few: Path, brief: Training, tmp_path: Path) -> None:
     with pytest.raises(WrongUsage, match="--crop auto needs a pre-trained backbone"):
         stages.train(dataset.load(few), tmp_path / "run", dataclasses.replace(brief, weights="none"), crop_auto=True)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_that_exists_stays_as_it_is(run: Run, photographs: Path, brief: Config) -> None:
+def test_a_run_that_exists_stays_as_it_is(run: Run, photographs: Path, brief: Training) -> None:
     before = {file: file.stat().st_mtime_ns for file in run.path.rglob("*")}
 
     with pytest.raises(WrongUsage, match="--overwrite"):
@@ -177,14 +181,14 @@ def test_a_run_that_exists_stays_as_it_is(run: Run, photographs: Path, brief: Co
 
 
 @pytest.mark.parametrize("change", [{"weights": "gone.h5"}, {"alpha": 0.4}, {"image_size": 32}])
-def test_a_run_that_fails_leaves_nothing(few: Path, brief: Config, tmp_path: Path, change: dict[str, object]) -> None:
+def test_a_run_that_fails_leaves_nothing(few: Path, brief: Training, tmp_path: Path, change: dict[str, object]) -> None:
     with pytest.raises(TlpipeError):
         stages.train(dataset.load(few), tmp_path / "runs/run", dataclasses.replace(brief, **change))  # type: ignore[arg-type]
     assert list((tmp_path / "runs").iterdir()) == []
 
 
 def test_a_photograph_in_two_splits_is_said_on_stderr(
-    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for split, numbers in (("train", range(6)), ("validation", range(5, 8))):
         for label in sorted(folder.name for folder in few.iterdir()):
@@ -198,7 +202,7 @@ def test_a_photograph_in_two_splits_is_said_on_stderr(
     assert f"warning: {where}: the same photograph is in train ({tmp_path}/data/train/kryss/05.png)" in said
 
 
-def test_a_class_without_test_images_has_no_accuracy(few: Path, brief: Config, tmp_path: Path) -> None:
+def test_a_class_without_test_images_has_no_accuracy(few: Path, brief: Training, tmp_path: Path) -> None:
     rows = ["path,label,split"]
     for label in sorted(folder.name for folder in few.iterdir()):
         for number, file in enumerate(sorted((few / label).iterdir())):
@@ -212,23 +216,51 @@ def test_a_class_without_test_images_has_no_accuracy(few: Path, brief: Config, t
 
 
 def test_an_early_end_is_said_with_its_reason(
-    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    still = dataclasses.replace(brief, epochs=9, learning_rate=0.0)
+    still = dataclasses.replace(brief, head=Head(epochs=9, learning_rate=0.0))
     stages.train(dataset.load(few), tmp_path / "run", still)
 
     ended = "1-frozen: kept epoch 1 of 5, the best on validation; no better one came in 4 more\n"
     assert ended in capfd.readouterr().err
 
 
+class Watcher(keras.callbacks.Callback):  # type: ignore[misc]
+    """Notes the epochs that it was told of, and ends the training after ``last`` of them."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__()
+        self.last = last
+        self.seen: list[tuple[int, float]] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        self.seen.append((epoch + 1, logs["val_accuracy"]))
+        self.model.stop_training = epoch + 1 == self.last
+
+
+def test_callbacks_see_every_epoch_and_may_end_a_stage(
+    few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    watchers = [Watcher(last=0), Watcher(last=2)]
+    training = dataclasses.replace(brief, head=Head(epochs=3))
+    run = stages.train(dataset.load(few), tmp_path / "run", training, callbacks=watchers[:1])
+    run = stages.finetune(run, Finetuning(top_layers=0, epochs=3), callbacks=watchers[1:])
+
+    assert "of 2, the best on validation; a callback ended it\n" in capfd.readouterr().err
+    for watcher, folder in zip(watchers, run.stages, strict=True):
+        history = History.read(folder / run_folder.HISTORY)
+        assert watcher.seen == [(each.number, pytest.approx(each.val_accuracy)) for each in history.epochs[1:]]
+    assert [len(watcher.seen) for watcher in watchers] == [3, 2]
+
+
 def test_what_trains_and_from_where_is_said(
-    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = stages.train(dataset.load(few), tmp_path / "run", brief)
     said = capfd.readouterr().err
     assert "1-frozen: training 1 layer with 3,843 of 414,051 parameters, on what comes before from pooling" in said
     assert "1-frozen: before training: loss " in said and "MB of all runs" in said
 
-    stages.finetune(run, top_layers=50, epochs=1, learning_rate=1e-4)
+    stages.finetune(run, Finetuning(top_layers=50, epochs=1, learning_rate=1e-4))
     said = capfd.readouterr().err
     assert "2-finetuned: training 18 layers with " in said and "from block_10_project_BN" in said

@@ -16,10 +16,10 @@ from tlpipe.conversion import recipes
 from tlpipe.data import dataset
 from tlpipe.data.dataset import Dataset
 from tlpipe.evaluation import evaluate
-from tlpipe.export import assemble
+from tlpipe.exporting import assemble
 from tlpipe.pictures import plots
 from tlpipe.runs import run_folder
-from tlpipe.runs.config import Config
+from tlpipe.runs.config import Finetuning, Training
 from tlpipe.training import stages
 from tlpipe_edge.errors import BadData
 
@@ -37,24 +37,29 @@ def damage(folder: Path) -> dict[str, str]:
     }
 
 
+def problems(dataset: Dataset) -> dict[str, str]:
+    """What is wrong with the images of all splits, by the names of their files."""
+    examples = [example for split in dataset.splits.values() for example in split]
+    return {example.file.name: example.problem for example in examples if example.problem is not None}
+
+
 def test_damaged_files_are_named_and_left_out(
-    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     reasons = damage(few / "kryss")
     run = stages.train(dataset.load(few), tmp_path / "run", brief)
     said = capfd.readouterr().err
     kept = Dataset.read(run.best_stage / run_folder.SPLITS)
 
-    assert {each.file.name: each.reason for each in kept.unreadable} == reasons
+    assert problems(kept) == reasons
     for name, reason in reasons.items():
         assert f"warning: {few / 'kryss' / name}: {reason}; left out" in said
     assert said.count("left out") == len(reasons)
     assert sum(map(len, kept.splits.values())) == 24 + len(reasons)
-    assert sum(len(kept.readable(split)) for split in kept.splits) == 24
 
 
 def test_an_unreadable_test_image_counts_as_wrong_from_training_to_evaluation(
-    few: Path, brief: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: Path, brief: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn, draw = [], plots.confusion_matrix
 
@@ -76,31 +81,29 @@ def test_an_unreadable_test_image_counts_as_wrong_from_training_to_evaluation(
     assert metrics["test"]["per_class"]["kryss"] <= 2 / 5
     assert drawn == [(6, {"caption": "test images", "unreadable": 3})]
 
-    run = stages.finetune(run, top_layers=0, epochs=1, learning_rate=1e-4)
+    run = stages.finetune(run, Finetuning(top_layers=0, epochs=1, learning_rate=1e-4))
     bundle = assemble.export(run, recipes.parse(["float32"]), tmp_path / "bundle")
     reference = bundle.reference()
     assert np.isnan(reference.probabilities).all(axis=1).sum() == 3 and len(reference.truth) == 9
-    document = evaluate.evaluate(bundle)
-    assert document["images"] == 9 and len(document["failed_images"]) == 3
-    assert document["artifacts"][0]["top1"] <= 6 / 9 and document["artifacts"][0]["agreement"] == 1.0
+    evaluation = evaluate.evaluate(bundle)
+    assert evaluation.images == 9 and len(evaluation.failed_images) == 3
+    assert evaluation.artifacts[0].top1 <= 6 / 9 and evaluation.artifacts[0].agreement == 1.0
 
 
 def test_a_file_that_the_system_will_not_read_is_named_too(
-    few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (few / "kryss/broken.jpg").symlink_to("/proc/self/mem")  # a regular file; reading its start is an error of the disk
     run = stages.train(dataset.load(few), tmp_path / "run", brief)
 
     kept = Dataset.read(run.best_stage / run_folder.SPLITS)
-    assert [(each.file.name, each.reason) for each in kept.unreadable] == [
-        ("broken.jpg", "cannot be read (Input/output error)")
-    ]
+    assert problems(kept) == {"broken.jpg": "cannot be read (Input/output error)"}
     assert "kryss/broken.jpg: cannot be read (Input/output error); left out" in capfd.readouterr().err
     with pytest.raises(BadData, match=r"1 unreadable in all"):
         stages.train(dataset.load(few), tmp_path / "strict", brief, strict=True)
 
 
-def test_a_name_that_is_not_unicode_goes_through(few: Path, brief: Config, tmp_path: Path) -> None:
+def test_a_name_that_is_not_unicode_goes_through(few: Path, brief: Training, tmp_path: Path) -> None:
     odd = few / "kryss" / os.fsdecode(b"caf\xe9.jpg")
     shutil.copy(few / "kryss/00.jpg", odd)
     (few / "kryss/00.jpg").unlink()
@@ -112,7 +115,7 @@ def test_a_name_that_is_not_unicode_goes_through(few: Path, brief: Config, tmp_p
 
 @pytest.mark.parametrize("crop", [False, True])
 def test_each_damaged_file_is_warned_of_once_and_strict_holds(
-    crop: bool, few: Path, brief: Config, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    crop: bool, few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     damage(few / "kryss")
     with pytest.raises(BadData, match=r"3 unreadable in all"):
@@ -122,7 +125,7 @@ def test_each_damaged_file_is_warned_of_once_and_strict_holds(
     assert capfd.readouterr().err.count("left out") == 3
 
 
-def test_strict_ends_the_training(few: Path, brief: Config, tmp_path: Path) -> None:
+def test_strict_ends_the_training(few: Path, brief: Training, tmp_path: Path) -> None:
     damage(few / "kryss")
 
     with pytest.raises(BadData, match=r"3 unreadable in all") as caught:
@@ -131,7 +134,7 @@ def test_strict_ends_the_training(few: Path, brief: Config, tmp_path: Path) -> N
     assert not (tmp_path / "run").exists()
 
 
-def test_a_class_of_damaged_files_alone_ends_the_training(few: Path, brief: Config, tmp_path: Path) -> None:
+def test_a_class_of_damaged_files_alone_ends_the_training(few: Path, brief: Training, tmp_path: Path) -> None:
     for number, file in enumerate((few / "kryss").iterdir()):
         file.write_text(f"no picture {number}")
 
@@ -140,7 +143,7 @@ def test_a_class_of_damaged_files_alone_ends_the_training(few: Path, brief: Conf
     assert not (tmp_path / "run").exists()
 
 
-def test_odd_photographs_go_through_the_whole_training(few: Path, brief: Config, tmp_path: Path) -> None:
+def test_odd_photographs_go_through_the_whole_training(few: Path, brief: Training, tmp_path: Path) -> None:
     folder = few / "kryss"
     with Image.open(folder / "00.jpg") as picture:
         picture.convert("CMYK").save(folder / "cmyk.jpg")
@@ -159,5 +162,5 @@ def test_odd_photographs_go_through_the_whole_training(few: Path, brief: Config,
 
     run = stages.train(dataset.load(few), tmp_path / "run", dataclasses.replace(brief, views=2))
     kept = Dataset.read(run.best_stage / run_folder.SPLITS)
-    assert kept.unreadable == ()
+    assert problems(kept) == {}
     assert sum(map(len, kept.splits.values())) == 24 + 6 + 8 + 2

@@ -1,0 +1,45 @@
+"""The features of splits and views: one pass finds what is wrong with an image, and a later one takes it as known."""
+
+from pathlib import Path
+
+import pytest
+
+from tlpipe.data import dataset
+from tlpipe.features.extractor import Extractor, open_extractor
+from tlpipe.network import build
+from tlpipe.training import inputs
+from tlpipe_edge.contract.manifest import ImageSpec
+from tlpipe_edge.errors import BadData
+
+
+@pytest.fixture
+def extractor(backbone_weights: Path) -> Extractor:
+    model = build.build(
+        "mobilenet_v2", alpha=0.35, size=64, weights=str(backbone_weights), labels=("a", "b"), dropout=0.0, seed=0
+    )
+    return open_extractor(model, "pooling", ImageSpec(64), dtype="float32")
+
+
+def test_problems_go_with_the_examples(few: Path, extractor: Extractor, capfd: pytest.CaptureFixture[str]) -> None:
+    (few / "kryss/text.jpg").write_text("no picture")
+    found = inputs.extract(extractor, dataset.load(few), views=3, seed=0, strict=False)
+    assert capfd.readouterr().err.count("left out") == 1
+
+    train = found.photographs.splits["train"]
+    assert len(found.views) == 3 and all(view.examples == train for view in found.views)
+    assert {split: features.examples for split, features in found.plain.items()} == found.photographs.splits
+    problems = [each for split in found.photographs.splits.values() for each in split if each.problem]
+    assert [each.file.name for each in problems] == ["text.jpg"]
+
+    again = inputs.extract(extractor, found.photographs, views=1, seed=0, strict=True)  # what is known is not new
+    assert again.photographs == found.photographs and "left out" not in capfd.readouterr().err
+
+
+def test_an_image_that_changes_between_two_views_ends_the_training(few: Path, extractor: Extractor) -> None:
+    photographs = dataset.load(few)
+    inputs.extract_plain(extractor, photographs, strict=True)
+    first, second = photographs.splits["train"][:2]
+    first.file.write_bytes(second.file.read_bytes() + b"\0")
+
+    with pytest.raises(BadData, match=rf"{first.file.name}: changed since the splits were made"):
+        inputs.extract(extractor, photographs, views=2, seed=7, strict=False)
