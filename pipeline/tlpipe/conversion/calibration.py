@@ -29,7 +29,7 @@ class Representative:
 
 def choose(photographs: Dataset, spec: ImageSpec, *, seed: int) -> Representative:
     """Up to ``IMAGES`` photographs of the train split alone: the classes in turn, so that each has its share."""
-    shuffled = list(photographs.readable("train"))
+    shuffled = [example for example in photographs.splits["train"] if example.problem is None]
     random.Random(seed).shuffle(shuffled)
     by_class: dict[int, list[Example]] = {}
     for example in shuffled:

@@ -9,17 +9,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tlpipe.runs.config import Config
+from tlpipe.runs.config import Finetuning, Training
 from tlpipe.storage import atomic
 
 BACKBONE = Path(str(files("tlpipe.demo"))) / "mobilenet_v2_0.35_64.weights.h5"
 SIZE = 64
 ALPHA = 0.35
 TEST_FRACTION = 0.2
-EPOCHS = 6
-LEARNING_RATE = 5e-4
 
-CONFIG = Config(weights=str(BACKBONE), alpha=ALPHA, image_size=SIZE, views=1)
+TRAINING = Training(
+    weights=str(BACKBONE),
+    alpha=ALPHA,
+    image_size=SIZE,
+    views=1,
+    finetuning=Finetuning(epochs=6, learning_rate=5e-4),
+)
 """One view: a mirrored digit is another figure."""
 
 

@@ -1,23 +1,107 @@
-"""The backbones: one entry each."""
+"""The backbones: one entry each, from which flags, help and checks take what they need.
+
+No TensorFlow here until one is built: the command line reads the entries before it is loaded.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from tlpipe.network.backend import keras
+from tlpipe_edge.errors import WrongUsage
+
+if TYPE_CHECKING:
+    import keras
+
+ONE_WIDTH = 1.0
+"""What stands for the width of a backbone that comes in one alone: manifests state a number, and devices require it."""
+
+
+def load_keras_weights(model: "keras.Model", file: Path) -> None:
+    """Read what ``save_weights`` of the same network wrote."""
+    model.load_weights(file)
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network from keras.applications. ``scale`` and ``offset`` are its normalization of pixels 0..255."""
+    """A network without its top, from images to a feature map (N, height, width, channels).
 
-    build: Callable[..., Any]
-    alphas: tuple[float, ...]
+    name: in configurations and manifests.
+    builder: called as those of keras.applications: ``input_tensor`` or ``input_shape``, ``include_top=False``,
+        ``weights`` ("imagenet" or None), and ``alpha`` if there are ``widths``. The model's input is the source of
+        ``input_tensor`` (``keras.utils.get_source_inputs``).
+    sizes: the smallest and the largest image that it is offered for, in pixels of a side.
+    scale, offset: its normalization, ``scale * pixel + offset`` of pixels 0..255.
+    top_layers: how many layers fine-tuning trains if nothing else is said, counted from the top of the builder's
+        ``layers``. top_begins: the layer that is the first of them.
+    weights_file: what a file of weights must be. load_weights: reads one into the backbone; any exception means that it
+        does not fit.
+    widths: the values of alpha that it comes in; none if it has no such thing.
+    imagenet: whether the builder downloads ``weights="imagenet"``.
+    """
+
+    name: str
+    builder: Callable[..., "keras.Model"]
+    sizes: tuple[int, int]
     scale: float
     offset: float
+    top_layers: int
+    top_begins: str
+    weights_file: str
+    load_weights: Callable[["keras.Model", Path], None] = load_keras_weights
+    widths: tuple[float, ...] = ()
+    imagenet: bool = True
+
+    def check(self, *, alpha: float, size: int, weights: str) -> None:
+        """Raise WrongUsage for a width, an image size or weights that the backbone does not come in."""
+        if alpha not in (self.widths or (ONE_WIDTH,)):
+            advice = f"Choose {', '.join(map(str, self.widths))}." if self.widths else "Leave --alpha out."
+            raise WrongUsage(f"width {alpha:g}: {self.name} does not come in it", advice)
+        smallest, largest = self.sizes
+        if not smallest <= size <= largest:
+            raise WrongUsage(
+                f"image size {size}", f"Choose a size from {smallest} to {largest}; multiples of 32 fit best."
+            )
+        if weights == "imagenet" and not self.imagenet:
+            raise WrongUsage(
+                f"weights imagenet: there are none of {self.name} to download",
+                f"Name a file ({self.weights_file}), or say none.",
+            )
+
+    def build(self, *, alpha: float, weights: str | None, **shape: Any) -> "keras.Model":
+        """The bare backbone; ``shape`` is ``input_tensor`` or ``input_shape``."""
+        options = {"alpha": alpha} if self.widths else {}
+        return self.builder(include_top=False, weights=weights, **shape, **options)
+
+    def described(self, alpha: float) -> str:
+        """What an error about a weights file calls it."""
+        return f"{self.name} at width {alpha:g}" if self.widths else self.name
 
 
-BACKBONES = {
-    "mobilenet_v2": Backbone(keras.applications.MobileNetV2, (0.35, 0.5, 0.75, 1.0, 1.3, 1.4), 1 / 127.5, -1.0),
-}
-SIZES = (64, 224)
+def _mobilenet_v2(**options: Any) -> "keras.Model":
+    from tlpipe.network.backend import keras
+
+    return keras.applications.MobileNetV2(**options)
+
+
+MOBILENET_V2 = Backbone(
+    name="mobilenet_v2",
+    builder=_mobilenet_v2,
+    sizes=(64, 224),
+    scale=1 / 127.5,
+    offset=-1.0,
+    top_layers=50,
+    top_begins="block_11_project",
+    weights_file="a .weights.h5 of the MobileNetV2 of Keras without its top, of the same --alpha",
+    widths=(0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
+)
+BACKBONES = {MOBILENET_V2.name: MOBILENET_V2}
+"""By name. The first is the default."""
+DEFAULT = next(iter(BACKBONES.values()))
+
+
+def find(name: str) -> Backbone:
+    """The entry of this name. Raises WrongUsage if there is none."""
+    if name not in BACKBONES:
+        raise WrongUsage(f"no backbone {name}", f"Choose {', '.join(BACKBONES)}.")
+    return BACKBONES[name]

@@ -8,13 +8,14 @@ import hashlib
 import math
 import socket
 import textwrap
+import urllib.error
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from tlpipe.network.backbones import BACKBONES, SIZES, Backbone
+from tlpipe.network import backbones
+from tlpipe.network.backbones import Backbone
 from tlpipe.network.backend import keras, silenced
 from tlpipe_edge.errors import BadData, MissingInput, Unavailable, WrongUsage
 
@@ -23,26 +24,19 @@ DOWNLOAD_TIMEOUT = 30.0
 
 def build(
     backbone: str, *, alpha: float, size: int, weights: str, labels: tuple[str, ...], dropout: float, seed: int
-) -> Any:
+) -> keras.Model:
     """The whole model for (size, size, 3) images of 0..255, its head fresh.
 
     ``weights`` is "imagenet" (downloaded by Keras), "none" (random, seeded) or a weights file for the backbone without
-    its top. Raises WrongUsage for a width or size that the backbone does not come in, MissingInput or BadData for a
-    weights file that is not there or does not fit, Unavailable when the download fails.
+    its top. Raises WrongUsage for a backbone that is not there, and as ``Backbone.check``; MissingInput or BadData for
+    a weights file that is not there or does not fit, Unavailable when the download fails.
     """
-    entry = BACKBONES[backbone]
-    if alpha not in entry.alphas:
-        raise WrongUsage(
-            f"width {alpha:g}: {backbone} does not come in it", f"Choose {', '.join(map(str, entry.alphas))}."
-        )
-    if not SIZES[0] <= size <= SIZES[1]:
-        raise WrongUsage(
-            f"image size {size}", f"Choose a size from {SIZES[0]} to {SIZES[1]}; multiples of 32 fit best."
-        )
+    entry = backbones.find(backbone)
+    entry.check(alpha=alpha, size=size, weights=weights)
     keras.utils.set_random_seed(seed)
     image = keras.Input((size, size, 3), name="image")
     pixels = keras.layers.Rescaling(entry.scale, entry.offset, name="input_scaling")(image)
-    base = entry.build(input_tensor=pixels, include_top=False, weights=None, alpha=alpha)
+    base = entry.build(alpha=alpha, weights=None, input_tensor=pixels)
     if weights == "imagenet":
         base.set_weights(_download(entry, alpha).get_weights())
     elif weights == "none":
@@ -51,67 +45,69 @@ def build(
                 # Keras's 0.999 takes thousands of steps to forget its start, more than a small data set has.
                 layer.momentum = 0.99
     else:
-        _load_weights(keras.Model(pixels, base.output), Path(weights), alpha)
+        _load_weights(entry, keras.Model(pixels, base.output), Path(weights), alpha)
     features = keras.layers.GlobalAveragePooling2D(name="pooling")(base.output)
     outputs = keras.layers.Dropout(dropout, name="dropout")(features)
     outputs = keras.layers.Dense(len(labels), activation="softmax", name="head")(outputs)
     return keras.Model(image, outputs, name=backbone)
 
 
-def _download(entry: Backbone, alpha: float) -> Any:
+def _download(entry: Backbone, alpha: float) -> keras.Model:
     """The bare backbone with the ImageNet weights that Keras publishes, at a size that Keras knows; they fit any."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
-    failed = ""
     try:
         with silenced():
             try:
-                return entry.build(input_shape=(224, 224, 3), include_top=False, weights="imagenet", alpha=alpha)
-            except Exception as error:  # keras.utils.get_file raises a bare Exception
-                failed = str(error).rpartition(" -- ")[2]  # "URL fetch failure on <a long address>: None -- the reason"
+                return entry.build(alpha=alpha, weights="imagenet", input_shape=(224, 224, 3))
+            except Exception as error:  # keras.utils.get_file raises a bare Exception while it handles urllib's
+                raised, cause = error, error.__context__
     finally:
         socket.setdefaulttimeout(before)
+    reason = cause.reason if isinstance(cause, urllib.error.URLError) else _reason(raised)
     raise Unavailable(
-        f"the ImageNet weights cannot be downloaded ({failed})",
+        f"the ImageNet weights cannot be downloaded ({reason})",
         "Name a file with --weights FILE, or connect this machine and try again.",
-    )
+    ) from raised
 
 
-def _load_weights(base: Any, file: Path, alpha: float) -> None:
+def _load_weights(entry: Backbone, base: keras.Model, file: Path, alpha: float) -> None:
     if not file.is_file():
-        raise MissingInput(f"{file}: no such weights file", "Name a .weights.h5 file, or say imagenet or none.")
+        others = "imagenet or none" if entry.imagenet else "none"
+        raise MissingInput("no such weights file", f"Name {entry.weights_file}, or say {others}.", where=file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Keras names each layer that does not fit
-            base.load_weights(file)
+            entry.load_weights(base, file)
     except Exception as error:  # h5py and Keras raise OSError, ValueError, KeyError and more
         raise BadData(
-            f"{file}: not the weights of this backbone at width {alpha:g} ({_reason(error)})",
-            "Name weights saved from the same backbone without its top, or pass their --alpha.",
-        ) from None
+            f"not the weights of {entry.described(alpha)} ({_reason(error)})",
+            f"Name {entry.weights_file}.",
+            where=file,
+        ) from error
 
 
 def _reason(error: Exception) -> str:
     return textwrap.shorten(str(error), 120, placeholder=" …") if str(error) else type(error).__name__
 
 
-def load(file: Path) -> Any:
+def load(file: Path) -> keras.Model:
     """Read a ``model.keras``. Raises MissingInput or BadData."""
     if not file.is_file():
-        raise MissingInput(f"{file}: no Keras model here", "Train the run again, or name another file.")
+        raise MissingInput("no Keras model here", "Train the run again, or name another file.", where=file)
     try:
         return keras.models.load_model(file)
     except Exception as error:  # zipfile, h5py, json and Keras raise a dozen kinds for a damaged archive
-        raise BadData(f"{file}: not a Keras model ({_reason(error)})", "Train the run again.") from None
+        raise BadData(f"not a Keras model ({_reason(error)})", "Train the run again.", where=file) from error
 
 
-def backbone_layers(model: Any) -> list[Any]:
+def backbone_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """The layers that "the top 50" counts: the backbone's own, in Keras's order, with its input layer."""
     names = [layer.name for layer in model.layers]
     return list(model.layers[names.index("input_scaling") : names.index("pooling")])
 
 
-def trained_layers(model: Any, top_layers: int) -> list[Any]:
+def trained_layers(model: keras.Model, top_layers: int) -> list[keras.layers.Layer]:
     """The layers with weights that train when the top ``top_layers`` do: never a BatchNormalization; always the head.
 
     Keras 3 runs an unfrozen BatchNormalization on batch statistics under ``fit`` even when the model was called with
@@ -125,14 +121,14 @@ def trained_layers(model: Any, top_layers: int) -> list[Any]:
     return [*trained, model.get_layer("head")]
 
 
-def freeze_all_but(model: Any, trained: list[Any]) -> None:
+def freeze_all_but(model: keras.Model, trained: list[keras.layers.Layer]) -> None:
     """Make exactly these layers trainable."""
     chosen = {layer.name for layer in trained}
     for layer in model.layers:
         layer.trainable = layer.name in chosen
 
 
-def weights_sha256(model: Any) -> str:
+def weights_sha256(model: keras.Model) -> str:
     """A hash of every weight's shape and values, in order."""
     digest = hashlib.sha256()
     for weight in model.get_weights():
@@ -141,6 +137,6 @@ def weights_sha256(model: Any) -> str:
     return digest.hexdigest()
 
 
-def parameters(layers: list[Any]) -> int:
+def parameters(layers: list[keras.layers.Layer]) -> int:
     """How many numbers these layers hold."""
     return sum(math.prod(weight.shape) for layer in layers for weight in layer.weights)

@@ -1,11 +1,9 @@
 """Where a model is cut into a prefix, whose outputs are cached, and a suffix, which trains."""
 
-from typing import Any
-
 from tlpipe.network.backend import keras
 
 
-def cut_below(model: Any, trained: list[Any]) -> str:
+def cut_below(model: keras.Model, trained: list[keras.layers.Layer]) -> str:
     """The layer whose output is cached: the nearest narrow point below the first trained layer.
 
     A point is where a single tensor carries all that later layers need; it is narrow when the next layer widens it, or
@@ -26,15 +24,15 @@ def cut_below(model: Any, trained: list[Any]) -> str:
     return "image"
 
 
-def _channels(layer: Any) -> int:
+def _channels(layer: keras.layers.Layer) -> int:
     return int(layer.output.shape[-1])
 
 
-def prefix(model: Any, cut: str) -> Any:
+def prefix(model: keras.Model, cut: str) -> keras.Model:
     """The part from the image up to the cut."""
     return keras.Model(model.input, model.get_layer(cut).output, name="prefix")
 
 
-def suffix(model: Any, cut: str) -> Any:
+def suffix(model: keras.Model, cut: str) -> keras.Model:
     """The part from the cut to the scores; it shares its layers, and so its weights, with ``model``."""
     return keras.Model(model.get_layer(cut).output, model.output, name="suffix")

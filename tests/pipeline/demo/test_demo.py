@@ -33,7 +33,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def errors(weights: str, images: Path, seed: int) -> int:
     """Test errors of a linear classifier on the frozen features of a backbone, half of the digits held out."""
     photographs = dataset.load(images, test_fraction=0.5, seed=seed)
-    config = dataclasses.replace(digits.CONFIG, weights=weights, seed=seed)
+    config = dataclasses.replace(digits.TRAINING, weights=weights, seed=seed)
     whole = build.build(
         config.backbone,
         alpha=config.alpha,
@@ -47,7 +47,7 @@ def errors(weights: str, images: Path, seed: int) -> int:
     rows, labels = {}, {}
     for split in ("train", "test"):
         examples = photographs.splits[split]
-        rows[split] = extractor.source(examples, View(), what=split).take(np.arange(len(examples)))
+        rows[split] = extractor.extract(examples, View(), what=split).rows.take(np.arange(len(examples)))
         labels[split] = np.array([example.label for example in examples])
     head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(rows["train"], labels["train"])
     return int((head.predict(rows["test"]) != labels["test"]).sum())

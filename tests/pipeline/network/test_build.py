@@ -1,6 +1,9 @@
 """The Keras model: what trains, where it is cut, and which weights it takes."""
 
-import os
+import dataclasses
+import functools
+import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,7 @@ import numpy as np
 import pytest
 
 from tlpipe.network import build
-from tlpipe.network.backbones import BACKBONES, Backbone
+from tlpipe.network.backbones import BACKBONES, MOBILENET_V2
 from tlpipe.network.backend import keras
 from tlpipe.network.cut import cut_below, prefix, suffix
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable, WrongUsage
@@ -56,6 +59,7 @@ def test_the_top_50_are_those_from_block_11_project(whole: Any) -> None:
     top = build.backbone_layers(whole)[-50:]
     trained = build.trained_layers(whole, 50)
 
+    assert (MOBILENET_V2.top_layers, MOBILENET_V2.top_begins) == (50, "block_11_project")
     assert top[0].name == "block_11_project"
     assert len(trained) == 18 and trained[-1].name == "head"
     assert all(isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D) for layer in trained[:-1])
@@ -162,24 +166,24 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path, kind: str, error: t
 
 @GIVING_UP
 def test_weights_of_another_width_are_refused(backbone_weights: Path) -> None:
-    with pytest.raises(BadData, match=r"not the weights of this backbone at width 0\.5"):
+    with pytest.raises(BadData, match=r"not the weights of mobilenet_v2 at width 0\.5"):
         built(backbone_weights, alpha=0.5)
 
 
 def test_a_download_that_fails_names_the_way_out(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def unreachable() -> Any:
-        os.write(1, b"Downloading data from a far place\n")
-        address = "https://example.invalid/" + 200 * "x"
-        raise Exception(f"URL fetch failure on {address}: None -- [Errno -2] Name or service not known")
-
-    monkeypatch.setitem(
-        BACKBONES, "mobilenet_v2", Backbone(lambda **options: bare(unreachable, **options), (0.35,), 1, 0)
-    )
-    with pytest.raises(Unavailable, match="--weights FILE") as caught:
-        built("imagenet")
-    assert caught.value.what == ("the ImageNet weights cannot be downloaded ([Errno -2] Name or service not known)")
+    # As it is without pytest: what Keras prints goes through file descriptor 1.
+    monkeypatch.setattr(sys, "stdout", open(1, "w", closefd=False))  # noqa: SIM115
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"http://127.0.0.1:{nobody.getsockname()[1]}/{200 * 'x'}"
+        unreachable = functools.partial(keras.utils.get_file, "weights.h5", address, cache_dir=tmp_path)
+        builder = dataclasses.replace(MOBILENET_V2, builder=lambda **options: bare(unreachable, **options))
+        monkeypatch.setitem(BACKBONES, "mobilenet_v2", builder)
+        with pytest.raises(Unavailable, match="--weights FILE") as caught:
+            built("imagenet")
+    assert caught.value.what == "the ImageNet weights cannot be downloaded ([Errno 111] Connection refused)"
     assert caught.value.exit_code == 69
     assert capfd.readouterr() == ("", "")
 

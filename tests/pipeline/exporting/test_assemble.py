@@ -11,17 +11,17 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from tlpipe.conversion import calibration, recipes
+from tlpipe.conversion import calibration, convert, recipes
+from tlpipe.conversion.recipes import RECIPES
 from tlpipe.data.augment import View
 from tlpipe.data.dataset import Dataset
 from tlpipe.data.pixels import read_pixels
-from tlpipe.export import assemble
+from tlpipe.exporting import assemble
 from tlpipe.network import build
 from tlpipe.runs import run_folder
 from tlpipe.runs.run_folder import Run
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.contract.bundle import Bundle
-from tlpipe_edge.contract.manifest import RECIPES
 from tlpipe_edge.errors import BadData, TlpipeError, WrongUsage
 from tlpipe_edge.tflite import flatbuffer, metadata
 
@@ -56,7 +56,7 @@ def test_a_bundle_holds_what_it_should(bundle: Bundle, evaluation: dict[str, Any
         *(f"drawn-{recipe}.tflite" for recipe in RECIPES),
         *([".evaluation.json.lock"] if (bundle.path / ".evaluation.json.lock").exists() else []),
     }
-    assert tuple(artifact.recipe for artifact in bundle.manifest.artifacts) == RECIPES
+    assert tuple(artifact.recipe for artifact in bundle.manifest.artifacts) == tuple(RECIPES)
     assert (bundle.path / "labels.txt").read_text().splitlines() == list(bundle.manifest.labels)
 
 
@@ -177,9 +177,9 @@ def test_calibration_takes_the_classes_in_turn(
 
 
 def bundle_spec(run: Run) -> Any:
-    from tlpipe.runs.config import Config
+    from tlpipe.runs.config import Training
 
-    return Config.read(run.best_stage / run_folder.CONFIG).spec
+    return Training.read(run.best_stage / run_folder.CONFIG).spec
 
 
 def test_the_reference_is_what_keras_says_of_the_test_images(bundle: Bundle, photographs_of_run: Dataset) -> None:
@@ -219,6 +219,48 @@ def test_what_became_of_the_refitted_head_is_noted(bundle: Bundle) -> None:
     assert all(artifact.notes == () for artifact in bundle.manifest.artifacts if artifact.recipe != "int8")
 
 
+def test_the_manifest_ranks_the_files_as_the_entries_do(bundle: Bundle) -> None:
+    assert {each.recipe: each.rank for each in bundle.manifest.artifacts} == {
+        name: recipe.rank for name, recipe in RECIPES.items()
+    }
+    assert bundle.artifact().recipe == "int8"
+
+
+def test_another_calibrated_format_is_one_entry(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It goes through the same refit, with its own converter settings, and a device takes it by its rank."""
+    entry = recipes.Recipe(
+        "int8x16",
+        rank=0,
+        help="int8 weights, int16 activations",
+        cost="slow",
+        operators="EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",
+        calibrated=True,
+    )
+    monkeypatch.setitem(recipes.RECIPES, entry.name, entry)
+    converted: list[tuple[tuple[int, ...], str]] = []
+    to_tflite = convert.to_tflite
+
+    def noted(graph: Any, recipe: recipes.Recipe, **options: Any) -> bytes:
+        converted.append((tuple(graph.outputs[0].shape), recipe.name))
+        return to_tflite(graph, recipe, **options)
+
+    monkeypatch.setattr(convert, "to_tflite", noted)
+    bundle = assemble.export(run, recipes.parse(["float16", "int8x16"]), tmp_path / "drawn")
+
+    # as trained, the backbone alone for its features, and with the re-fitted head
+    assert [shape for shape, name in converted if name == "int8x16"] == [(1, 3), (1, 1280), (1, 3)]
+    artifact = bundle.artifact()
+    assert (artifact.recipe, artifact.rank, artifact.file) == ("int8x16", 0, "drawn-int8x16.tflite")
+    assert artifact.notes[0].startswith(("head re-fitted on int8x16 features", "head as trained"))
+    assert "int8x16: head " in capsys.readouterr().err
+    assert bundle.manifest.calibration is not None
+    weights = {each["dtype"] for each in tensors(bundle, "int8x16") if len(each["shape"]) == 4}
+    assert {np.int8, np.int16} <= weights
+    np.testing.assert_allclose(Classifier.open(bundle.path)(bundle.golden().files[0]).scores.sum(), 1, atol=1e-3)
+
+
 def test_a_flipped_byte_is_found(bundle: Bundle, tmp_path: Path) -> None:
     import shutil
 
@@ -256,7 +298,7 @@ def test_an_export_that_fails_leaves_nothing(run: Run, tmp_path: Path, monkeypat
     def fail(*_: Any) -> None:
         raise BadData("no reference")
 
-    monkeypatch.setattr("tlpipe.export.assemble.convert.to_tflite", lambda *_, **__: fail())
+    monkeypatch.setattr("tlpipe.exporting.assemble.convert.to_tflite", lambda *_, **__: fail())
     with pytest.raises(TlpipeError):
         assemble.export(run, recipes.parse(["float32"]), tmp_path / "exported/out")
     assert list((tmp_path / "exported").iterdir()) == []

@@ -1,5 +1,6 @@
 """The head re-fitted to int8 features, on features that were made up."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tlpipe.conversion.recipes import RECIPES
 from tlpipe.data.dataset import Dataset, Example
-from tlpipe.export import head_refit
+from tlpipe.exporting import head_refit
+from tlpipe.features.extractor import Features
 from tlpipe.network.backend import keras
 from tlpipe_edge.contract.manifest import ImageSpec
 
@@ -23,13 +26,14 @@ def whole() -> Any:
 
 
 class Given:
-    """A source of rows that are there already."""
+    """An extractor whose rows are there already."""
 
     def __init__(self, rows: np.ndarray) -> None:
         self.rows = rows
 
-    def source(self, *_: Any, **__: Any) -> Any:
-        return SimpleNamespace(take=lambda indices: self.rows[indices])
+    def extract(self, examples: Sequence[Example], *_: Any, **__: Any) -> Features:
+        rows: Any = SimpleNamespace(take=lambda indices: self.rows[indices])
+        return Features(rows, tuple(examples))
 
 
 def test_the_logits_come_nearer(whole: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,9 +50,8 @@ def test_the_logits_come_nearer(whole: Any, monkeypatch: pytest.MonkeyPatch) -> 
     train = tuple(Example(Path("x"), 0, "") for _ in range(COUNT))
     representative: Any = SimpleNamespace(tensors=lambda: None)
 
-    kernel, bias = head_refit.head_for_int8(
-        whole, Dataset(Path("x"), ("a",), {"train": train}), ImageSpec(64), representative
-    )
+    photographs = Dataset(Path("x"), ("a",), {"train": train})
+    kernel, bias = head_refit.refitted_head(whole, RECIPES["int8"], photographs, ImageSpec(64), representative)
     before, offset = whole.get_layer("head").get_weights()
     wanted = float_rows @ before + offset
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,12 +17,12 @@ from tlpipe.conversion.recipes import Recipe
 from tlpipe.data.augment import View
 from tlpipe.data.dataset import Dataset, label_indices
 from tlpipe.data.pixels import read_pixels
-from tlpipe.export import head_refit
+from tlpipe.exporting import head_refit
 from tlpipe.network import build
 from tlpipe.network.backend import keras, tf
 from tlpipe.network.predict import keras_probabilities
 from tlpipe.runs import run_folder
-from tlpipe.runs.config import PACKAGES, Config
+from tlpipe.runs.config import PACKAGES, Training
 from tlpipe.runs.run_folder import Run
 from tlpipe.storage import atomic
 from tlpipe_edge.classify import accuracy
@@ -34,6 +34,9 @@ from tlpipe_edge.machine.versions import versions
 from tlpipe_edge.tflite import metadata
 from tlpipe_edge.tflite.interpreter import Session
 from tlpipe_edge.tflite.tensors import tensor_maker
+
+if TYPE_CHECKING:
+    from tensorflow.types.experimental import ConcreteFunction
 
 GOLDEN_IMAGES = 6
 
@@ -49,7 +52,7 @@ class _Converted:
 
 @dataclass(frozen=True)
 class _Quality:
-    """How near an int8 file is to Keras on validation: agreement, mean probability difference, and its top-1."""
+    """How near a quantized file is to Keras on validation: agreement, mean probability difference, and its top-1."""
 
     agreement: float
     distance: float
@@ -67,7 +70,7 @@ def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = 
     """
     atomic.refuse_existing(out, overwrite=overwrite, marker=MANIFEST)
     folder = run.best_stage
-    config = Config.read(folder / run_folder.CONFIG)
+    config = run.training
     photographs = Dataset.read(folder / run_folder.SPLITS)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -75,7 +78,7 @@ def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = 
     model = build.load(folder / run_folder.MODEL)
     with atomic.directory(out, overwrite=overwrite, marker=MANIFEST) as bundle:
         representative = None
-        if any(recipe.needs_calibration for recipe in recipes):
+        if any(recipe.calibrated for recipe in recipes):
             representative = calibration.choose(photographs, config.spec, seed=config.seed)
         converted = _convert(model, recipes, photographs, config.spec, representative)
         described = metadata.Metadata(
@@ -101,7 +104,7 @@ def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = 
     return Bundle.open(out)
 
 
-def _calibration(representative: Representative, config: Config) -> Calibration:
+def _calibration(representative: Representative, config: Training) -> Calibration:
     return Calibration(
         images=tuple(example.sha256 for example in representative.examples),
         method="min-max, classes in turn, train split only",
@@ -110,28 +113,37 @@ def _calibration(representative: Representative, config: Config) -> Calibration:
 
 
 def _convert(
-    model: Any, recipes: Sequence[Recipe], photographs: Dataset, spec: ImageSpec, representative: Representative | None
+    model: keras.Model,
+    recipes: Sequence[Recipe],
+    photographs: Dataset,
+    spec: ImageSpec,
+    representative: Representative | None,
 ) -> list[_Converted]:
     graph = convert.frozen_graph(model)
     converted = []
     for recipe in progress.track(recipes, description="converting"):
-        progress.say(f"converting to {recipe.name}: {recipe.cost}")
-        if representative is not None and recipe.needs_calibration:
-            converted.append(_convert_int8(model, graph, recipe, photographs, spec, representative))
+        progress.say(f"converting to {recipe.name}: {recipe.help}; {recipe.cost}")
+        if representative is not None and recipe.calibrated:
+            converted.append(_convert_calibrated(model, graph, recipe, photographs, spec, representative))
         else:
             converted.append(_Converted(recipe, convert.to_tflite(graph, recipe)))
     return converted
 
 
-def _convert_int8(
-    model: Any, graph: Any, recipe: Recipe, photographs: Dataset, spec: ImageSpec, representative: Representative
+def _convert_calibrated(
+    model: keras.Model,
+    graph: "ConcreteFunction",
+    recipe: Recipe,
+    photographs: Dataset,
+    spec: ImageSpec,
+    representative: Representative,
 ) -> _Converted:
     """Convert with the head as it is and with the re-fitted one; take what is nearer to Keras on validation."""
     plain = convert.to_tflite(graph, recipe, representative=representative.tensors())
-    head = head_refit.head_for_int8(model, photographs, spec, representative)
+    head = head_refit.refitted_head(model, recipe, photographs, spec, representative)
     with head_refit.head_replaced(model, *head):
         refitted = convert.to_tflite(convert.frozen_graph(model), recipe, representative=representative.tensors())
-    validation = photographs.readable("validation")
+    validation = [example for example in photographs.splits["validation"] if example.problem is None]
     pixels = np.stack([read_pixels(example, View(), spec) for example in validation])
     keras_scores = keras_probabilities(model, pixels)
     truth = label_indices(validation)
@@ -146,11 +158,9 @@ def _convert_int8(
 
     before, after = quality(plain), quality(refitted)
     taken = (after.agreement, -after.distance) > (before.agreement, -before.distance)
-    note = (
-        f"head {'re-fitted on int8 features' if taken else 'as trained, for re-fitting it did not help'}; on "
-        f"{len(validation)} validation images as trained: {before}; re-fitted: {after}"
-    )
-    progress.say(f"int8: {note}")
+    head_taken = f"re-fitted on {recipe.name} features" if taken else "as trained, for re-fitting it did not help"
+    note = f"head {head_taken}; on {len(validation)} validation images as trained: {before}; re-fitted: {after}"
+    progress.say(f"{recipe.name}: {note}")
     return _Converted(recipe, refitted if taken else plain, (note,))
 
 
@@ -174,10 +184,11 @@ def _write_artifact(bundle: Path, name: str, converted: _Converted, described: m
         input=session.input,
         output=session.output,
         notes=converted.notes,
+        rank=converted.recipe.rank,
     )
 
 
-def _provenance(run: Run, config: Config, out: Path) -> Provenance:
+def _provenance(run: Run, config: Training, out: Path) -> Provenance:
     file = run.best_stage / run_folder.MODEL
     return Provenance(
         run=run.path.name,
@@ -192,11 +203,10 @@ def _provenance(run: Run, config: Config, out: Path) -> Provenance:
     )
 
 
-def _write_reference(file: Path, model: Any, photographs: Dataset, spec: ImageSpec) -> None:
+def _write_reference(file: Path, model: keras.Model, photographs: Dataset, spec: ImageSpec) -> None:
     """What Keras says of each image of the evaluation split: NaN of one that cannot be read."""
     examples = photographs.splits[photographs.evaluation_split]
-    readable = set(photographs.readable(photographs.evaluation_split))
-    rows = [index for index, example in enumerate(examples) if example in readable]
+    rows = [index for index, example in enumerate(examples) if example.problem is None]
     probabilities = np.full((len(examples), len(photographs.labels)), np.nan, np.float32)
     batches = [rows[start : start + 32] for start in range(0, len(rows), 32)]
     for batch in progress.track(batches, description="the Keras original's answers"):
@@ -212,7 +222,11 @@ def _write_reference(file: Path, model: Any, photographs: Dataset, spec: ImageSp
 
 def _write_golden(bundle: Path, manifest: Manifest, photographs: Dataset) -> None:
     """A few of those images with the pixels and the scores of each artifact that they should come to anywhere."""
-    examples = photographs.readable(photographs.evaluation_split) or photographs.readable("validation")
+    examples = next(
+        readable
+        for split in (photographs.evaluation_split, "validation")
+        if (readable := [example for example in photographs.splits[split] if example.problem is None])
+    )
     folder = bundle / GOLDEN
     folder.mkdir()
     chosen = [examples[index] for index in np.unique(np.linspace(0, len(examples) - 1, GOLDEN_IMAGES).astype(int))]
@@ -220,9 +234,9 @@ def _write_golden(bundle: Path, manifest: Manifest, photographs: Dataset) -> Non
     for name, example in zip(names, chosen, strict=True):
         shutil.copyfile(example.file, folder / name)
     pixels = np.stack([read_pixels(example, View(), manifest.image) for example in chosen])
-    scores: dict[str, Any] = {}
-    for artifact in manifest.artifacts:
-        scores[artifact.recipe] = _scores((bundle / artifact.file).read_bytes(), pixels)
+    scores = {
+        artifact.recipe: _scores((bundle / artifact.file).read_bytes(), pixels) for artifact in manifest.artifacts
+    }
     np.savez_compressed(folder / "expected.npz", files=np.array(names), pixels=pixels, **scores)
 
 
