@@ -10,9 +10,11 @@ from typing import Any
 
 import benches
 
-from tlpipe.report import inputs, publish
-from tlpipe.report.derive import compose
+from tlpipe.reporting import inputs, publish
+from tlpipe.reporting.derive import compose
+from tlpipe.reporting.inputs import BenchSource
 from tlpipe_edge.classify.accuracy import wilson
+from tlpipe_edge.contract import benchmark
 from tlpipe_edge.contract.bundle import Bundle
 
 DRAWN = Path(__file__).parents[1] / "data" / "bundle"
@@ -164,5 +166,9 @@ def changed(document: benches.Document, row: int, **values: Any) -> benches.Docu
 
 def made(*documents: benches.Document) -> Any:
     """The report on these benches, in memory, as JSON."""
-    named = [(f"{number}.json", document) for number, document in enumerate(documents)]
-    return json.loads(compose.report(inputs.gather(None, named)).to_json())
+    sources = [
+        BenchSource(f"{number}.json", bench)
+        for number, document in enumerate(documents)
+        for bench in benchmark.benches(document, f"{number}.json")
+    ]
+    return json.loads(compose.report(inputs.gather(None, sources)).to_json())

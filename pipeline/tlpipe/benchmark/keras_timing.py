@@ -1,10 +1,10 @@
 """The Keras original on the workstation: its accuracy on the same photographs, and what one image takes it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,12 +16,17 @@ from tlpipe.network.predict import keras_probabilities
 from tlpipe_edge.bench import latency, scoring, validity
 from tlpipe_edge.bench.latency import Latency, Rules
 from tlpipe_edge.console import progress
+from tlpipe_edge.contract.benchmark import KerasResult
 from tlpipe_edge.contract.bundle import Bundle, Reference
+from tlpipe_edge.contract.validity import judged
 from tlpipe_edge.errors import BadData
 from tlpipe_edge.images.labelled import Photographs
 from tlpipe_edge.machine import load
 from tlpipe_edge.machine.emulation import emulated
 from tlpipe_edge.machine.versions import versions
+
+if TYPE_CHECKING:
+    import keras
 
 TIMED = 64
 """How many photographs take turns while Keras is timed."""
@@ -33,7 +38,7 @@ MAX_SPREAD = 2.0
 class Original:
     """The Keras model with its answers to the photographs, and ``pixels`` of some, (N, size, size, 3) float32."""
 
-    model: Any
+    model: "keras.Model"
     sha256: str
     bytes: int
     reference: Reference
@@ -63,20 +68,21 @@ def answer(bundle: Bundle, file: Path, examples: Sequence[Example]) -> Original:
     return Original(model, bundle.manifest.provenance.keras_sha256, file.stat().st_size, reference, pixels)
 
 
-def measure(original: Original, images: Photographs, bundle: Bundle, *, rules: Rules = latency.RULES) -> dict[str, Any]:
-    """The part ``keras`` of a benchmark: accuracy, ``predict`` and a compiled ``tf.function``, one image at a time.
+def measure(original: Original, images: Photographs, bundle: Bundle, *, rules: Rules = latency.RULES) -> KerasResult:
+    """Accuracy, ``predict`` and a compiled ``tf.function``, one image at a time.
 
     On an emulated processor there are no latencies.
     """
-    known = {
-        "sha256": original.sha256,
-        "bytes": original.bytes,
-        **scoring.document(original.reference.probabilities, images.items, labels=bundle.manifest.labels),
-        "versions": versions(("tensorflow", "keras")),
-    }
+    rates = scoring.rates(original.reference.probabilities, images.items, labels=bundle.manifest.labels)
+    known = KerasResult(
+        sha256=original.sha256,
+        bytes=original.bytes,
+        **vars(judged(())),
+        **vars(rates),
+        versions=versions(("tensorflow", "keras")),
+    )
     if emulated():
-        nothing = dict.fromkeys(("predict_ms", "compiled_ms", "samples_ms"))
-        return known | nothing | {"valid": True, "invalid_reasons": []}
+        return known
     progress.say("Keras: timing predict and a compiled tf.function")
     compiled = tf.function(lambda image: original.model(image, training=False))
     before = load.now()
@@ -85,15 +91,15 @@ def measure(original: Original, images: Photographs, bundle: Bundle, *, rules: R
         "compiled": _timed(lambda image: compiled(tf.constant(image)).numpy(), original.pixels, rules),
     }
     doubts = [*validity.disturbances(before, load.now())]
-    doubts += [
-        f"{name}: {doubt}" for name, each in timed.items() for doubt in validity.doubts(each, max_spread=MAX_SPREAD)
-    ]
-    return known | {
-        "valid": not doubts,
-        "invalid_reasons": doubts,
-        **{f"{name}_ms": each.figures() for name, each in timed.items()},
-        "samples_ms": {name: list(each.samples_ms) for name, each in timed.items()},
-    }
+    for name, each in timed.items():
+        doubts += [replace(why, scope=name) for why in validity.doubts(each, max_spread=MAX_SPREAD)]
+    return replace(
+        known,
+        **vars(judged(doubts)),
+        predict_ms=timed["predict"].figures(),
+        compiled_ms=timed["compiled"].figures(),
+        samples_ms={name: each.samples_ms for name, each in timed.items()},
+    )
 
 
 def _timed(call: Callable[[np.ndarray], object], pixels: np.ndarray, rules: Rules) -> Latency:

@@ -1,9 +1,8 @@
 """Keras and every artifact on one list of test images, through the code that runs on the device; and the gate."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,16 +17,22 @@ from tlpipe.storage import atomic
 from tlpipe_edge.classify.accuracy import Accuracy, accuracy, agreement, predictions
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.contract.bundle import EVALUATION, Bundle
+from tlpipe_edge.contract.evaluation import ArtifactScores, Evaluation, Gate, Scores
+from tlpipe_edge.contract.manifest import Artifact
+from tlpipe_edge.contract.scores import Failed
 from tlpipe_edge.errors import BadData
+
+if TYPE_CHECKING:
+    import keras
 
 
 def evaluate(
     bundle: Bundle, *, data: Path | None = None, keras_file: Path | None = None, max_drop: float | None = None
-) -> dict[str, Any]:
-    """Score the bundle, write evaluation.json and the model card into it, and give the document.
+) -> Evaluation:
+    """Score the bundle, and write evaluation.json and the model card into it.
 
     ``data`` is any labelled folder; without it the run's test split is scored (validation, where there is no test). The
-    document's ``gate`` tells whether every artifact's top-1 is at most ``max_drop`` below Keras's.
+    ``gate`` tells whether every artifact's top-1 is at most ``max_drop`` below Keras's.
     Raises MissingInput where the Keras original is not to be found, BadData where it is another one, and where none of
     the images can be read.
     """
@@ -36,23 +41,23 @@ def evaluate(
     images = images_of(bundle, keras_model, data)
     scores, failed = _score(bundle, model, images.examples)
     if len(failed) == len(images.examples):
-        first = failed[0]["reason"]
+        first = failed[0].reason
         raise BadData(f"none of the {len(failed)} images can be read; the first: {first}", "Name other photographs.")
-    document = _document(bundle, images, scores, failed, max_drop)
+    evaluation = _evaluation(bundle, images, scores, failed, max_drop)
     with atomic.locked(bundle.path / EVALUATION):
-        atomic.write_text(bundle.path / EVALUATION, json.dumps(document, indent=2, allow_nan=False) + "\n")
-        atomic.write_text(bundle.path / "MODEL_CARD.md", model_card.render(bundle, document))
-    return document
+        atomic.write_text(bundle.path / EVALUATION, evaluation.to_json() + "\n")
+        atomic.write_text(bundle.path / "MODEL_CARD.md", model_card.render(bundle, evaluation))
+    return evaluation
 
 
 def _score(
-    bundle: Bundle, model: Any, examples: Sequence[Example]
-) -> tuple[dict[str, np.ndarray], list[dict[str, str]]]:
+    bundle: Bundle, model: "keras.Model", examples: Sequence[Example]
+) -> tuple[dict[str, np.ndarray], list[Failed]]:
     """(N, classes) float32 for "keras" and each recipe, NaN for images that cannot be read; and those, with reasons."""
     labels = bundle.manifest.labels
     classifiers = {a.recipe: Classifier.open(bundle.path, recipe=a.recipe) for a in bundle.manifest.artifacts}
     scores = {name: np.full((len(examples), len(labels)), np.nan, np.float32) for name in ("keras", *classifiers)}
-    failed = []
+    failed: list[Failed] = []
     for index, pictures, bad in chunks(examples, bundle.manifest.image):
         failed += bad
         if not len(pictures):
@@ -63,58 +68,59 @@ def _score(
     return scores, failed
 
 
-def _document(
+def _evaluation(
     bundle: Bundle,
     images: ScoredImages,
     scores: dict[str, np.ndarray],
-    failed: list[dict[str, str]],
+    failed: Sequence[Failed],
     max_drop: float | None,
-) -> dict[str, Any]:
-    truth = label_indices(images.examples)
-    keras_scores = scores["keras"]
-    keras_accuracy = accuracy(keras_scores, truth, labels=bundle.manifest.labels)
-    artifacts = []
-    for artifact in bundle.manifest.artifacts:
-        of_artifact = scores[artifact.recipe]
-        result = accuracy(of_artifact, truth, labels=bundle.manifest.labels)
-        artifacts.append(
-            {"recipe": artifact.recipe, "file": artifact.file, "sha256": artifact.sha256, "bytes": artifact.bytes}
-            | _rates(result)
-            | {
-                "agreement": agreement(of_artifact, keras_scores),
-                "max_probability_difference": float(np.nanmax(np.abs(of_artifact - keras_scores))),
-                "mean_probability_difference": float(np.nanmean(np.abs(of_artifact - keras_scores))),
-                "mcnemar_p": mcnemar_p(predictions(keras_scores) == truth, predictions(of_artifact) == truth),
-            }
-        )
-    return {
-        "schema": 1,
-        "images": len(truth),
-        "split": images.name,
-        "keras": _rates(keras_accuracy),
-        "artifacts": artifacts,
-        "failed_images": failed,
-        "gate": None if max_drop is None else _gate(keras_accuracy.top1, artifacts, max_drop),
-    }
+) -> Evaluation:
+    labels, truth = bundle.manifest.labels, label_indices(images.examples)
+    keras = accuracy(scores["keras"], truth, labels=labels)
+    artifacts = tuple(_artifact(each, scores, truth, labels) for each in bundle.manifest.artifacts)
+    return Evaluation(
+        images=len(truth),
+        split=images.name,
+        keras=Scores(**_rates(keras)),
+        artifacts=artifacts,
+        failed_images=tuple(failed),
+        trained_on=images.trained_on,
+        gate=None if max_drop is None else _gate(keras.top1, artifacts, max_drop),
+    )
+
+
+def _artifact(
+    artifact: Artifact, scores: Mapping[str, np.ndarray], truth: np.ndarray, labels: Sequence[str]
+) -> ArtifactScores:
+    ours, original = scores[artifact.recipe], scores["keras"]
+    difference = np.abs(ours - original)
+    return ArtifactScores(
+        recipe=artifact.recipe,
+        file=artifact.file,
+        sha256=artifact.sha256,
+        bytes=artifact.bytes,
+        **_rates(accuracy(ours, truth, labels=labels)),
+        agreement=agreement(ours, original),
+        max_probability_difference=float(np.nanmax(difference)),
+        mean_probability_difference=float(np.nanmean(difference)),
+        mcnemar_p=mcnemar_p(predictions(original) == truth, predictions(ours) == truth),
+    )
 
 
 def _rates(result: Accuracy) -> dict[str, Any]:
     return {
         "top1": result.top1,
-        "top1_interval": list(result.top1_interval),
+        "top1_interval": result.top1_interval,
         "top5": result.top5,
         "ties": result.ties,
-        "per_class": {
-            each.label: {"images": each.images, "correct": each.correct, "top1": each.top1 if each.images else None}
-            for each in result.per_class
-        },
+        "per_class": result.counts,
     }
 
 
-def _gate(keras_top1: float, artifacts: list[dict[str, Any]], max_drop: float) -> dict[str, Any]:
-    failures = [
-        f"{each['recipe']}: top-1 {each['top1']:.4f} is {keras_top1 - each['top1']:.4f} below Keras"
+def _gate(keras_top1: float, artifacts: Sequence[ArtifactScores], max_drop: float) -> Gate:
+    failures = tuple(
+        f"{each.recipe}: top-1 {each.top1:.4f} is {keras_top1 - each.top1:.4f} below Keras"
         for each in artifacts
-        if keras_top1 - each["top1"] > max_drop + 1e-12  # the rates are quotients of whole numbers: only rounding
-    ]
-    return {"max_drop": max_drop, "passed": not failures, "failures": failures}
+        if keras_top1 - each.top1 > max_drop + 1e-12  # the rates are quotients of whole numbers: only rounding
+    )
+    return Gate(max_drop, passed=not failures, failures=failures)

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from tlpipe.storage.escaping import environment
 from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.contract.evaluation import Evaluation
 from tlpipe_edge.contract.manifest import Crop
 from tlpipe_edge.errors import BadData
 
@@ -20,8 +21,8 @@ _SQUARE = {
 """What a client without our code does in Pillow's words; its BOX comes closest to ours."""
 
 
-def render(bundle: Bundle, evaluation: dict[str, Any]) -> str:
-    """The card as Markdown. ``evaluation`` is the document of ``evaluate``."""
+def render(bundle: Bundle, evaluation: Evaluation) -> str:
+    """The card as Markdown."""
     template = environment().from_string((files("tlpipe.evaluation") / "model_card.md.j2").read_text("utf-8"))
     spec = bundle.manifest.image
     return template.render(
@@ -43,4 +44,4 @@ def _read(file: Path) -> Any:
     try:
         return json.loads(file.read_text())
     except ValueError as error:
-        raise BadData(f"{file}: damaged ({error})", "Export the run again.") from None
+        raise BadData(f"damaged ({error})", "Export the run again.", where=file) from error

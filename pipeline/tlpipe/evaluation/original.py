@@ -16,10 +16,11 @@ from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 
 @dataclass(frozen=True)
 class ScoredImages:
-    """What is scored: ``name`` says which images these are."""
+    """What is scored: ``name`` says which images these are. The model was ``trained_on`` so many of them."""
 
     name: str
     examples: tuple[Example, ...]
+    trained_on: int | None = None
 
 
 def original(bundle: Bundle, file: Path | None = None) -> Path:
@@ -30,9 +31,9 @@ def original(bundle: Bundle, file: Path | None = None) -> Path:
     origin = bundle.manifest.provenance
     file = file or Path(os.path.normpath(bundle.path.absolute() / origin.keras_file))
     if not file.is_file():
-        raise MissingInput(f"{file}: the Keras original is not here", "Say with --keras FILE where it is now.")
+        raise MissingInput("the Keras original is not here", "Say with --keras FILE where it is now.", where=file)
     if sha256_of(file) != origin.keras_sha256:
-        raise BadData(f"{file}: not the model that was exported (another sha256)", "Export the run again.")
+        raise BadData("not the model that was exported (another sha256)", "Export the run again.", where=file)
     return file
 
 
@@ -44,24 +45,25 @@ def images_of(bundle: Bundle, keras_model: Path, data: Path | None = None) -> Sc
     labels = bundle.manifest.labels
     if data is not None:
         name, examples = dataset.labelled(data, labels)
-        return ScoredImages(name + _seen(keras_model, examples), examples)
+        return ScoredImages(name, examples, _trained_on(keras_model, examples))
     splits = keras_model.parent / run_folder.SPLITS
     if not splits.is_file():
-        raise WrongUsage(f"{keras_model}: no splits beside this model", "Name labelled photographs with --data DIR.")
+        raise WrongUsage("no splits beside this model", "Name labelled photographs with --data DIR.", where=keras_model)
     photographs = Dataset.read(splits)
     if photographs.labels != labels:
-        raise BadData(f"{keras_model}: its labels are not those of the bundle", "Name the model that was exported.")
+        raise BadData("its labels are not those of the bundle", "Name the model that was exported.", where=keras_model)
     split = photographs.evaluation_split
     name = split + (" (there is no test split)" if split == "validation" else "")
-    return ScoredImages(name + (", cut from train" if split in photographs.cut else ""), photographs.splits[split])
+    return ScoredImages(name + (", cut from train" if split in photographs.cut else ""), photographs.splits[split], 0)
 
 
-def _seen(keras_model: Path, examples: Sequence[Example]) -> str:
-    """A warning, also for the model card, where some of these images were trained on."""
+def _trained_on(keras_model: Path, examples: Sequence[Example]) -> int | None:
+    """How many of these images were trained on, with a warning; None where the splits are not beside the original."""
     splits = keras_model.parent / run_folder.SPLITS
-    train = {each.sha256 for each in Dataset.read(splits).splits["train"]} if splits.is_file() else set()
+    if not splits.is_file():
+        return None
+    train = {each.sha256 for each in Dataset.read(splits).splits["train"]}
     seen = sum(example.sha256 in train for example in examples)
-    if not seen:
-        return ""
-    progress.warn(f"{seen} of these {len(examples)} images were trained on: the figures are too good")
-    return f"; {seen} of them were trained on"
+    if seen:
+        progress.warn(f"{seen} of these {len(examples)} images were trained on: the figures are too good")
+    return seen

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tlpipe.benchmark import keras_timing, measure
+from tlpipe.conversion.recipes import RECIPES
 from tlpipe.data import dataset
 from tlpipe.data.dataset import Dataset
 from tlpipe.evaluation.original import ScoredImages
@@ -21,12 +22,17 @@ from tlpipe.runs.run_folder import Run
 from tlpipe_edge.bench import run, table, target
 from tlpipe_edge.bench.target import BenchmarkTarget, BenchOptions
 from tlpipe_edge.classify.classifier import Classifier
+from tlpipe_edge.contract.benchmark import KerasResult
 from tlpipe_edge.contract.bundle import Bundle
-from tlpipe_edge.contract.manifest import RECIPES
 from tlpipe_edge.errors import BadData, Unavailable
 
 Document = dict[str, Any]
 Command = Callable[..., Any]
+
+
+def rendered(*documents: Document) -> str:
+    """The documents as the command prints them."""
+    return table.render(*map(benches.bench, documents))
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +45,7 @@ def schema() -> jsonschema.Draft202012Validator:
 
 def test_a_real_document_follows_the_schema(benchmark: Document, schema: jsonschema.Draft202012Validator) -> None:
     schema.validate(benchmark)
-    schema.validate(measure.together([benchmark, benchmark]))
-    assert measure.together([benchmark]) is benchmark
+    schema.validate(benches.document_of(*[benches.bench(benchmark)] * 2))
 
 
 def test_the_drawn_documents_of_the_reports_tests_follow_it_too(schema: jsonschema.Draft202012Validator) -> None:
@@ -83,13 +88,14 @@ def test_the_document_of_an_emulated_device_follows_the_schema(
 ) -> None:
     monkeypatch.setattr("tlpipe_edge.bench.run.emulated", lambda: True)
     of = target.read_target(bundle.path, BenchOptions(recipes=("int8",)))
-    document = run.bench(of, target.find_images(of, None), BenchOptions(), command="tlpipe-edge bench")
-    document = measure.with_keras(document, benchmark["keras"])
+    alone = run.bench(of, target.find_images(of, None), BenchOptions(), command="tlpipe-edge bench")
+    bench = measure.with_keras(alone, benches.bench(benchmark).keras or KerasResult())
+    document = benches.document_of(bench)
     schema.validate(document)
 
     assert document["results"][0]["speedup"] == {"predict": None, "compiled": None}
     assert document["results"][0]["size_ratio"] > 1
-    assert "emulated" in table.render(document)
+    assert "emulated" in rendered(document)
 
 
 def test_it_looks_at_what_evaluate_looks_at_and_counts_the_same(benchmark: Document, evaluation: Document) -> None:
@@ -115,13 +121,13 @@ def test_a_recipe_that_the_runtime_cannot_run_is_left_out_and_named(
     monkeypatch.setattr("tlpipe_edge.bench.run.emulated", lambda: True)
 
     def bench_all(*recipes: str) -> Document:
-        of = target.read_target(bundle.path, BenchOptions(recipes=recipes))
-        return run.bench(of, target.find_images(of, None), BenchOptions(recipes=recipes), command="tlpipe-edge bench")
+        of, options = target.read_target(bundle.path, BenchOptions(recipes=recipes)), BenchOptions(recipes=recipes)
+        return benches.document_of(run.bench(of, target.find_images(of, None), options, command="tlpipe-edge bench"))
 
     document = bench_all()
     schema.validate(document)
     assert [each["recipe"] for each in document["results"]] == ["float32", "float16", "int8"]
-    assert document["skipped"][0]["recipe"] == "dynamic" and "left out: dynamic: " in table.render(document)
+    assert document["skipped"][0]["recipe"] == "dynamic" and "left out: dynamic: " in rendered(document)
     with pytest.raises(BadData, match="cannot run this model"):
         bench_all("dynamic", "int8")
 
@@ -159,7 +165,7 @@ def test_each_result_is_compared_with_keras(benchmark: Document) -> None:
 
 
 def test_the_table_has_both_ways_of_keras_and_every_recipe(benchmark: Document) -> None:
-    shown = table.render(benchmark)
+    shown = rendered(benchmark)
     keras = benchmark["keras"]
 
     assert f"{keras['predict_ms']['p50']:.2f} ms" in shown and f"{keras['compiled_ms']['p50']:.2f} ms" in shown
@@ -185,7 +191,7 @@ def test_an_image_that_changed_since_the_splits_is_refused(run: Run, tmp_path: P
 def test_the_command_keeps_the_document_and_meets_its_own_baseline(
     tlpipe: Callable[..., Any], bundle: Bundle, benchmark: Document, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(measure, "bench", lambda *_, **__: trusted(benchmark))
+    monkeypatch.setattr(measure, "bench", lambda *_, **__: benches.bench(trusted(benchmark)))
     table = tlpipe("bench", bundle.path, "--recipe", "int8", "--out", "stored.json")
     assert table.code == 0 and "int8" in table.stdout
     stored = json.loads((tmp_path / "stored.json").read_text())
@@ -200,9 +206,9 @@ def test_the_command_exits_with_one_and_says_what_got_worse(
     tlpipe: Callable[..., Any], bundle: Bundle, benchmark: Document, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     before = trusted(benchmark)
-    before["results"][3]["invoke_ms"]["p50"] /= 2
+    before["results"][3]["invoke_ms"] |= {"p50": before["results"][3]["invoke_ms"]["p50"] / 2, "min": 0.0}
     (tmp_path / "stored.json").write_text(json.dumps(before))
-    monkeypatch.setattr(measure, "bench", lambda *_, **__: trusted(benchmark))
+    monkeypatch.setattr(measure, "bench", lambda *_, **__: benches.bench(trusted(benchmark)))
 
     done = tlpipe("bench", bundle.path, "--baseline", "stored.json")
     assert done.code == 1 and "int8, 1 thread: the network alone" in done.stderr and "(2.00 times)" in done.stderr
@@ -247,7 +253,7 @@ def test_what_devices_measured_survives_an_error_here(
 
     there = benches.document(recipes=["int8"], keras=False, address="ssh://pi@one")
     monkeypatch.setattr(measure, "bench", without_a_runtime)
-    monkeypatch.setattr(measure, "elsewhere", lambda *_, **__: there)
+    monkeypatch.setattr(measure, "elsewhere", lambda *_, **__: benches.bench(there))
 
     done = tlpipe("bench", bundle.path, "--device", "ssh://pi@one", "--out", "there.json")
     assert done.code == 69 and "error: the TFLite runtime is not installed" in done.stderr
@@ -278,8 +284,8 @@ def test_devices_are_side_by_side_in_one_table(
     bundle: Bundle, benchmark: Document, tlpipe: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = benches.document(recipes=["int8"], keras=False, address="ssh://pi@one")
-    monkeypatch.setattr(measure, "bench", lambda *_, **__: trusted(benchmark))
-    monkeypatch.setattr(measure, "elsewhere", lambda *_, **__: there)
+    monkeypatch.setattr(measure, "bench", lambda *_, **__: benches.bench(trusted(benchmark)))
+    monkeypatch.setattr(measure, "elsewhere", lambda *_, **__: benches.bench(there))
 
     done = tlpipe("bench", bundle.path, "--device", "ssh://pi@one", "--out", "both.json")
     rows = [line.split() for line in done.stdout.splitlines()]
@@ -298,7 +304,7 @@ def test_a_device_with_the_same_images_is_held_against_keras_too(benchmark: Docu
     there |= {"keras": None, "device": there["device"] | {"address": "ssh://pi@one"}}
     for result in there["results"]:
         result["top1"] = here["keras"]["top1"] - 0.1
-    shown = table.render(here, there).splitlines()
+    shown = rendered(here, there).splitlines()
 
     assert sum(line.startswith("ssh://pi@one") and line.endswith(" 10.0 %") for line in shown) == len(RECIPES)
 
@@ -322,24 +328,26 @@ def test_an_emulated_workstation_has_no_latency_of_keras_either(
 ) -> None:
     monkeypatch.setattr(keras_timing, "emulated", lambda: True)
     monkeypatch.setattr(run, "emulated", lambda: True)
-    document = measure.bench(bundle, BenchOptions(recipes=("int8",)), command="tlpipe bench")
+    document = benches.document_of(measure.bench(bundle, BenchOptions(recipes=("int8",)), command="tlpipe bench"))
 
     schema.validate(document)
     assert document["keras"]["predict_ms"] is None and document["keras"]["top1"] == benchmark["keras"]["top1"]
-    assert "emulated" in table.render(document)
+    assert "emulated" in rendered(document)
 
 
 def test_a_device_that_is_not_there_does_not_cost_the_results_of_the_others(
     bundle: Bundle, benchmark: Document, tlpipe: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A real ssh, which finds the port closed."""
-    monkeypatch.setattr(measure, "bench", lambda *_, **__: trusted(benchmark))
+    monkeypatch.setattr(measure, "bench", lambda *_, **__: benches.bench(trusted(benchmark)))
 
     gone = "ssh://nobody@127.0.0.1:1"
     there = benches.document(recipes=["int8"], keras=False, address="ssh://pi@one")
     elsewhere = measure.elsewhere
     monkeypatch.setattr(
-        measure, "elsewhere", lambda at, *rest, **given: there if at.host == "one" else elsewhere(at, *rest, **given)
+        measure,
+        "elsewhere",
+        lambda at, *rest, **given: benches.bench(there) if at.host == "one" else elsewhere(at, *rest, **given),
     )
 
     done = tlpipe("bench", bundle.path, "--device", gone, "--device", "ssh://pi@one", "--json")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tlpipe.conversion.recipes import RECIPES
 from tlpipe.data.augment import View
 from tlpipe.data.dataset import Dataset
 from tlpipe.data.pixels import read_pixels
@@ -18,7 +19,7 @@ from tlpipe.network import build
 from tlpipe.runs import run_folder
 from tlpipe.runs.run_folder import Run
 from tlpipe_edge.contract.bundle import Bundle
-from tlpipe_edge.contract.manifest import RECIPES
+from tlpipe_edge.contract.evaluation import ArtifactScores
 from tlpipe_edge.errors import BadData, MissingInput
 from tlpipe_edge.tflite.interpreter import Session
 
@@ -27,6 +28,11 @@ ARTIFACT = {
     *("recipe", "file", "sha256", "bytes", "agreement", "max_probability_difference", "mcnemar_p"),
     *RATES,
 }
+
+
+def evaluated(bundle: Bundle, **options: Any) -> dict[str, Any]:
+    """The document of an evaluation."""
+    return dict(json.loads(evaluate.evaluate(bundle, **options).to_json()))
 
 
 @pytest.fixture
@@ -68,8 +74,17 @@ def recount(bundle: Bundle, images: list[tuple[Path, int]]) -> dict[str, np.ndar
 
 
 def test_the_document_has_the_stated_keys(evaluation: dict[str, Any], bundle: Bundle) -> None:
-    assert list(evaluation) == ["schema", "images", "split", "keras", "artifacts", "failed_images", "gate"]
-    assert list(evaluation["keras"]) == RATES
+    assert list(evaluation) == [
+        "schema",
+        "images",
+        "split",
+        "keras",
+        "artifacts",
+        "failed_images",
+        "gate",
+        "trained_on",
+    ]
+    assert set(evaluation["keras"]) == set(RATES)
     assert [artifact["recipe"] for artifact in evaluation["artifacts"]] == list(RECIPES)
     for artifact in evaluation["artifacts"]:
         assert set(artifact) >= ARTIFACT
@@ -85,7 +100,7 @@ def test_the_images_are_those_of_the_test_split(evaluation: dict[str, Any], run:
 
 
 def test_the_numbers_are_those_of_a_recount(copied: Bundle, wrong: Path) -> None:
-    document = evaluate.evaluate(copied, data=wrong)
+    document = evaluated(copied, data=wrong)
     labels = copied.manifest.labels
     images = [(file, index) for index, label in enumerate(labels) for file in sorted((wrong / label).iterdir())]
     truth = np.array([index for _, index in images])
@@ -94,7 +109,7 @@ def test_the_numbers_are_those_of_a_recount(copied: Bundle, wrong: Path) -> None
     train = {example.sha256 for example in Dataset.read(keras_file(copied).parent / run_folder.SPLITS).splits["train"]}
     seen = sum(hashlib.sha256(file.read_bytes()).hexdigest() in train for file, _ in images)
     assert 0 < seen < 15
-    assert (document["images"], document["split"]) == (15, f"wrong; {seen} of them were trained on")
+    assert (document["images"], document["split"], document["trained_on"]) == (15, "wrong", seen)
     assert 0.3 < document["keras"]["top1"] < 0.9
     for stated in [document["keras"] | {"recipe": "keras"}, *document["artifacts"]]:
         of_it = scores[stated["recipe"]]
@@ -126,10 +141,10 @@ def test_mcnemars_test_by_hand(only_first: int, only_second: int, p: float) -> N
 
 
 def test_an_image_that_cannot_be_read_counts_as_wrong_and_is_named(copied: Bundle, wrong: Path) -> None:
-    before = evaluate.evaluate(copied, data=wrong)
+    before = evaluated(copied, data=wrong)
     bad = wrong / "kryss/bad.jpg"
     bad.write_text("no picture")
-    document = evaluate.evaluate(copied, data=wrong)
+    document = evaluated(copied, data=wrong)
 
     reason = f"{bad}: not an image that is read here (JPEG, PNG, BMP, GIF, WEBP)"
     assert document["failed_images"] == [{"file": str(bad), "reason": reason}]
@@ -146,12 +161,12 @@ def test_images_of_which_none_can_be_read_have_no_result(copied: Bundle, tmp_pat
     (tmp_path / "bad/kryss/a.jpg").write_text("no picture")
 
     with pytest.raises(BadData, match=r"none of the 1 images can be read; the first: .*kryss/a\.jpg: not an image"):
-        evaluate.evaluate(copied, data=tmp_path / "bad")
+        evaluated(copied, data=tmp_path / "bad")
 
 
 def test_a_class_may_be_missing_from_the_images(copied: Bundle, wrong: Path) -> None:
     shutil.rmtree(wrong / "kryss")
-    document = evaluate.evaluate(copied, data=wrong)
+    document = evaluated(copied, data=wrong)
 
     assert document["keras"]["per_class"]["kryss"] == {"images": 0, "correct": 0, "top1": None}
     assert "| kryss |" not in (copied.path / "MODEL_CARD.md").read_text()
@@ -161,50 +176,51 @@ def test_a_class_that_the_model_does_not_know_is_refused(copied: Bundle, wrong: 
     (wrong / "kryss").rename(wrong / "square")
 
     with pytest.raises(BadData, match="class 'square' is none of the model's"):
-        evaluate.evaluate(copied, data=wrong)
+        evaluated(copied, data=wrong)
 
 
 def test_the_gate(copied: Bundle, wrong: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert evaluate.evaluate(copied, data=wrong, max_drop=1.0)["gate"] == {
+    assert evaluated(copied, data=wrong, max_drop=1.0)["gate"] == {
         "max_drop": 1.0,
         "passed": True,
         "failures": [],
     }
     always_the_last_class = np.array([0.0, 0.0, 1.0], np.float32)
     monkeypatch.setattr(Session, "read_output", lambda _: always_the_last_class)
-    gate = evaluate.evaluate(copied, data=wrong, max_drop=0.1)["gate"]
+    gate = evaluated(copied, data=wrong, max_drop=0.1)["gate"]
     assert gate["passed"] is False
     assert [failure.split(":")[0] for failure in gate["failures"]] == list(RECIPES)
 
 
 def test_a_drop_of_exactly_the_limit_passes() -> None:
-    artifacts = [{"recipe": "int8", "top1": 0.7}]
+    rates: dict[str, Any] = {"top1": 0.7, "top1_interval": (0.6, 0.8), "top5": 1.0, "per_class": {}}
+    artifacts = [ArtifactScores(recipe="int8", file="a.tflite", sha256="", bytes=1, **rates)]
 
-    assert evaluate._gate(0.8, artifacts, 0.1)["passed"]
-    assert not evaluate._gate(0.8, artifacts, 0.0999)["passed"]
-    assert evaluate._gate(0.6, artifacts, 0.0)["passed"]
+    assert evaluate._gate(0.8, artifacts, 0.1).passed
+    assert not evaluate._gate(0.8, artifacts, 0.0999).passed
+    assert evaluate._gate(0.6, artifacts, 0.0).passed
 
 
 def test_a_run_that_moved_can_be_named(copied: Bundle, tmp_path: Path, evaluation: dict[str, Any]) -> None:
     (tmp_path / "runs").rename(tmp_path / "elsewhere")
     with pytest.raises(MissingInput, match="Say with --keras FILE where it is now"):
-        evaluate.evaluate(copied)
+        evaluated(copied)
 
     (file,) = (tmp_path / "elsewhere/drawn/2-finetuned").glob("*.keras")
-    assert evaluate.evaluate(copied, keras_file=file)["keras"] == evaluation["keras"]
+    assert evaluated(copied, keras_file=file)["keras"] == evaluation["keras"]
 
 
 def test_a_keras_file_that_changed_is_refused(copied: Bundle) -> None:
     keras_file(copied).write_bytes(keras_file(copied).read_bytes() + b"\0")
 
     with pytest.raises(BadData, match="not the model that was exported"):
-        evaluate.evaluate(copied)
+        evaluated(copied)
 
 
 def test_another_keras_model_is_refused(copied: Bundle, run: Run) -> None:
     """The frozen stage has the same shapes and labels, and is another model all the same."""
     with pytest.raises(BadData, match="not the model that was exported"):
-        evaluate.evaluate(copied, keras_file=next(s for s in run.stages if s != run.best_stage) / run_folder.MODEL)
+        evaluated(copied, keras_file=next(s for s in run.stages if s != run.best_stage) / run_folder.MODEL)
 
 
 def test_without_a_test_split_the_document_says_validation(copied: Bundle) -> None:
@@ -213,7 +229,7 @@ def test_without_a_test_split_the_document_says_validation(copied: Bundle) -> No
     del document["splits"]["test"]
     splits.write_text(json.dumps(document | {"cut_from_train": ["validation"]}))
 
-    assert evaluate.evaluate(copied)["split"] == "validation (there is no test split), cut from train"
+    assert evaluated(copied)["split"] == "validation (there is no test split), cut from train"
 
 
 def test_pixels_are_those_of_training(run: Run, bundle: Bundle) -> None:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import benches
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -13,6 +14,8 @@ from tlpipe.cli import tables
 from tlpipe.evaluation import model_card
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.contract.evaluation import Evaluation
+from tlpipe_edge.contract.evaluation import evaluation as read
 from tlpipe_edge.contract.manifest import Crop
 from tlpipe_edge.errors import BadData
 from tlpipe_edge.images.decode import load
@@ -21,7 +24,7 @@ HOSTILE = ("<img src=x onerror=alert(1)>", "a|b", "[x](javascript:alert(1))", "\
 
 
 @pytest.fixture
-def hostile(bundle: Bundle, evaluation: dict[str, Any]) -> tuple[Bundle, dict[str, Any]]:
+def hostile(bundle: Bundle, evaluation: dict[str, Any]) -> tuple[Bundle, Evaluation]:
     """The bundle and its evaluation, as if its classes had these names."""
     labels = HOSTILE
 
@@ -44,12 +47,17 @@ def hostile(bundle: Bundle, evaluation: dict[str, Any]) -> tuple[Bundle, dict[st
         "artifacts": [renamed(artifact) | {"recipe": HOSTILE[0]} for artifact in evaluation["artifacts"]],
         "failed_images": [{"file": f"{label}.jpg", "reason": label} for label in labels],
     }
-    return dataclasses.replace(bundle, manifest=manifest), document
+    return dataclasses.replace(bundle, manifest=manifest), read(document, labels, "the test's")
+
+
+def rendered(bundle: Bundle, document: dict[str, Any]) -> str:
+    """The card of a bundle with this document."""
+    return model_card.render(bundle, read(document, bundle.manifest.labels, "the test's"))
 
 
 def test_the_numbers_are_those_of_the_evaluation(bundle: Bundle, evaluation: dict[str, Any]) -> None:
     card = (bundle.path / "MODEL_CARD.md").read_text()
-    assert card == model_card.render(bundle, evaluation)
+    assert card == rendered(bundle, evaluation)
 
     def row(name: str) -> list[str]:
         (line,) = re.findall(rf"^\| {name} \|.*%?\|$", card.split("| class |")[0], re.MULTILINE)
@@ -66,7 +74,7 @@ def test_the_numbers_are_those_of_the_evaluation(bundle: Bundle, evaluation: dic
 
 
 def test_each_class_has_its_row(bundle: Bundle, evaluation: dict[str, Any]) -> None:
-    card = model_card.render(bundle, evaluation)
+    card = rendered(bundle, evaluation)
 
     for label, of_keras in evaluation["keras"]["per_class"].items():
         expected = f"| {label} | {of_keras['images']} | {of_keras['top1']:.3f} |"
@@ -75,7 +83,7 @@ def test_each_class_has_its_row(bundle: Bundle, evaluation: dict[str, Any]) -> N
 
 def test_a_table_is_one_block_of_markdown(bundle: Bundle, evaluation: dict[str, Any]) -> None:
     """A blank line inside would end the table."""
-    tables = re.findall(r"(?:^\|.*\n)+", model_card.render(bundle, evaluation), re.MULTILINE)
+    tables = re.findall(r"(?:^\|.*\n)+", rendered(bundle, evaluation), re.MULTILINE)
 
     assert [len(table.splitlines()) for table in tables] == [2 + 1 + 4, 2 + 3]
     for table in tables:
@@ -88,7 +96,11 @@ def test_the_three_lines_for_others_run_and_give_the_same_answer(
 ) -> None:
     spec = dataclasses.replace(bundle.manifest.image, crop=crop)
     other = dataclasses.replace(bundle, manifest=dataclasses.replace(bundle.manifest, image=spec))
-    (code,) = re.findall(r"```python\n(.*?)```", model_card.render(other, evaluation), re.DOTALL)
+    (code,) = re.findall(
+        r"```python\n(.*?)```",
+        rendered(other, evaluation),
+        re.DOTALL,
+    )
     classifier = Classifier.open(bundle.path, recipe="int8")
     classifier.image = spec
 
@@ -106,7 +118,7 @@ def test_the_three_lines_for_others_run_and_give_the_same_answer(
     assert np.mean(differences) < 6
 
 
-def test_names_stay_names_in_markdown(hostile: tuple[Bundle, dict[str, Any]]) -> None:
+def test_names_stay_names_in_markdown(hostile: tuple[Bundle, Evaluation]) -> None:
     card = model_card.render(*hostile)
 
     assert "<img" not in card and "&lt;img" in card
@@ -121,10 +133,10 @@ def test_damaged_metrics_are_no_traceback(bundle: Bundle, evaluation: dict[str, 
     (tmp_path / "training/1-frozen-metrics.json").write_text("{")
 
     with pytest.raises(BadData, match=r"1-frozen-metrics\.json: damaged"):
-        model_card.render(dataclasses.replace(bundle, path=tmp_path), evaluation)
+        rendered(dataclasses.replace(bundle, path=tmp_path), evaluation)
 
 
-def test_names_stay_names_in_the_terminal(hostile: tuple[Bundle, dict[str, Any]]) -> None:
+def test_names_stay_names_in_the_terminal(hostile: tuple[Bundle, Evaluation]) -> None:
     text = tables.accuracy_table(hostile[1])
 
     assert "\x1b" not in text and "\u202e" not in text
@@ -133,9 +145,10 @@ def test_names_stay_names_in_the_terminal(hostile: tuple[Bundle, dict[str, Any]]
 
 
 def test_the_summary_names_the_latency_beside_the_accuracy(
-    evaluation: dict[str, Any], benchmark: dict[str, Any]
+    bundle: Bundle, evaluation: dict[str, Any], benchmark: dict[str, Any]
 ) -> None:
-    rows = tables.render(evaluation, benchmark).splitlines()[2:7]
+    scored = read(evaluation, bundle.manifest.labels, "the test's")
+    rows = tables.render(scored, benches.bench(benchmark)).splitlines()[2:7]
 
     assert [row.split()[0] for row in rows] == ["Keras", "float32", "float16", "dynamic", "int8"]
     times = [benchmark["keras"]["compiled_ms"], *(each["invoke_ms"] for each in benchmark["results"])]
@@ -144,9 +157,10 @@ def test_the_summary_names_the_latency_beside_the_accuracy(
 
 
 def test_the_summary_says_under_what_conditions_and_what_is_invalid(
-    evaluation: dict[str, Any], benchmark: dict[str, Any]
+    bundle: Bundle, evaluation: dict[str, Any], benchmark: dict[str, Any]
 ) -> None:
-    conditions, *invalid = tables.render(evaluation, benchmark).splitlines()[7:]
+    scored = read(evaluation, bundle.manifest.labels, "the test's")
+    conditions, *invalid = tables.render(scored, benches.bench(benchmark)).splitlines()[7:]
 
     assert "one thread" in conditions
     assert invalid == [f"INVALID: {reason}" for reason in benchmark["invalid_reasons"]] != []

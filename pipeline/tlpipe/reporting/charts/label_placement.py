@@ -1,0 +1,75 @@
+"""Where the names of a chart's points go: near their marks, over no other name or mark, and over few lines."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from markupsafe import Markup
+
+from tlpipe.reporting.charts.axes import Box
+from tlpipe.reporting.charts.svg import element, fitted, width
+
+GAP = 12
+"""Pixels from the middle of a mark to its name."""
+ABOVE, BELOW = 12, 3
+"""Pixels of a line of text above and below its base."""
+ROUNDS = 4
+
+Place = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class _Name:
+    """A name at its mark, and how wide it is."""
+
+    mark: Place
+    text: str
+    kind: str
+    wide: float
+
+    def spots(self) -> Iterator[Box]:
+        """Where it may be, from near to far: beside its mark, above and below it."""
+        at, height = self.mark
+        for rise in (0, *(sign * (14 + 16 * step) for step in range(8) for sign in (-1, 1))):
+            over = (at - self.wide * share for share in (0.5, 0.25, 0.75, 0.9, 0.1)) if abs(rise) > GAP else ()
+            for left in (at + GAP, at - GAP - self.wide, *over):
+                base = height + rise + 4
+                yield Box(left, base - ABOVE, left + self.wide, base + BELOW)
+
+
+def beside(
+    marks: Sequence[Place], names: Sequence[tuple[str, str]], frame: Box, *, crossed: Sequence[Box], size: int
+) -> Iterator[Markup]:
+    """The names (text and class) of marks, with a line to the mark where another is as near.
+
+    ``crossed`` are the lines of the chart, best not written over. Names longer than half of the ``frame`` are cut.
+    """
+    texts = [fitted(text, (frame.right - frame.left) / 2, size) for text, _ in names]
+    placed = [
+        _Name(mark, text, kind, width(text, size)) for mark, text, (_, kind) in zip(marks, texts, names, strict=True)
+    ]
+    for name, box in zip(placed, _places(placed, frame, crossed), strict=True):
+        at, height = name.mark
+        if box.distance(at, height) > GAP + 4:
+            near = min(max(at, box.left), box.right), box.top if box.top > height else box.bottom
+            yield element("path", d=f"M{at:.1f} {height:.1f} L{near[0]:.1f} {near[1]:.1f}", class_="leader")
+        yield element("text", name.text, x=box.left, y=box.bottom - BELOW, class_=f"label {name.kind}")
+
+
+def _places(names: Sequence[_Name], frame: Box, crossed: Sequence[Box]) -> list[Box]:
+    """A spot for each name; in a few rounds each goes where it is best off among the others."""
+    marks = [Box(name.mark[0] - 9, name.mark[1] - 9, name.mark[0] + 9, name.mark[1] + 9) for name in names]
+    places: list[Box | None] = [None] * len(names)
+
+    thick = [Box(line.left - 1, line.top - 1, line.right + 1, line.bottom + 1) for line in crossed]
+
+    def cost(index: int, box: Box) -> float:
+        others = [place for number, place in enumerate(places) if place is not None and number != index]
+        covered = 2 * sum(map(box.overlap, marks)) + 30 * sum(map(box.overlap, others))
+        over = sum(box.overlap(line) > 0 for line in thick)
+        return 10_000 * (not box.within(frame)) + covered + 12 * over + 2 * box.distance(*names[index].mark)
+
+    for _ in range(ROUNDS):
+        for index in sorted(range(len(names)), key=lambda number: names[number].mark):
+            places[index] = min(names[index].spots(), key=partial(cost, index))
+    return [place for place in places if place is not None]

@@ -1,0 +1,258 @@
+"""A bench, or an evaluation, becomes a group of rows: ratios and the Pareto front are computed here."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tlpipe.reporting import invalid_reasons
+from tlpipe.reporting.derive import accuracies
+from tlpipe.reporting.document import AccuracyFigures, Group, GroupConditions, KerasRow, Row
+from tlpipe.reporting.inputs import BenchSource
+from tlpipe.reporting.sentences import Sentence, number, quoted, sentence
+from tlpipe_edge.contract.benchmark import Bench, BenchResult, ImageSet
+from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.contract.conditions import Flags, Loads, Span
+from tlpipe_edge.contract.evaluation import ArtifactScores, Evaluation, Scores
+from tlpipe_edge.contract.manifest import Artifact
+from tlpipe_edge.contract.validity import Reason, judged
+
+STAGES = ("decode", "resize", "set_input", "invoke", "read_output")
+"""In the order in which an image goes through them."""
+
+
+def named(groups: list[Group]) -> list[Group]:
+    """The same, with names that differ: by the address where there is one, and by a number."""
+    names: list[str] = []
+    for group in groups:
+        name, number = group.name, 1
+        if sum(other.name == name for other in groups) > 1 and group.device and group.device.address:
+            name = f"{name}, {group.device.address}"
+        base = name
+        while name in names:
+            number += 1
+            name = f"{base} ({number})"
+        names.append(name)
+    return [replace(group, name=name) for group, name in zip(groups, names, strict=True)]
+
+
+def of_bench(source: BenchSource, size: int | None) -> Group:
+    bench = source.bench
+    whole_run = bench.why_all()
+    keras = _keras(bench, size, whole_run)
+    several = len({result.threads for result in bench.results}) > 1
+    rows = tuple(_row(result, bench, keras, size, whole_run, several=several) for result in bench.results)
+    return Group(
+        name=bench.device.board or bench.device.cpu or "a device without a name",
+        source=source.name,
+        device=bench.device,
+        conditions=_conditions(bench),
+        emulated=bench.conditions.emulated,
+        **vars(judged(bench.why() or dict.fromkeys(reason for row in rows for reason in row.reasons))),
+        doubt=None if bench.conditions.emulated else _doubt(rows),
+        images=replace(bench.images, labelled=bench.images.scored) if bench.images else None,
+        keras=keras,
+        rows=_with_front(rows),
+        skipped=bench.skipped,
+    )
+
+
+def _doubt(rows: Sequence[Row]) -> Sentence | None:
+    """How many latencies are invalid, and the kinds of reasons."""
+    invalid = [row for row in rows if not row.valid]
+    if not invalid:
+        return None
+    kinds = invalid_reasons.kinds(reason for row in invalid for reason in row.reasons)
+    count, whole = number(len(invalid), "count"), number(len(rows), "count")
+    return sentence(count, " of ", whole, " latencies are invalid: ", quoted("; ".join(kinds)))
+
+
+def _conditions(bench: Bench) -> GroupConditions:
+    given = bench.conditions
+    return GroupConditions(
+        date=given.date,
+        command=given.command,
+        python=given.python,
+        versions=given.versions or {},
+        governor=given.governor,
+        frequency_mhz=given.frequency_mhz or Span(),
+        temperature_c=given.temperature_c or Span(),
+        throttling=given.throttling or Flags(),
+        load_average=_last_minute(given.load_average),
+    )
+
+
+def _last_minute(loads: Loads | None) -> Span:
+    """The first of the three load averages."""
+    before, after = (loads.before, loads.after) if loads else (None, None)
+    return Span(before[0] if before else None, after[0] if after else None)
+
+
+def _row(
+    result: BenchResult,
+    bench: Bench,
+    keras: KerasRow | None,
+    size: int | None,
+    whole_run: tuple[Reason, ...],
+    *,
+    several: bool,
+) -> Row:
+    reasons = (*whole_run, *result.why())
+    timed = not bench.conditions.emulated
+    invoke = result.invoke_ms if timed else None
+    stages = {name: latency for name in STAGES if (latency := (result.stages_ms or {}).get(name)) and timed}
+    threads = "" if not several or result.threads is None else f", {_threads(result.threads)}"
+    return Row(
+        label=result.recipe + threads,
+        recipe=result.recipe,
+        file=result.file,
+        sha256=result.sha256,
+        bytes=result.bytes,
+        size_ratio=size / result.bytes if size else None,
+        runtime=result.runtime,
+        runtime_version=result.runtime_version,
+        delegate=result.delegate,
+        threads=result.threads,
+        **vars(judged(reasons)),
+        invoke_ms=invoke,
+        end_to_end_ms=result.end_to_end_ms if timed else None,
+        stages_ms=stages,
+        cold_start_ms={k: v for k, v in (result.cold_start_ms or {}).items() if v is not None} if timed else {},
+        peak_memory_mb=result.peak_memory_mb if timed else None,
+        throughput_per_s=result.throughput_per_s if timed else None,
+        quantiles_ms=_quantiles(result) if timed else {},
+        speedup=keras.compiled_ms.p50 / invoke.p50 if invoke and keras and keras.compiled_ms else None,
+        speedup_predict=keras.predict_ms.p50 / invoke.p50 if invoke and keras and keras.predict_ms else None,
+        accuracy=accuracies.measured_accuracy(result, bench, keras),
+        on_front=False,
+    )
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def _quantiles(result: BenchResult) -> dict[str, tuple[float, ...]]:
+    given = {name: (result.samples_ms or {}).get(name) for name in ("invoke", "end_to_end")}
+    return {name: tuple(map(float, np.percentile(samples, range(101)))) for name, samples in given.items() if samples}
+
+
+def _keras(bench: Bench, size: int | None, whole_run: tuple[Reason, ...]) -> KerasRow | None:
+    """The original: as it was run beside, or else, without latency, as the disagreements tell what it answered.
+
+    ``size`` is that of its file as another bench or the bundle knows it.
+    """
+    if bench.keras is None:
+        accuracy = next(filter(None, (accuracies.derived(result, bench) for result in bench.results)), None)
+        if accuracy is None:
+            return None
+        return _not_timed(size, accuracy, derived=True)
+    given = bench.keras
+    timed = not bench.conditions.emulated
+    reasons = (*whole_run, *given.why())
+    accuracy = None
+    if given.top1 is not None and given.top1_interval is not None:
+        rates = accuracies.class_rates(given.per_class or {}, bench.model.labels, {})
+        accuracy = AccuracyFigures(given.top1, given.top1_interval, given.top5, rates)
+    return KerasRow(
+        bytes=given.bytes or size,
+        predict_ms=given.predict_ms if timed else None,
+        compiled_ms=given.compiled_ms if timed else None,
+        accuracy=accuracy,
+        derived=False,
+        versions=given.versions or {},
+        **vars(judged(reasons)),
+    )
+
+
+def _not_timed(size: int | None, accuracy: AccuracyFigures | None, *, derived: bool) -> KerasRow:
+    return KerasRow(
+        bytes=size,
+        predict_ms=None,
+        compiled_ms=None,
+        accuracy=accuracy,
+        derived=derived,
+        versions={},
+        **vars(judged(())),
+    )
+
+
+def _with_front(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows, those on the Pareto front of latency and accuracy marked; none where either is unknown or invalid."""
+
+    def place(row: Row) -> tuple[float, float] | None:
+        known = row.valid and row.invoke_ms is not None and row.accuracy is not None
+        return (row.invoke_ms.p50, -row.accuracy.top1) if known else None  # type: ignore[union-attr]
+
+    places = [place(row) for row in rows]
+
+    def beaten(mine: tuple[float, float]) -> bool:
+        return any(
+            other is not None and other != mine and other[0] <= mine[0] and other[1] <= mine[1] for other in places
+        )
+
+    return tuple(
+        replace(row, on_front=mine is not None and not beaten(mine)) for row, mine in zip(rows, places, strict=True)
+    )
+
+
+def of_evaluation(bundle: Bundle, evaluation: Evaluation | None, size: int | None) -> Group:
+    """The bundle's files with their sizes and, where they were evaluated, their accuracy."""
+    scores = {each.sha256: each for each in evaluation.artifacts} if evaluation else {}
+    original = evaluation.keras if evaluation else None
+    accuracy = accuracies.rated(original, bundle.manifest.labels) if original else None
+    return Group(
+        name="Evaluation" if evaluation else "Bundle",
+        source=str(bundle.path),
+        device=None,
+        conditions=None,
+        emulated=False,
+        **vars(judged(())),
+        doubt=None,
+        images=_image_set(evaluation) if evaluation else None,
+        keras=_not_timed(size, accuracy, derived=False),
+        rows=tuple(
+            _evaluated(artifact, scores.get(artifact.sha256), original, size, bundle.manifest.labels)
+            for artifact in bundle.manifest.artifacts
+        ),
+        skipped=(),
+    )
+
+
+def _image_set(evaluation: Evaluation) -> ImageSet:
+    return ImageSet(
+        name=evaluation.split,
+        count=evaluation.images,
+        failed=evaluation.failed_images,
+        labelled=evaluation.images,
+        trained_on=evaluation.trained_on,
+    )
+
+
+def _evaluated(
+    artifact: Artifact, scores: ArtifactScores | None, original: Scores | None, size: int | None, labels: Sequence[str]
+) -> Row:
+    return Row(
+        label=artifact.recipe,
+        recipe=artifact.recipe,
+        file=artifact.file,
+        sha256=artifact.sha256,
+        bytes=artifact.bytes,
+        size_ratio=size / artifact.bytes if size else None,
+        runtime=None,
+        runtime_version=None,
+        delegate=None,
+        threads=None,
+        **vars(judged(())),
+        invoke_ms=None,
+        end_to_end_ms=None,
+        stages_ms={},
+        cold_start_ms={},
+        peak_memory_mb=None,
+        throughput_per_s=None,
+        quantiles_ms={},
+        speedup=None,
+        speedup_predict=None,
+        accuracy=accuracies.scored(scores, original, labels) if scores and original else None,
+        on_front=False,
+    )

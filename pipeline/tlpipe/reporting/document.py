@@ -1,0 +1,257 @@
+"""What ``report.json`` says, as frozen dataclasses: all that the other files show comes from here.
+
+Times are milliseconds, sizes bytes, shares 0..1. What nobody measured is None.
+"""
+
+import html
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from annotated_types import Interval
+
+from tlpipe.reporting.sentences import Sentence
+from tlpipe_edge.contract import codec
+from tlpipe_edge.contract.benchmark import ImageSet, ModelDescription, SkippedRecipe
+from tlpipe_edge.contract.conditions import DeviceDescription, Flags, Span
+from tlpipe_edge.contract.latency import LatencyFigures
+from tlpipe_edge.contract.validity import Validity
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class GroupConditions:
+    """Under which a group was measured."""
+
+    date: str
+    command: str | None
+    python: str | None
+    versions: dict[str, str]
+    governor: str | None
+    frequency_mhz: Span
+    temperature_c: Span
+    throttling: Flags
+    load_average: Span
+
+
+@dataclass(frozen=True)
+class ClassRate:
+    """How one class fared. ``difference`` is its top-1 minus the one of Keras on the same images."""
+
+    label: str
+    images: int
+    correct: int
+    top1: float | None
+    difference: float | None = None
+
+
+@dataclass(frozen=True)
+class AccuracyFigures:
+    """Top-1 with its 95 % interval, top-5, and per class; ``confusion`` has rows of truth and columns of answers.
+
+    ``difference`` is top-1 minus the one of Keras on the same images, ``p`` McNemar's exact test of it, and
+    ``within_noise`` whether that is no evidence of a difference. ``agreement`` is the share of images for which the
+    answer is the one of Keras.
+    """
+
+    top1: float
+    top1_interval: tuple[float, ...]
+    top5: float | None
+    per_class: tuple[ClassRate, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    agreement: float | None = None
+    difference: float | None = None
+    p: float | None = None
+    within_noise: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row(Validity):
+    """One artifact of a group, at one number of threads.
+
+    ``quantiles_ms`` are the 0th, 1st, ... 100th percentile of "invoke" and "end_to_end", from the raw samples.
+    ``speedup`` is over Keras compiled, ``speedup_predict`` over its ``predict``, in medians; ``size_ratio`` is Keras's
+    size over this file's. ``on_front``: no other valid row of the group is both faster and as accurate, or as fast and
+    more accurate. ``label`` names it within its group. Its validity is about what was timed: it
+    says nothing of size and accuracy.
+    """
+
+    label: str
+    recipe: str
+    file: str
+    sha256: str
+    bytes: int
+    size_ratio: float | None
+    runtime: str | None
+    runtime_version: str | None
+    delegate: str | None
+    threads: int | None
+    invoke_ms: LatencyFigures | None
+    end_to_end_ms: LatencyFigures | None
+    stages_ms: dict[str, LatencyFigures]
+    cold_start_ms: dict[str, float]
+    peak_memory_mb: float | None
+    throughput_per_s: float | None
+    quantiles_ms: dict[str, tuple[float, ...]]
+    speedup: float | None
+    speedup_predict: float | None
+    accuracy: AccuracyFigures | None
+    on_front: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class KerasRow(Validity):
+    """The original beside the rows of a group; ``derived`` where its answers come from the bundle, not from a run."""
+
+    bytes: int | None
+    predict_ms: LatencyFigures | None
+    compiled_ms: LatencyFigures | None
+    accuracy: AccuracyFigures | None
+    derived: bool
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group(Validity):
+    """Rows that were measured together: on one device, or (``device`` None) by ``tlpipe evaluate``, without latency.
+
+    ``source`` is the file that says so, or the command. ``emulated``: the device was, and latency is not reported.
+    Its validity is about what was timed, of any row or of Keras; ``doubt`` says in short what is wrong with the rows.
+    """
+
+    name: str
+    source: str
+    device: DeviceDescription | None
+    conditions: GroupConditions | None
+    emulated: bool
+    doubt: Sentence | None
+    images: ImageSet | None
+    keras: KerasRow | None
+    rows: tuple[Row, ...]
+    skipped: tuple[SkippedRecipe, ...]
+
+    @property
+    def has_front(self) -> bool:
+        """Whether any row lies on the Pareto front; none does where no valid latency was measured."""
+        return any(row.on_front for row in self.rows)
+
+
+class Basis(StrEnum):
+    """What a choice rests on besides accuracy."""
+
+    LATENCY = "latency"
+    SIZE = "size"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The row to take of a group (indices into ``groups`` and its ``rows``), and why.
+
+    ``accuracy`` is the one that the choice rests on, without its classes, on ``images`` images: that of the row, or of
+    the bundle's evaluation, where the row's has too few images or no difference to Keras.
+    """
+
+    group: int
+    row: int
+    basis: Basis
+    accuracy: AccuracyFigures | None
+    images: int | None
+    sentence: Sentence
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``text`` is the ``sentence`` in rounded numbers."""
+
+    text: str
+    sentence: Sentence
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class ArtifactAnswer:
+    """What an artifact said of an image that Keras names otherwise; ``groups`` and ``recipes`` are those that did.
+
+    None for an image that it could not read.
+    """
+
+    answer: str | None
+    score: float | None
+    recipes: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DisagreementCard:
+    """An image for which an artifact and Keras name different classes.
+
+    ``file`` is its name alone. ``thumbnail`` is a data URI; None for an image whose file is not here any more.
+    """
+
+    image: str
+    file: str
+    truth: str | None
+    keras: str
+    keras_score: float | None
+    answers: tuple[ArtifactAnswer, ...]
+    thumbnail: str | None = None
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Mean cross-entropy (nats) and accuracy on both splits; epoch 0 is the state before training."""
+
+    number: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of training; ``best`` is the number of the epoch that was kept."""
+
+    name: str
+    best: int
+    epochs: tuple[CurvePoint, ...]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the bundle comes from; ``notes`` are those of its artifacts, by recipe."""
+
+    run: str
+    stage: str
+    backbone: str
+    alpha: float
+    weights: str
+    created: str
+    calibration_images: int | None
+    notes: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The whole document."""
+
+    created: str
+    versions: dict[str, str]
+    model: ModelDescription
+    verdict: Verdict
+    warnings: tuple[Sentence, ...]
+    groups: tuple[Group, ...]
+    disagreements: tuple[DisagreementCard, ...]
+    training: tuple[Stage, ...]
+    origin: Origin | None
+    schema: Annotated[int, Interval(ge=SCHEMA, le=SCHEMA)] = SCHEMA
+
+    def _repr_html_(self) -> str:
+        """The verdict, for a notebook."""
+        return f"<p>{html.escape(self.verdict.text)}</p>"
+
+    def to_json(self) -> str:
+        """The document as indented JSON, its schema number first."""
+        return json.dumps({"schema": self.schema} | codec.as_json(self), indent=1, allow_nan=False) + "\n"

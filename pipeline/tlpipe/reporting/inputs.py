@@ -1,0 +1,105 @@
+"""What a report is made of: a bundle, with what ``evaluate`` and training left in it, and benches."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tlpipe.runs.history import History
+from tlpipe_edge.contract import benchmark, evaluation
+from tlpipe_edge.contract.benchmark import Bench
+from tlpipe_edge.contract.bundle import EVALUATION, Bundle
+from tlpipe_edge.contract.evaluation import Evaluation
+from tlpipe_edge.contract.files import load_json
+from tlpipe_edge.contract.ranges import MAX_COUNT
+from tlpipe_edge.errors import BadData, WrongUsage
+
+
+@dataclass(frozen=True)
+class BenchSource:
+    """A bench, and the file or the command that it is from."""
+
+    name: str
+    bench: Bench
+
+
+@dataclass(frozen=True)
+class Sources:
+    """All that is reported on, seen to be of one model."""
+
+    bundle: Bundle | None
+    evaluation: Evaluation | None
+    histories: tuple[History, ...]
+    benches: tuple[BenchSource, ...]
+
+
+def read(paths: Iterable[Path]) -> Sources:
+    """Read bundles (folders) and documents of ``bench`` (files).
+
+    Raises MissingInput for what is not there, WrongUsage for two bundles, and BadData for what is damaged, foreign, or
+    of another model than the rest.
+    """
+    bundle = None
+    found = []
+    for path in paths:
+        if not path.is_dir():
+            found += [BenchSource(str(path), bench) for bench in benchmark.benches(load_json(path), str(path))]
+        elif bundle is None:
+            bundle = Bundle.open(path)
+        else:
+            raise WrongUsage(
+                "a second bundle", "A report is about one bundle, and any number of benchmarks.", where=path
+            )
+    return gather(bundle, found)
+
+
+def gather(bundle: Bundle | None, benches: Sequence[BenchSource]) -> Sources:
+    """The same of an opened bundle, and of benches."""
+    found: list[BenchSource] = []
+    for source in benches:
+        if source.bench not in [each.bench for each in found]:  # a file that was named twice
+            found.append(source)
+    if bundle is None and not found:
+        raise WrongUsage("nothing to report on", "Name a bundle, or what tlpipe bench --json wrote.")
+    _check_model(bundle, found)
+    if bundle is None:
+        return Sources(None, None, (), tuple(found))
+    return Sources(bundle, _evaluation(bundle), _histories(bundle), tuple(found))
+
+
+def _check_model(bundle: Bundle | None, benches: Sequence[BenchSource]) -> None:
+    """Raises BadData where labels or the Keras original are not the same everywhere."""
+    first = f"the bundle {bundle.path}" if bundle else benches[0].name
+    labels = bundle.manifest.labels if bundle else benches[0].bench.model.labels
+    originals = {bundle.manifest.provenance.keras_sha256} if bundle else set()
+    for source in benches:
+        if source.bench.model.keras_sha256 is not None:
+            originals.add(source.bench.model.keras_sha256)
+        if source.bench.model.labels != labels or len(originals) > 1:
+            raise BadData(f"of another model than {first}", "Make a report for each model.", where=source.name)
+
+
+def _evaluation(bundle: Bundle) -> Evaluation | None:
+    """What ``evaluate`` wrote into the bundle; None where it did not, or of other files than those that are there."""
+    file = bundle.path / EVALUATION
+    if not file.exists():
+        return None
+    found = evaluation.evaluation(load_json(file), bundle.manifest.labels, str(file))
+    there = {artifact.sha256 for artifact in bundle.manifest.artifacts}
+    return found if {scores.sha256 for scores in found.artifacts} <= there else None
+
+
+def _histories(bundle: Bundle) -> tuple[History, ...]:
+    files = sorted((bundle.path / "training").glob("*-history.jsonl"))
+    return tuple(_history(file) for file in files)
+
+
+def _history(file: Path) -> History:
+    history = History.read(file)
+    numbers = [epoch.number for epoch in history.epochs]
+    values = [
+        value for epoch in history.epochs for value in (epoch.loss, epoch.accuracy, epoch.val_loss, epoch.val_accuracy)
+    ]
+    sound = all(isinstance(value, int | float) and 0 <= value < MAX_COUNT for value in (*numbers, *values))
+    if not sound or history.best not in numbers or not isinstance(history.stage, str):
+        raise BadData("not a training history", "Export the run again.", where=file)
+    return history

@@ -1,0 +1,91 @@
+"""The report as a page: one file of HTML that needs nothing from outside, and runs no script."""
+
+from collections.abc import Sequence
+from importlib.resources import files
+
+import jinja2
+from markupsafe import Markup, escape
+
+from tlpipe.reporting import invalid_reasons, rounding
+from tlpipe.reporting.charts import curves, scatter
+from tlpipe.reporting.derive.disagreements import MAX_CARDS
+from tlpipe.reporting.document import Report
+from tlpipe.reporting.render import selection
+from tlpipe.reporting.sentences import Part, Sentence
+from tlpipe_edge.console.text import printable
+from tlpipe_edge.contract.conditions import Span
+
+
+def render(report: Report) -> str:
+    """The page. What comes from outside is made printable, and then escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_asset),
+        autoescape=True,
+        finalize=lambda value: printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.globals.update(
+        number=number,
+        span=span,
+        said=said,
+        words=words,
+        listed=listed,
+        curves=curves,
+        invalid_reasons=invalid_reasons,
+        scatter=scatter,
+        selection=selection,
+        max_cards=MAX_CARDS,
+        style=Markup(_asset("report.css")),  # ours, and it has no "<"
+    )
+    return environment.get_template("report.html.j2").render(report=report)
+
+
+def number(value: float | None, unit: str, *, bare: bool = False) -> Markup:
+    """A measured number: rounded, and exact in an attribute. ``bare`` leaves its unit to the head of the column."""
+    if value is None:
+        nothing = Markup('<span class="none" aria-hidden="true">{}</span><span class="unseen">{}</span>')
+        return nothing.format(rounding.NOTHING, rounding.UNKNOWN)
+    text = rounding.rounded(value, unit) if bare else rounding.shown(value, unit)
+    return Markup('<data value="{}" data-unit="{}">{}</data>').format(repr(value), unit, text)
+
+
+def span(pair: Span, unit: str) -> Markup:
+    """A number before and after the run."""
+    if pair == Span():
+        return Markup(rounding.UNKNOWN)
+    before, after = (rounding.UNKNOWN if each is None else number(each, unit) for each in (pair.before, pair.after))
+    return Markup("{} before, {} after").format(before, after)
+
+
+def said(text: str) -> Markup:
+    """Text from outside, apart from ours in its direction of writing too."""
+    return Markup('<bdi class="said">{}</bdi>').format(printable(text))
+
+
+def listed(texts: Sequence[str], between: str = ", ") -> Markup:
+    """Several texts from outside."""
+    return escape(between).join(map(said, texts))
+
+
+def words(sentence: Sentence) -> Markup:
+    """A sentence with its numbers and names."""
+    return Markup("").join(map(_part, sentence))
+
+
+def _part(part: Part) -> Markup:
+    if part.unit is not None:
+        return number(part.value, part.unit)
+    text = said(part.text) if part.outside else _kept(part.text)
+    return Markup("<b>{}</b>").format(text) if part.strong else text
+
+
+def _kept(text: str) -> Markup:
+    """Words of ours; "top-1" stays on one line, and so does "p = " with its number."""
+    text = text.replace("p = ", "p\u00a0=\u00a0")
+    return Markup('<span class="kept">top-1</span>').join(map(escape, text.split("top-1")))
+
+
+def _asset(name: str) -> str:
+    return (files("tlpipe.reporting.render") / name).read_text("utf-8")

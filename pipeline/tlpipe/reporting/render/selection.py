@@ -1,0 +1,217 @@
+"""What a page or a text shows of the report at one place: picked and put in order, never computed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tlpipe.conversion.recipes import table_order
+from tlpipe.reporting import rounding
+from tlpipe.reporting.charts import scatter
+from tlpipe.reporting.document import AccuracyFigures, ClassRate, Group, KerasRow, Report, Row
+from tlpipe_edge.contract.latency import LatencyFigures
+
+MAX_CLASSES = 40
+"""With more, a confusion matrix is no longer looked at: the largest confusions are listed instead."""
+CONFUSIONS = 6
+SHADES = 9
+STRIP = ("p50", "p90", "p99", "max")
+"""The numbers beside a distribution of latency."""
+BODY = 1.5
+"""How far a latency axis goes at most, in 90th percentiles of the slowest row."""
+STAGE_NAMES = {
+    "decode": "decode",
+    "resize": "resize",
+    "set_input": "set input",
+    "invoke": "invoke",
+    "read_output": "read output",
+}
+STARTS = {"process": "process", "import": "import", "load": "load", "first_invoke": "first invoke", "total": "total"}
+
+
+@dataclass(frozen=True)
+class ScoredRow:
+    """An artifact and its accuracy on some images, which is the same at any number of threads."""
+
+    recipe: str
+    accuracy: AccuracyFigures
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Artifacts beside Keras on the same images; ``names`` are the groups for which all of this is the same."""
+
+    names: tuple[str, ...]
+    images: str
+    count: int
+    keras: KerasRow | None
+    scored: tuple[ScoredRow, ...]
+
+    @property
+    def labels(self) -> tuple[ClassRate, ...]:
+        """The classes that have images, as Keras or the first artifact fared."""
+        first = self.keras.accuracy if self.keras and self.keras.accuracy else self.scored[0].accuracy
+        return tuple(rate for rate in first.per_class if rate.images)
+
+    def rate(self, accuracy: AccuracyFigures, label: str) -> ClassRate | None:
+        """How a class fared."""
+        return next((rate for rate in accuracy.per_class if rate.label == label), None)
+
+
+def comparisons(report: Report) -> tuple[Comparison, ...]:
+    """What to compare with Keras class by class; devices with the same answers are one comparison."""
+    found: list[Comparison] = []
+    for index, group in enumerate(report.groups):
+        mine = _comparison(group, chosen(report, index))
+        if mine is None:
+            continue
+        for place, other in enumerate(found):
+            if _same(mine, other):
+                found[place] = Comparison(
+                    (*other.names, group.name), other.images, other.count, other.keras or mine.keras, other.scored
+                )
+                break
+        else:
+            found.append(mine)
+    return tuple(found)
+
+
+def _comparison(group: Group, row: int | None) -> Comparison | None:
+    scored: dict[str, ScoredRow] = {}
+    taken = None if row is None else group.rows[row].recipe
+    for each in group.rows:
+        if each.accuracy and each.accuracy.per_class:
+            scored.setdefault(each.recipe, ScoredRow(each.recipe, each.accuracy, each.recipe == taken))
+    if not scored or group.images is None:
+        return None
+    order = sorted(scored.values(), key=lambda each: table_order(each.recipe))
+    return Comparison((group.name,), group.images.name, group.images.scored, group.keras, tuple(order))
+
+
+def _same(one: Comparison, other: Comparison) -> bool:
+    mine = [(each.recipe, each.accuracy.per_class, each.accuracy.confusion) for each in one.scored]
+    theirs = [(each.recipe, each.accuracy.per_class, each.accuracy.confusion) for each in other.scored]
+    return mine == theirs and (one.images, one.count) == (other.images, other.count)
+
+
+def differs(comparison: Comparison) -> bool:
+    """Whether any class fares otherwise than with Keras."""
+    return any(rate.difference for each in comparison.scored for rate in each.accuracy.per_class)
+
+
+def chosen(report: Report, group: int) -> int | None:
+    """The row of a group that the verdict takes."""
+    return next((each.row for each in report.verdict.choices if each.group == group), None)
+
+
+def plotted(report: Report) -> tuple[tuple[Group, int | None], ...]:
+    """The groups with something to show of accuracy against latency, and the rows that the verdict takes of them."""
+    found = ((group, chosen(report, place)) for place, group in enumerate(report.groups))
+    return tuple((group, taken) for group, taken in found if scatter.points(group, taken))
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of the table have anything in them."""
+
+    latency: bool
+    ratio: bool
+    speedup: bool
+    agreement: bool
+
+    @property
+    def of_latency(self) -> int:
+        """How many columns are of what was timed."""
+        return 2 * self.latency + self.speedup
+
+    @property
+    def count(self) -> int:
+        """Of all columns."""
+        return 4 + self.of_latency + self.ratio + self.agreement
+
+
+def columns(report: Report) -> Columns:
+    """Of the table of files and devices."""
+    rows = [row for group in report.groups for row in group.rows]
+    return Columns(
+        latency=any(row.invoke_ms for row in rows),
+        ratio=any(row.size_ratio is not None for row in rows),
+        speedup=any(row.speedup is not None for row in rows),
+        agreement=any(row.accuracy and row.accuracy.agreement is not None for row in rows),
+    )
+
+
+def confused(accuracy: AccuracyFigures, labels: Sequence[str]) -> list[tuple[int, int | None, str, str]]:
+    """The largest confusions: how many images, of how many, of which class, taken for which."""
+    images = {rate.label: rate.images for rate in accuracy.per_class}
+    found = [
+        (count, images.get(labels[truth]), labels[truth], labels[answer])
+        for truth, row in enumerate(accuracy.confusion or ())
+        for answer, count in enumerate(row)
+        if truth != answer and count
+    ]
+    return sorted(found, key=lambda each: (-each[0], each[1] or 0))[:CONFUSIONS]
+
+
+def shade(count: int, row: Sequence[int]) -> int:
+    """How dark a cell of a confusion matrix is, 0 to 9, by its share of the row; not 0 where there is something."""
+    share = count / max(sum(row), 1)
+    return max(round(SHADES * share), 1 if count else 0)
+
+
+def longest(group: Group) -> float:
+    """The mean of the slowest row's stages together, in milliseconds."""
+    return max((sum(each.mean for each in row.stages_ms.values()) for row in group.rows), default=0.0)
+
+
+def axis_end(group: Group, series: str) -> float:
+    """The end of the latency axis that the rows of a group share, in milliseconds.
+
+    It is a little beyond the largest 99th percentile, unless few slow runs would push all others to the left.
+    """
+    shown = [row.quantiles_ms[series] for row in group.rows if series in row.quantiles_ms]
+    return max((min(1.06 * quantiles[99], BODY * quantiles[90]) for quantiles in shown), default=0.0)
+
+
+def beyond(latency: LatencyFigures, end: float) -> tuple[str, ...]:
+    """Which of a row's numbers lie beyond the end of the axis."""
+    return tuple(each for each in STRIP if getattr(latency, each) > end)
+
+
+def with_series(group: Group, series: str) -> tuple[Row, ...]:
+    """The rows that have samples of a series."""
+    return tuple(row for row in group.rows if series in row.quantiles_ms)
+
+
+def kinds(group: Group, taken: int | None) -> set[str]:
+    """The kinds of marks that the group's scatter shows."""
+    return {point.kind for point in scatter.points(group, taken)}
+
+
+def runtimes(group: Group) -> list[str]:
+    """Each runtime with its version and delegate, once."""
+    found = (
+        " ".join(filter(None, (row.runtime, row.runtime_version))) + (f" ({row.delegate})" if row.delegate else "")
+        for row in group.rows
+    )
+    return [runtime for runtime in dict.fromkeys(found) if runtime] or [rounding.UNKNOWN]
+
+
+def threads(group: Group) -> int | None:
+    """The number of threads of all rows, where there is one; else each row says its own."""
+    counts = {row.threads for row in group.rows}
+    return counts.pop() if len(counts) == 1 else None
+
+
+def runs(group: Group) -> int | None:
+    """The fewest timed runs of any row."""
+    return min((row.invoke_ms.runs for row in group.rows if row.invoke_ms), default=None)
+
+
+def started(group: Group) -> list[Row]:
+    """The rows whose start or memory was measured."""
+    return [row for row in group.rows if row.cold_start_ms or row.peak_memory_mb is not None]
+
+
+def artifacts(report: Report) -> list[tuple[str, str, str]]:
+    """Recipe, file and sha256 of each file, once."""
+    return list(dict.fromkeys((row.recipe, row.file, row.sha256) for group in report.groups for row in group.rows))

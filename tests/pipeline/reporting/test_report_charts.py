@@ -1,0 +1,101 @@
+"""The charts of the page: drawn from report.json, with names near their marks, and what is said of them true."""
+
+import re
+from itertools import combinations
+from pathlib import Path
+
+import benches
+import numpy as np
+import pytest
+import reports
+from markupsafe import Markup
+from reports import changed
+
+from tlpipe.reporting.charts import label_placement, svg
+from tlpipe.reporting.charts.axes import Box
+
+REASON = "disturbed: other processes used 1.12 of 2 cores"
+
+
+def test_stages_are_as_long_as_their_means(tmp_path: Path) -> None:
+    """The bars of the stages are as long as the means say."""
+    out = reports.write(tmp_path, benches.document())
+    rows = reports.read(out)["groups"][0]["rows"]
+    page = reports.page(out)
+    longest = max(sum(stage["mean"] for stage in row["stages_ms"].values()) for row in rows)
+    bars = [node for node in page.all("div") if node.has("bar")]
+    for bar, row in zip(bars, rows, strict=True):
+        shares = [float(re.findall(r"width:([\d.]+)%", str(part.attributes["style"]))[0]) for part in bar.all("span")]
+        wanted = [100 * stage["mean"] / longest for stage in row["stages_ms"].values()]
+        assert shares == pytest.approx(wanted, abs=0.006)
+
+
+@pytest.mark.parametrize("outliers", [0, 6, 30], ids=["none", "six in a hundred", "thirty in a hundred"])
+def test_the_axis_of_a_distribution_shows_its_body(tmp_path: Path, outliers: int) -> None:
+    """Marks are at their percentiles, and what lies beyond the axis has an arrow in the list and no mark."""
+    document = benches.document(recipes=("float32", "int8"), keras=False)
+    runs = np.concatenate([np.linspace(9, 11, 400 - 4 * outliers), np.full(4 * outliers, 500.0)])
+    slow = {"samples_ms": {"invoke": runs.tolist()}, "invoke_ms": benches.latency(runs)}
+    out = reports.write(tmp_path, changed(document, 0, **slow))
+    rows = reports.read(out)["groups"][0]["rows"]
+    reach = [row["quantiles_ms"]["invoke"] for row in rows]
+    end = max(min(1.06 * each[99], 1.5 * each[90]) for each in reach)
+    assert (end < 20) is (outliers < 10)  # where a tenth are slow, they are no outliers
+
+    page = reports.page(out)
+    lists = [node for node in page.all("ol") if node.has("strips")]
+    strips = [node for node in lists[0].all("li") if not node.has("heads") and not node.has("ticks")]
+    assert len(strips) == len(rows)
+    for strip, row in zip(strips, rows, strict=True):
+        for name, shown in zip(("p50", "p90", "p99", "max"), strip.all("dd"), strict=True):
+            value = row["invoke_ms"][name]
+            lines = [float(line.attributes["x1"] or "") for line in strip.all("line") if line.has(name)]
+            assert ("→" in shown.text) is (value > end)
+            wanted = [] if value > end or name == "max" else [1000 * value / end]
+            assert lines == pytest.approx(wanted, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("frame", "across"),
+    [
+        (Box(44, 10, 340, 328), (94, 152, 153, 154, 216, 217, 247, 277, 286)),
+        (Box(48, 10, 848, 328), (193, 360, 363, 366, 546, 549, 634, 722, 748)),
+    ],
+    ids=["phone", "desktop"],
+)
+def test_a_name_is_near_its_mark_and_over_no_other(frame: Box, across: tuple[float, ...]) -> None:
+    """Nine marks side by side, as of four files at two numbers of threads, all right equally often, and of Keras."""
+    names = [f"{recipe}, {count} threads" for recipe in benches.SIZES for count in (1, 2)] + ["Keras, compiled"]
+    marks = [(at, 140.0) for at in across]
+    whiskers = [Box(at, 40, at, 300) for at in across]
+    drawn = Markup("").join(
+        label_placement.beside(marks, [(name, "") for name in names], frame, crossed=whiskers, size=12)
+    )
+
+    found = re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]+)<', drawn)
+    assert [text for *_, text in found] == names
+    boxes = [Box(float(x), float(y) - 10, float(x) + svg.width(text, 12), float(y) + 2) for x, y, text in found]
+    for box, mark in zip(boxes, marks, strict=True):
+        assert box.within(frame) and box.distance(*mark) < 60
+    assert not any(one.overlap(other) for one, other in combinations(boxes, 2))
+
+
+def test_the_front_is_spoken_of_where_there_is_one(tmp_path: Path) -> None:
+    bench = benches.document()
+    texts = []
+    for name, rows in (("with", [1]), ("without", range(4))):
+        page = reports.page(reports.write(tmp_path, benches.invalid(bench, REASON, rows=rows), name=name))
+        assert any(path.has("pareto") for path in page.all("path")) is (name == "with")
+        texts.append(page.text)
+
+    assert "The dashed line is the Pareto front" in texts[0] and "No valid latency was measured" not in texts[0]
+    assert "The dashed line" not in texts[1] and "No valid latency was measured, so that" in texts[1]
+
+
+def test_without_accuracy_there_is_no_chart_of_it(tmp_path: Path) -> None:
+    unlabelled = benches.document(keras=False, recipes=("int8",))
+    nothing = dict.fromkeys(("top1", "top1_interval", "per_class", "confusion", "disagreements"))
+    page = reports.page(reports.write(tmp_path, changed(unlabelled, 0, **nothing)))
+
+    assert "front" not in {section.attributes["id"] for section in page.all("section")}
+    assert "#front" not in {link.attributes["href"] for link in page.all("a")}
