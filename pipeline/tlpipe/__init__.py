@@ -1,3 +1,57 @@
-"""tlpipe: a folder of photographs becomes a classifier for a small device, and the proof that it is as good."""
+"""tlpipe: a folder of photographs becomes a classifier for a small device, and the proof that it is as good.
+
+>>> import tlpipe
+>>> run = tlpipe.train("photos", tlpipe.Training(image_size=224))
+>>> bundle = tlpipe.export(tlpipe.finetune(run), ["int8"])
+>>> tlpipe.evaluate(bundle)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tlpipe.api import bench, evaluate, export, finetune, report, run, train
+    from tlpipe.runs.config import Finetuning, Head, Training
+    from tlpipe.runs.run_folder import Run
+    from tlpipe_edge.contract.bundle import Bundle
+    from tlpipe_edge.errors import TlpipeError
 
 __version__ = "0.1.0"
+__all__ = [
+    "Bundle",
+    "Finetuning",
+    "Head",
+    "Run",
+    "TlpipeError",
+    "Training",
+    "bench",
+    "evaluate",
+    "export",
+    "finetune",
+    "report",
+    "run",
+    "train",
+]
+
+
+_HOME = {
+    "Bundle": "tlpipe_edge.contract.bundle",
+    "Finetuning": "tlpipe.runs.config",
+    "Head": "tlpipe.runs.config",
+    "Run": "tlpipe.runs.run_folder",
+    "TlpipeError": "tlpipe_edge.errors",
+    "Training": "tlpipe.runs.config",
+}
+"""Of what is not a function of ``tlpipe.api``."""
+
+
+def __getattr__(name: str) -> Any:
+    """Load the API on first use, so that the commands' help does not wait for it."""
+    if name not in __all__:
+        raise AttributeError(f"module 'tlpipe' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME.get(name, "tlpipe.api")), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -6,6 +6,14 @@ from typing import Annotated
 
 import typer
 
+from tlpipe.conversion import recipes
+from tlpipe.network.backbones import DEFAULT as BACKBONE
+
+
+def _one_of(widths: tuple[float, ...]) -> str:
+    *others, last = map(str, widths)
+    return f"{', '.join(others)} or {last}"
+
 
 class CropChoice(StrEnum):
     """What --crop takes."""
@@ -32,19 +40,26 @@ BundleFolder = Annotated[
 LabelledData = Annotated[Path | None, typer.Option(help="Labelled photographs; the run's test split if left out.")]
 Keras = Annotated[Path | None, typer.Option(help="The Keras original, where the manifest's path is no more.")]
 Weights = Annotated[
-    str, typer.Option(help="imagenet (downloaded by Keras), none (train the whole network), or a FILE.")
+    str,
+    typer.Option(
+        help=f"imagenet (downloaded by Keras), none (train the whole network), or a FILE: {BACKBONE.weights_file}."
+    ),
 ]
-ImageSize = Annotated[int, typer.Option(help="Side of the square that the network sees, 64 to 224 pixels.")]
-Alpha = Annotated[float, typer.Option(help="Width of the network: 0.35, 0.5, 0.75, 1.0, 1.3 or 1.4.")]
+ImageSize = Annotated[
+    int, typer.Option(help="Side of the square that the network sees, {} to {} pixels.".format(*BACKBONE.sizes))
+]
+Alpha = Annotated[float, typer.Option(help=f"Width of the network: {_one_of(BACKBONE.widths)}.")]
 Crop = Annotated[CropChoice, typer.Option(help="How a photograph becomes a square; auto chooses on validation.")]
 Views = Annotated[int, typer.Option(min=1, help="Views of each training image: the plain one and augmented ones.")]
-Epochs = Annotated[int, typer.Option(min=0, help="Epochs at most, of the frozen stage.")]
-TuningEpochs = Annotated[int, typer.Option(min=0, help="Epochs at most.")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Images between two updates of the weights.")]
-LearningRate = Annotated[float, typer.Option(min=0.0, help="Step of an update (Adam), at the beginning.")]
+Epochs = Annotated[int, typer.Option(min=0, help="Maximum number of epochs of the frozen stage.")]
+TuningEpochs = Annotated[int, typer.Option(min=0, help="Maximum number of epochs.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Training batch size.")]
+LearningRate = Annotated[float, typer.Option(min=0.0, help="Initial learning rate.")]
 ValidationFraction = Annotated[float, typer.Option(help="Share of train that becomes validation, where there is none.")]
 TestFraction = Annotated[float, typer.Option(help="Share of train that becomes test, where there is none; 0 for none.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="For splits, views, weights and batches.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Random seed for splits, augmentation, initialization and shuffling.")
+]
 Deterministic = Annotated[
     bool,
     typer.Option(
@@ -56,9 +71,17 @@ Strict = Annotated[bool, typer.Option("--strict", help="End when an image cannot
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Quantize = Annotated[
-    list[str], typer.Option(metavar="FORMAT", help="float32, float16, dynamic or int8; repeat for several.")
+    list[str], typer.Option(metavar="FORMAT", help=f"{recipes.choices(costs=True)}. Repeat for several.")
 ]
 MaxDrop = Annotated[
-    float | None, typer.Option(min=0.0, help="Exit with 1 when a file's top-1 is more than this below Keras's.")
+    float | None,
+    typer.Option(min=0.0, help="Fail (exit code 1) if the top-1 of a file is more than this below that of Keras."),
 ]
-TopLayers = Annotated[int, typer.Option(min=0, help="How many of the backbone's layers train, from the top.")]
+TopLayers = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="How many of the backbone's layers train, from the top; "
+        f"{BACKBONE.top_layers} begin at {BACKBONE.top_begins}.",
+    ),
+]

@@ -4,49 +4,50 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 from tlpipe.runs.run_folder import Run
 from tlpipe_edge.console.text import printable, table
+from tlpipe_edge.contract.benchmark import Bench
 from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.contract.evaluation import Evaluation, Scores
+from tlpipe_edge.contract.latency import LatencyFigures
 
 
-def render(evaluation: dict[str, Any], bench: dict[str, Any]) -> str:
-    """The documents of ``evaluate`` and ``bench`` in one table, with the conditions of its latencies."""
-    network = {each["recipe"]: each for each in bench["results"]}
-    keras = bench["keras"]
-    rows = [_row("Keras", keras["bytes"], evaluation["keras"]["top1"], None, keras["compiled_ms"], keras)]
-    for each in evaluation["artifacts"]:
-        timed = network[each["recipe"]]
-        rows.append(_row(each["recipe"], each["bytes"], each["top1"], each["agreement"], timed["invoke_ms"], timed))
+def render(evaluation: Evaluation, bench: Bench) -> str:
+    """What ``evaluate`` and ``bench`` found in one table, with the conditions of its latencies."""
+    timed = {each.recipe: each for each in bench.results}
+    rows = []
+    if keras := bench.keras:
+        rows.append(_row("Keras", keras.bytes, evaluation.keras.top1, None, keras.compiled_ms, valid=keras.valid))
+    for each in evaluation.artifacts:
+        result = timed[each.recipe]
+        rows.append(_row(each.recipe, each.bytes, each.top1, each.agreement, result.invoke_ms, valid=result.valid))
     header = ("", "size", "top-1", "agreement with Keras", "p50 latency")
     lines = [
-        f"{evaluation['images']} images ({printable(evaluation['split'])})",
+        _looked_at(evaluation),
         table(header, rows),
         "p50: the network alone, one image at a time, on this machine: one thread; Keras compiled, all cores",
     ]
-    return "\n".join(lines + [f"INVALID: {printable(reason)}" for reason in bench["invalid_reasons"]])
+    return "\n".join(lines + [f"INVALID: {printable(reason)}" for reason in bench.invalid_reasons])
 
 
-def accuracy_table(evaluation: dict[str, Any]) -> str:
-    """The document of ``evaluate`` as text."""
+def accuracy_table(evaluation: Evaluation) -> str:
+    """What ``evaluate`` found."""
     header = ("", "top-1", "95 % interval", "top-5", "agreement", "largest difference", "McNemar p", "ties")
-    rows = [("Keras", *_rates(evaluation["keras"]), "", "", "", str(evaluation["keras"]["ties"]))]
-    for each in evaluation["artifacts"]:
+    rows = [("Keras", *_rates(evaluation.keras), "", "", "", str(evaluation.keras.ties))]
+    for each in evaluation.artifacts:
         rows.append(
             (
-                each["recipe"],
+                each.recipe,
                 *_rates(each),
-                f"{100 * each['agreement']:.1f} %",
-                f"{each['max_probability_difference']:.4f}",
-                f"{each['mcnemar_p']:.3f}",
-                str(each["ties"]),
+                _percent(each.agreement),
+                f"{each.max_probability_difference:.4f}",
+                f"{each.mcnemar_p:.3f}",
+                str(each.ties),
             )
         )
-    lines = [f"{evaluation['images']} images ({printable(evaluation['split'])})", table(header, rows)]
-    lines += [
-        f"counted as wrong: {printable(f['file'])}: {printable(f['reason'])}" for f in evaluation["failed_images"]
-    ]
+    lines = [_looked_at(evaluation), table(header, rows)]
+    lines += [f"counted as wrong: {printable(f.file)}: {printable(f.reason)}" for f in evaluation.failed_images]
     return "\n".join(lines)
 
 
@@ -69,15 +70,23 @@ def next_steps(run: Run, bundle: Bundle) -> str:
     )
 
 
-def _rates(result: dict[str, Any]) -> tuple[str, str, str]:
-    low, high = result["top1_interval"]
-    return f"{100 * result['top1']:.1f} %", f"{100 * low:.1f}-{100 * high:.1f}", f"{100 * result['top5']:.1f} %"
+def _looked_at(evaluation: Evaluation) -> str:
+    seen = f"; {evaluation.trained_on} of them were trained on" if evaluation.trained_on else ""
+    return f"{evaluation.images} images ({printable(evaluation.split)}{seen})"
+
+
+def _rates(scores: Scores) -> tuple[str, str, str]:
+    low, high = scores.top1_interval
+    return _percent(scores.top1), f"{100 * low:.1f}-{100 * high:.1f}", _percent(scores.top5)
 
 
 def _row(
-    name: str, size: int, top1: float, agreement: float | None, times: dict[str, Any] | None, timed: dict[str, Any]
+    name: str, size: int | None, top1: float, agreement: float | None, latency: LatencyFigures | None, *, valid: bool
 ) -> tuple[str, ...]:
-    agreed = "" if agreement is None else f"{100 * agreement:.1f} %"
-    latency = f"{times['p50']:.2f} ms" if times else "-"
-    latency += "" if timed["valid"] else " (invalid)"
-    return name, f"{size / 1e6:.2f} MB", f"{100 * top1:.1f} %", agreed, latency
+    megabytes = "-" if size is None else f"{size / 1e6:.2f} MB"
+    timed = f"{latency.p50:.2f} ms" if latency else "-"
+    return name, megabytes, _percent(top1), _percent(agreement), timed + ("" if valid else " (invalid)")
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f} %"

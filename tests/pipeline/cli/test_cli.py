@@ -184,7 +184,7 @@ def test_overwrite_reaches_the_run_and_its_bundle(
 ) -> None:
     """``run --overwrite`` replaces both of that name; without it another name is taken."""
     from tlpipe import workflow
-    from tlpipe.export import assemble
+    from tlpipe.exporting import assemble
     from tlpipe.training import stages
 
     places: list[Path] = []
@@ -192,10 +192,10 @@ def test_overwrite_reaches_the_run_and_its_bundle(
     def finish(run: Run, *, overwrite: bool, **_: object) -> workflow.Reported:
         places.extend([run.path, workflow.export(run, ["int8"], overwrite=overwrite).path])
         verdict = SimpleNamespace(text="")
-        return workflow.Reported(SimpleNamespace(verdict=verdict), Path("reports"))  # type: ignore[arg-type]
+        return workflow.Reported(SimpleNamespace(verdict=verdict), Path("reports"), None)  # type: ignore[arg-type]
 
     monkeypatch.setattr(stages, "train", lambda _, out, *__, **___: Run(out, "1-frozen"))
-    monkeypatch.setattr(stages, "finetune", lambda run, **_: run)
+    monkeypatch.setattr(stages, "finetune", lambda run, *_, **__: run)
     monkeypatch.setattr(assemble, "export", lambda _, __, out, **___: SimpleNamespace(path=out))
     monkeypatch.setattr(workflow, "_finish", finish)
     for folder, marker in (("runs", "run.json"), ("exported", "manifest.json")):

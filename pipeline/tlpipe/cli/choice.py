@@ -1,0 +1,39 @@
+"""What a command works on: the run or the bundle that it names, or else the newest."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tlpipe.runs import places
+
+if TYPE_CHECKING:
+    from tlpipe.runs.run_folder import Run
+    from tlpipe_edge.contract.bundle import Bundle
+
+
+def written() -> str:
+    """The command as it was typed."""
+    return shlex.join(["tlpipe", *sys.argv[1:]])
+
+
+def chosen_run(path: Path | None) -> "Run":
+    """The run at ``path``, or the newest, which is then told. Raises as ``Run.open``, MissingInput if there is none."""
+    from tlpipe.runs import run_folder
+    from tlpipe_edge.console import progress
+
+    if path is None:
+        path = places.newest(places.RUNS, marker=run_folder.RUN_FILE, made_by="tlpipe train")
+        progress.say(f"the newest run: {path}")
+    return run_folder.Run.open(path)
+
+
+def chosen_bundle(path: Path | None) -> "Bundle":
+    """The bundle at ``path``, or the newest, which is then told; as ``chosen_run``."""
+    from tlpipe_edge.console import progress
+    from tlpipe_edge.contract.bundle import MANIFEST, Bundle
+
+    if path is None:
+        path = places.newest(places.EXPORTED, marker=MANIFEST, made_by="tlpipe export")
+        progress.say(f"the newest bundle: {path}")
+    return Bundle.open(path)
