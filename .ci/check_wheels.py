@@ -7,9 +7,9 @@ from zipfile import ZipFile
 
 NEEDED = (
     "tlpipe/evaluation/model_card.md.j2",
-    "tlpipe/report/render/report.html.j2",
-    "tlpipe/report/render/report.md.j2",
-    "tlpipe/report/render/report.css",
+    "tlpipe/reporting/render/report.html.j2",
+    "tlpipe/reporting/render/report.md.j2",
+    "tlpipe/reporting/render/report.css",
     "tlpipe/remote/agent.py",
     "tlpipe/schemas/bench.schema.json",
     "tlpipe/schemas/report.schema.json",
