@@ -36,33 +36,25 @@ def main() -> None:
     cached = _trainable(weights, photographs.labels)
     cut = cut_below(cached, build.trained_layers(cached, TOP_LAYERS))
     extractor = open_extractor(cached, cut, spec, dtype="float16")
-    sources = {split: extractor.source(e, View(), what=split) for split, e in photographs.splits.items()}
+    features = {split: extractor.extract(e, View(), what=split) for split, e in photographs.splits.items()}
     suffix_model = suffix(cached, cut)
     full_model = _trainable(weights, photographs.labels)
     pixels = {
         split: np.stack([read_pixels(example, View(), spec) for example in examples])
         for split, examples in photographs.splits.items()
     }
-    settings = fit.Settings(
-        epochs=1,
-        batch_size=BATCH,
-        learning_rate=1e-4,
-        cosine=False,
-        average=False,
-        weight_decay=0.0,
-        label_smoothing=0.1,
-        patience=0,
-        seed=0,
-    )
     for each in (suffix_model, full_model):
         each.compile(
-            keras.optimizers.Adam(settings.learning_rate),
+            keras.optimizers.Adam(1e-4),
             keras.losses.CategoricalCrossentropy(label_smoothing=0.1),
             metrics=["accuracy"],
             jit_compile=False,
         )
     batches = fit.batches(
-        fit.Examples([sources["train"]], labels["train"], len(photographs.labels)), settings, shuffle=True
+        fit.Examples([features["train"]], len(photographs.labels)),
+        batch_size=BATCH,
+        seed=0,
+        shuffle=True,
     )
     seconds = harness.alternate(
         range(epochs),
@@ -73,7 +65,7 @@ def main() -> None:
             ),
         },
     )
-    cached_scores = fit.scores(suffix_model, sources["validation"], [True] * len(labels["validation"]))
+    cached_scores = fit.scores(suffix_model, features["validation"])
     accuracy = {
         "cached prefix": float((cached_scores.argmax(1) == labels["validation"]).mean()),
         "whole model": float(full_model.evaluate(pixels["validation"], targets["validation"], verbose=0)[1]),
