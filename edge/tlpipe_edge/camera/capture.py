@@ -79,8 +79,8 @@ class Capture:
         except (EOFError, OSError) as error:
             raise Unavailable("the process that reads the camera died", "Look into the system's log.") from error
         if kind == _ERROR:
-            name, what, advice = body.decode().split("\0")
-            raise _ERRORS.get(name, Unavailable)(what, advice)
+            name, reason, advice, where = body.decode().split("\0")
+            raise _ERRORS.get(name, Unavailable)(reason, advice, where=where)
         return Frame(number, np.frombuffer(body, np.uint8).reshape(height, width, 3))
 
     def __exit__(self, *_: object) -> None:
@@ -110,8 +110,9 @@ class _Newest:
                     self._number, self._pixels = self._number + 1, pixels
                     self._changed.notify()
         except Exception as error:  # whatever a driver comes up with is told to the parent
-            what, advice = (error.what, error.advice) if isinstance(error, TlpipeError) else (repr(error), "")
-            end = _HEADER.pack(_ERROR, 0, 0, 0) + "\0".join((type(error).__name__, what, advice)).encode()
+            told = error if isinstance(error, TlpipeError) else Unavailable(repr(error))
+            fields = (type(told).__name__, told.reason, told.advice, told.where)
+            end = _HEADER.pack(_ERROR, 0, 0, 0) + "\0".join(fields).encode()
         with self._changed:
             self._end = end
             self._changed.notify()
