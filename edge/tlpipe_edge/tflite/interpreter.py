@@ -67,8 +67,13 @@ class Session:
         self._interpreter.set_tensor(self._input_index, tensor)
 
     def invoke(self) -> None:
-        """Run the model once."""
-        self._interpreter.invoke()
+        """Run the model once. Raises BadData when the runtime cannot: with another image it may have come through."""
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            reason = " ".join(str(error).split()) or "no reason given"
+            what = f"{self.runtime} {self.version} fails while the model runs: {reason}"
+            raise BadData(what, "Take another model, or export it again.") from error
 
     def read_output(self) -> np.ndarray:
         """A copy of the output as float32, without its batch axis, dequantized where it is an integer."""

@@ -6,11 +6,13 @@ runtime's version; one that did not is tried anew each time, for a busy machine 
 
 import contextlib
 import hashlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Timer
 
@@ -33,9 +35,10 @@ def prove(model: bytes, *, where: str, runtime: str = "auto") -> None:
     record = _folder() / f"{hashlib.sha256(model).hexdigest()}-{distribution}-{version}"
     if record.exists():
         return
-    fault, _, advice = _try(model, distribution).partition("\n")
-    if fault:
-        raise BadData(f"refused: {fault}", advice or "Copy the model again, or export it again.", where=where)
+    fault = _try(model, distribution)
+    if fault is not None:
+        advice = fault.advice or "Copy the model again, or export it again."
+        raise BadData(f"refused: {fault.reason}", advice, where=where)
     with contextlib.suppress(OSError):  # where there is no place to write to, each start takes the proof again
         record.parent.mkdir(parents=True, exist_ok=True)
         record.touch()
@@ -46,8 +49,16 @@ def _folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tlpipe-edge" / "proven"
 
 
-def _try(model: bytes, distribution: str) -> str:
-    """What went wrong, and on a second line what to do about it; empty when nothing did."""
+@dataclass(frozen=True)
+class _Fault:
+    """What went wrong, and what to do about it if that is known."""
+
+    reason: str
+    advice: str = ""
+
+
+def _try(model: bytes, distribution: str) -> _Fault | None:
+    """What went wrong with a model in the child, which says so as a line of JSON; None if nothing did."""
     command = [
         sys.executable,
         "-P",  # never modules of the current folder
@@ -69,14 +80,14 @@ def _try(model: bytes, distribution: str) -> str:
             output, _ = child.communicate(model, timeout=seconds)
         except subprocess.TimeoutExpired:
             child.kill()
-            return f"{distribution} takes more than {seconds:.0f} s for one image"
+            return _Fault(f"{distribution} takes more than {seconds:.0f} s for one image")
         except BaseException:
             child.kill()
             raise
     if child.returncode:
         end = signal.Signals(-child.returncode).name if child.returncode < 0 else f"exit code {child.returncode}"
-        return f"{distribution} crashes on it ({end})"
-    return output.decode(errors="replace").strip()
+        return _Fault(f"{distribution} crashes on it ({end})")
+    return _Fault(**json.loads(output)) if output else None
 
 
 def _child(distribution: str) -> None:
@@ -89,12 +100,16 @@ def _child(distribution: str) -> None:
         session = interpreter.Session(model, runtime=distribution)
         scores = session.run(np.full(session.input.shape, 127, session.input.dtype))
     except TlpipeError as error:
-        print(error)
+        _tell(_Fault(error.what, error.advice))
     except MemoryError:
-        print(f"it needs more than {MEMORY // 1_000_000} MB of memory")
+        _tell(_Fault(f"it needs more than {MEMORY // 1_000_000} MB of memory"))
     else:
         if not np.isfinite(scores).all():
-            print("its scores are no numbers")
+            _tell(_Fault("its scores are no numbers"))
+
+
+def _tell(fault: _Fault) -> None:
+    print(json.dumps(asdict(fault)))
 
 
 def _limit_memory() -> None:

@@ -96,6 +96,10 @@ TYPES = {
 """By the codes of the enum TensorType."""
 
 _TYPE_BY_CODE = dict(TYPES.values())
+STEERING = (TYPES["INT32"][1], TYPES["INT64"][1])
+"""Types of indices, axes and sizes. Activations are floats, or integers of 8 or 16 bits."""
+OF_THE_SHAPE = {77, 110}
+"""SHAPE and RANK: what they give does not depend on the image."""
 
 VERSION = 3
 MAX_TENSOR_BYTES = 256_000_000
@@ -112,7 +116,7 @@ def check(model: bytes, *, where: str, classes: int) -> None:
     """Raise BadData, naming ``where``, unless ``model`` is sound: one graph, from one image to ``classes`` scores.
 
     Every index and buffer lies in range, weights have the size of their tensor, sizes are bounded, scales are numbers,
-    operators are none of ``REFUSED`` and take what is there already.
+    operators are none of ``REFUSED``, take what is there already, and no index or size is computed from the image.
     """
     root = flatbuffer.root(model, TFLITE, where=where)
     try:
@@ -168,40 +172,58 @@ def _operator_code(code: Table) -> int:
 
 
 def _check_graph(graph: Table, buffers: list[int], codes: list[int], classes: int) -> None:
-    shapes: list[tuple[int, ...]] = []
-    constant: list[bool] = []
-    total = 0
-    for number, tensor in enumerate(_parts(graph, SubGraph.TENSORS, "tensors")):
-        shape, size, weights = _check_tensor(tensor, number, buffers)
-        shapes.append(shape)
-        constant.append(weights)
-        total += 0 if weights else size
+    parts = _parts(graph, SubGraph.TENSORS, "tensors")
+    tensors = [_check_tensor(tensor, number, buffers) for number, tensor in enumerate(parts)]
+    total = sum(tensor.size for tensor in tensors if not tensor.constant)
     _require(total <= MAX_BYTES, f"its tensors take {total:,} bytes")
 
     ends = [graph.numbers(slot, "i") for slot in (SubGraph.INPUTS, SubGraph.OUTPUTS)]
     _require([len(end) for end in ends] == [1, 1], "not one input and one output")
     (image,), (scores,) = ends
-    _require(0 <= image < len(shapes) and 0 <= scores < len(shapes), "an input or output that does not exist")
-    _require(not constant[image], "an input that is a constant")
-    shape = shapes[image]
+    _require(0 <= image < len(tensors) and 0 <= scores < len(tensors), "an input or output that does not exist")
+    _require(not tensors[image].constant, "an input that is a constant")
+    shape = tensors[image].shape
     _require(len(shape) == 4 and shape[0] == 1 and shape[3] == 3, f"an input of shape {shape} for one RGB image")
-    _require(shapes[scores] == (1, classes), f"an output of shape {shapes[scores]} for {classes} labels")
+    shape = tensors[scores].shape
+    _require(shape == (1, classes), f"an output of shape {shape} for {classes} labels")
+    _check_operators(graph, tensors, codes, image, scores)
 
-    there = {number for number, weights in enumerate(constant) if weights} | {image}
+
+def _check_operators(graph: Table, tensors: list["_Tensor"], codes: list[int], image: int, scores: int) -> None:
+    """Each takes what is there already, and the image steers none.
+
+    An index, an axis or a size that the runtime computes from the image could be any number: what came through with one
+    image might not with another.
+    """
+    there = {number for number, tensor in enumerate(tensors) if tensor.constant} | {image}
+    depend = {image}
     for operator in _parts(graph, SubGraph.OPERATORS, "operators"):
         _require(operator.number(Operator.CODE, "I") < len(codes), "an operator code that does not exist")
         inputs, outputs = (operator.numbers(slot, "i") for slot in (Operator.INPUTS, Operator.OUTPUTS))
         _require(len(inputs) + len(outputs) <= MAX_INPUTS, f"an operator with {len(inputs)} inputs")
         for number in inputs:
             _require(number == -1 or number in there, f"an operator that takes tensor {number}, which is not there yet")
+            steered = number in depend and tensors[number].steers
+            _require(not steered, f"an operator that takes whole numbers computed from the image, tensor {number}")
+        if codes[operator.number(Operator.CODE, "I")] not in OF_THE_SHAPE and depend & set(inputs):
+            depend |= set(outputs)
         for number in outputs:
-            _require(0 <= number < len(shapes) and number not in there, f"an operator that gives tensor {number}")
+            _require(0 <= number < len(tensors) and number not in there, f"an operator that gives tensor {number}")
             there.add(number)
     _require(scores in there, "an output that no operator gives")
 
 
-def _check_tensor(tensor: Table, number: int, buffers: list[int]) -> tuple[tuple[int, ...], int, bool]:
-    """Shape, bytes, and whether it is a constant."""
+@dataclass(frozen=True)
+class _Tensor:
+    """``size`` in bytes; whether it is a ``constant``; whether its type is one that indices, axes and sizes have."""
+
+    shape: tuple[int, ...]
+    size: int
+    constant: bool
+    steers: bool
+
+
+def _check_tensor(tensor: Table, number: int, buffers: list[int]) -> _Tensor:
     shape = tensor.numbers(TensorTable.SHAPE, "i")
     _require(len(shape) <= MAX_DIMENSIONS and min(shape, default=1) >= 1, f"tensor {number} of shape {shape[:9]}")
     kind = _TYPE_BY_CODE.get(tensor.number(TensorTable.TYPE, "b"))
@@ -217,7 +239,7 @@ def _check_tensor(tensor: Table, number: int, buffers: list[int]) -> tuple[tuple
     quantization = tensor.table(TensorTable.QUANTIZATION)
     if quantization is not None:
         _check_quantization(quantization, number, shape, kind)
-    return shape, size, buffers[buffer] > 0
+    return _Tensor(shape, size, buffers[buffer] > 0, kind in STEERING)
 
 
 def _check_quantization(quantization: Table, number: int, shape: tuple[int, ...], kind: _Type) -> None:

