@@ -74,3 +74,38 @@ def test_whatever_a_field_is_there_is_one_clear_error_or_none(other: Any) -> Non
             refused += 1
             assert error.what.startswith("there: ") and len(str(error).splitlines()) == 2, (place, str(error))
     assert refused > 10
+
+
+@pytest.mark.parametrize(
+    ("place", "other"),
+    [
+        (("valid",), True),  # with reasons
+        (("results", 0, "valid"), True),
+        (("results", 0, "invoke_ms", "p50"), -1.0),
+        (("results", 0, "invoke_ms", "p50"), 10**400),
+        (("results", 0, "stages_ms", "decode"), {}),
+        (("results", 0, "cold_start_ms", "total"), "1 s"),
+        (("results", 0, "samples_ms", "invoke"), []),
+        (("results", 0, "frequency_mhz"), {"before": -200.0, "after": 600.0}),
+        (("results", 0, "sha256"), "text"),
+        (("results", 0, "bytes"), 0),
+        (("results", 0, "threads"), -1),
+        (("results", 0, "top1"), 1.01),
+        (("results", 0, "per_class"), {"no class": {"images": 1, "correct": 1}}),
+        (("conditions", "temperature_c"), {"before": -300.0}),
+        (("conditions", "frequency_mhz"), {"after": -1.0}),
+        (("images", "labelled"), 10**6),
+        (("model", "labels"), ["one"]),
+        (("device", "cores"), 0),
+        (("schema",), 2),
+    ],
+)
+def test_what_cannot_be_is_refused(place: Place, other: Any) -> None:
+    damaged = document()
+    part = damaged
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = other
+
+    with pytest.raises(BadData):
+        shown(json.dumps(damaged))

@@ -18,6 +18,16 @@ def stored(name: str) -> str:
     return (files("tlpipe") / "schemas" / name).read_text("utf-8")
 
 
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [("bench", "bench.json"), ("bench", "bench-edge.json"), ("evaluation", "bundle/evaluation.json")],
+)
+def test_a_schema_takes_what_version_0_1_0_wrote(name: str, document: str) -> None:
+    schema = json.loads(stored(f"{name}.schema.json"))
+
+    jsonschema.validate(json.loads((BEFORE / document).read_text()), schema)
+
+
 @pytest.mark.parametrize("name", ["bench.schema.json", "evaluation.schema.json", "report.schema.json"])
 def test_a_schema_is_what_the_script_writes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(ROOT / "scripts"), *sys.path])

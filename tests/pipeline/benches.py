@@ -11,7 +11,7 @@ import numpy as np
 from tlpipe_edge.bench import scoring
 from tlpipe_edge.bench.latency import Latency
 from tlpipe_edge.contract.benchmark import Bench, BenchResult, ImageSet, KerasResult, ModelDescription, benches, to_json
-from tlpipe_edge.contract.conditions import Conditions, DeviceDescription, Flags, Loads, Span
+from tlpipe_edge.contract.conditions import Conditions, DeviceDescription, Flags, Loads, Span, Temperatures
 from tlpipe_edge.contract.latency import Timing
 from tlpipe_edge.contract.manifest import ImageSpec
 from tlpipe_edge.images.labelled import Photograph
@@ -114,7 +114,7 @@ def document(
                 versions={"tlpipe-edge": "0.1.0", "numpy": "1.26.4", "opencv-python-headless": "4.11.0.86"},
                 governor="ondemand",
                 frequency_mhz=Span(1500.0, 2400.0),
-                temperature_c=Span(48.3, 51.2),
+                temperature_c=Temperatures(48.3, 51.2),
                 throttling=Flags((), ()),
                 load_average=Loads((0.12, 0.2, 0.1), (0.98, 0.4, 0.2)),
                 emulated=False,

@@ -6,9 +6,10 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
+from tlpipe_edge.contract.latency import StartName
 from tlpipe_edge.errors import Unavailable
 
 LIMIT_SECONDS = 300.0
@@ -21,7 +22,7 @@ class ColdStart:
     ``peak_memory_mb`` is in millions of bytes, after some photographs; None where Linux does not tell.
     """
 
-    cold_start_ms: dict[str, float | None] | None
+    cold_start_ms: dict[StartName, float | None] | None
     peak_memory_mb: float | None
 
 
@@ -40,15 +41,16 @@ def measure(
         "tlpipe_edge.bench.cold_start_child",
     ]
     command += [str(model), recipe or "", str(threads), runtime, str(photograph)]
-    answers = [_run(command) for _ in range(processes)]
-    memory = [each.pop("peak_memory_mb") for each in answers]
+    steps, memory = zip(*(_run(command) for _ in range(processes)), strict=True)
+    known = [each for each in memory if each is not None]
     return ColdStart(
-        {name: round(statistics.median(each[name] for each in answers), 3) for name in answers[0]},
-        None if None in memory else round(statistics.median(memory), 1),
+        {name: round(statistics.median(each[name] for each in steps), 3) for name in steps[0]},
+        round(statistics.median(known), 1) if len(known) == processes else None,
     )
 
 
-def _run(command: list[str]) -> dict[str, Any]:
+def _run(command: list[str]) -> tuple[dict[StartName, float], float | None]:
+    """The steps of one process in milliseconds, and its peak of memory in millions of bytes."""
     start = time.monotonic_ns()  # the same clock in all processes (clock_gettime(2))
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=True)
@@ -59,9 +61,13 @@ def _run(command: list[str]) -> dict[str, Any]:
         raise Unavailable(f"the model does not run in a process of its own: {reason}") from error
     answer = json.loads(done.stdout)
     moments = [start, *(answer[name] for name in ("begun", "imported", "loaded", "answered"))]
-    steps = zip(("process", "import", "load", "first_invoke"), moments, moments[1:], strict=False)
-    return {
-        **{name: (after - before) / 1e6 for name, before, after in steps},
-        "total": (moments[-1] - start) / 1e6,
-        "peak_memory_mb": answer["peak_memory_mb"],
+    process, imported, loaded, first = ((after - before) / 1e6 for before, after in pairwise(moments))
+    total = (moments[-1] - start) / 1e6
+    steps: dict[StartName, float] = {
+        "process": process,
+        "import": imported,
+        "load": loaded,
+        "first_invoke": first,
+        "total": total,
     }
+    return steps, answer["peak_memory_mb"]

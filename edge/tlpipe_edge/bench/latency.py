@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tlpipe_edge.contract.latency import LatencyFigures
+from tlpipe_edge.contract.latency import LatencyFigures, StageName
 
 Clock = Callable[[], int]
 """Nanoseconds since some moment."""
@@ -111,7 +111,7 @@ class Stages:
 
     def __init__(
         self,
-        stages: Mapping[str, Callable[[Any], Any]],
+        stages: Mapping[StageName, Callable[[Any], Any]],
         sources: Sequence[Any],
         *,
         clock: Clock = time.perf_counter_ns,
@@ -136,7 +136,7 @@ class Stages:
         self._marks.clear()
         self.answers.clear()
 
-    def latencies(self) -> dict[str, Latency]:
+    def latencies(self) -> dict[StageName, Latency]:
         """Of each stage."""
         durations = np.diff(np.array(self._marks), axis=1)
         return {name: Latency(_milliseconds(durations[:, at])) for at, name in enumerate(self._names)}

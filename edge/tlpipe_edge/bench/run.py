@@ -25,6 +25,7 @@ from tlpipe_edge.contract.conditions import (
     Flags,
     Loads,
     Span,
+    Temperatures,
 )
 from tlpipe_edge.contract.scores import Failed
 from tlpipe_edge.contract.validity import judged
@@ -158,7 +159,7 @@ def _conditions(begin: Moment, end: Moment, *, command: str, imitated: bool) -> 
         versions=versions(PACKAGES),
         governor=first.governor,
         frequency_mhz=Span(first.frequency_mhz, last.frequency_mhz),
-        temperature_c=Span(first.temperature_c, last.temperature_c),
+        temperature_c=Temperatures(first.temperature_c, last.temperature_c),
         throttling=Flags(first.throttling, last.throttling),
         load_average=Loads(begin.load_average, end.load_average),
         emulated=imitated,

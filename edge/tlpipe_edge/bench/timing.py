@@ -12,11 +12,11 @@ import numpy as np
 
 from tlpipe_edge.bench import cold_start, throughput, validity
 from tlpipe_edge.bench.cold_start import NOT_MEASURED, ColdStart
-from tlpipe_edge.bench.latency import Stages, timed, warm_up
+from tlpipe_edge.bench.latency import Latency, Stages, timed, warm_up
 from tlpipe_edge.bench.target import BenchmarkTarget, BenchOptions
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.contract.conditions import Span
-from tlpipe_edge.contract.latency import Timing
+from tlpipe_edge.contract.latency import SampleName, Timing
 from tlpipe_edge.contract.validity import Reason
 from tlpipe_edge.errors import MissingInput, Unavailable
 from tlpipe_edge.images import decode
@@ -78,8 +78,9 @@ def measure(
     per_second = full_load(seconds=options.rules.full_seconds)
     end = load.now()
 
-    samples = {"invoke": network, "end_to_end": end_to_end}
-    samples |= {("invoke_in_stages" if name == "invoke" else name): each for name, each in by_stage.items()}
+    samples: dict[SampleName, Latency] = {"invoke": network, "end_to_end": end_to_end}
+    for name, each in by_stage.items():
+        samples["invoke_in_stages" if name == "invoke" else name] = each
     figures = Timing(
         invoke_ms=network.figures(),
         end_to_end_ms=end_to_end.figures(),
@@ -112,7 +113,7 @@ def _changed(photographs: set[Photograph]) -> list[Reason]:
     if not photographs:
         return []
     names = ", ".join(sorted(photograph.file.name for photograph in photographs)[:3])
-    return [Reason(f"{len(photographs)} photographs got another answer in the timed run", names)]
+    return [Reason("predictions changed in the timed run", f"of {len(photographs)} images, such as {names}")]
 
 
 def _stages(classifier: Classifier, sources: Sequence[bytes]) -> Stages:

@@ -10,7 +10,7 @@ Unknown keys are ignored. What is not known is None (null), never 0; a key may b
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Interval, Len
 
@@ -30,11 +30,13 @@ from tlpipe_edge.contract.ranges import (
     Sha256,
     Share,
 )
-from tlpipe_edge.contract.scores import Failed, Rates
+from tlpipe_edge.contract.scores import Failed, Rates, trained_on
 from tlpipe_edge.contract.validity import Reason, Validity, from_text
 from tlpipe_edge.errors import BadData
 
 SCHEMA = 1
+CallName = Literal["predict", "compiled"]
+"""The ways in which Keras is called."""
 NOT_ONE = "Name what tlpipe bench --json or tlpipe-edge bench --json wrote."
 
 
@@ -165,6 +167,7 @@ class BenchResult(Timing, Comparison, Confusion, MeasuredFile):
     def check(self) -> None:
         super().check()
         self.check_times()
+        self.check_reasons()
 
     def check_classes(self, labels: Sequence[str]) -> None:
         super().check_classes(labels)
@@ -181,13 +184,14 @@ class KerasResult(Validity, Confusion):
     bytes: Positive | None = None
     predict_ms: LatencyFigures | None = None
     compiled_ms: LatencyFigures | None = None
-    samples_ms: dict[str, Samples | None] | None = None
+    samples_ms: dict[CallName, Samples | None] | None = None
     versions: dict[str, str] | None = None
     valid: bool = True
     invalid_reasons: tuple[str, ...] = ()
 
     def check(self) -> None:
         super().check()
+        self.check_reasons()
         check_duration(self.predict_ms, ".predict_ms")
         check_duration(self.compiled_ms, ".compiled_ms")
 
@@ -230,6 +234,7 @@ class Bench(Validity):
         return any(not each.valid for each in (*self.results, self.keras) if each is not None)
 
     def check(self) -> None:
+        self.check_reasons()
         for number, result in enumerate(self.results):
             _check_classes(result, self.model.labels, f".results[{number}]")
         if self.keras is not None:
@@ -256,25 +261,34 @@ def benches(document: Any, where: str, advice: str = NOT_ONE) -> tuple[Bench, ..
         raise BadData("not a benchmark", advice, where=where)
     require_schema(document, SCHEMA, where)
     if "benches" not in document:
-        return (_with_reasons(codec.read(Bench, document, where, advice)),)
+        return (_upgraded(codec.read(Bench, document, where, advice)),)
     for row in document["benches"] if isinstance(document["benches"], list) else ():
         require_schema(row, SCHEMA, where)
-    return tuple(map(_with_reasons, codec.read(SeveralBenches, document, where, advice).benches))
+    return tuple(map(_upgraded, codec.read(SeveralBenches, document, where, advice).benches))
 
 
-def _with_reasons(bench: Bench) -> Bench:
-    """Version 0.1.0 wrote reasons as text alone; in that of a bench those of a part are repeated after its name."""
+def _upgraded(bench: Bench) -> Bench:
+    """With the fields that version 0.1.0 wrote as text alone: reasons, and what was trained on.
+
+    In the text of a bench the reasons of a part are repeated after its name.
+    """
     parts = [each for each in (*bench.results, bench.keras) if each is not None]
     repeated = {text for part in parts for text in part.invalid_reasons}
 
     def scoped(text: str) -> Reason:
         for part in repeated:
             if text.endswith(f": {part}"):
-                return replace(from_text(part), scope=text.removesuffix(f": {part}"))
+                reason, name = from_text(part), text.removesuffix(f": {part}")
+                return replace(reason, scope=f"{name}: {reason.scope}" if reason.scope else name)
         return from_text(text)
 
+    images = bench.images
+    if images is not None and images.trained_on is None:
+        name, count = trained_on(images.name)
+        images = replace(images, name=name, trained_on=count)
     return replace(
         bench,
+        images=images,
         reasons=bench.reasons or tuple(map(scoped, bench.invalid_reasons)),
         results=tuple(replace(each, reasons=_reasons(each)) for each in bench.results),
         keras=bench.keras and replace(bench.keras, reasons=_reasons(bench.keras)),

@@ -107,8 +107,8 @@ def _reader(kind: Any) -> Reader:
         return lambda value: None if value is None else inner(value)
     if origin is tuple and arguments[1:] == (...,):
         return _items(_reader(arguments[0]))
-    if origin is dict and arguments[0] is str:
-        return _entries(_reader(arguments[1]))
+    if origin is dict:
+        return _entries(_reader(arguments[1]), None if arguments[0] is str else typing.get_args(arguments[0]))
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return functools.partial(_member, kind)
     if kind in SCALARS:
@@ -158,12 +158,16 @@ def _items(reader: Reader) -> Reader:
     return read_items
 
 
-def _entries(reader: Reader) -> Reader:
+def _entries(reader: Reader, known: tuple[str, ...] | None) -> Reader:
+    """A dictionary by name; of names that are a Literal, others are ignored, as keys of a dataclass are."""
+
     def read_entries(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise _unfit(value, "an object")
         found = {}
         for key, item in value.items():
+            if known is not None and key not in known:
+                continue
             try:
                 found[str(key)] = reader(item)
             except Misfit as misfit:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from tlpipe_edge.contract.codec import Misfit
 from tlpipe_edge.contract.ranges import Celsius, Positive, Reading
 
 
@@ -28,11 +27,19 @@ class DeviceDescription:
 
 
 @dataclass(frozen=True)
-class Span:
-    """A reading, in degrees Celsius or MHz, before and after what was measured."""
+class Temperatures:
+    """In degrees Celsius, before and after what was measured."""
 
     before: Celsius | None = None
     after: Celsius | None = None
+
+
+@dataclass(frozen=True)
+class Span:
+    """A reading, such as a frequency in MHz, before and after what was measured."""
+
+    before: Reading | None = None
+    after: Reading | None = None
 
 
 @dataclass(frozen=True)
@@ -62,11 +69,6 @@ class Conditions:
     versions: dict[str, str] | None = None
     governor: str | None = None
     frequency_mhz: Span | None = None
-    temperature_c: Span | None = None
+    temperature_c: Temperatures | None = None
     throttling: Flags | None = None
     load_average: Loads | None = None
-
-    def check(self) -> None:
-        frequency = self.frequency_mhz or Span()
-        if min(frequency.before or 0, frequency.after or 0) < 0:
-            raise Misfit("below 0", ".frequency_mhz")

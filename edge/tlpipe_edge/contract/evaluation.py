@@ -8,7 +8,7 @@ Unknown keys are ignored, and a key may be missing where a field has a default.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from annotated_types import Interval
@@ -17,7 +17,7 @@ from tlpipe_edge.console import notebook
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.codec import Misfit, require_schema
 from tlpipe_edge.contract.ranges import Count, Interval95, Positive, Share
-from tlpipe_edge.contract.scores import ClassCount, Failed, Rates
+from tlpipe_edge.contract.scores import ClassCount, Failed, Rates, trained_on
 from tlpipe_edge.errors import BadData
 
 SCHEMA = 1
@@ -97,9 +97,13 @@ def evaluation(document: Any, labels: Sequence[str], where: str) -> Evaluation:
     require_schema(document, SCHEMA, where)
     found = codec.read(Evaluation, document, where, AGAIN)
     try:
-        for scores in (found.keras, *found.artifacts):
+        places = {".keras": found.keras} | {f".artifacts[{at}]": each for at, each in enumerate(found.artifacts)}
+        for place, scores in places.items():
             if set(scores.per_class) != set(labels):
-                raise Misfit("its classes are not the model's", ".per_class")
+                raise Misfit("its classes are not the model's", f"{place}.per_class")
     except Misfit as misfit:
         raise BadData(f"{misfit}", AGAIN, where=where) from misfit
-    return found
+    if found.trained_on is not None:
+        return found
+    split, count = trained_on(found.split)
+    return replace(found, split=split, trained_on=count)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tlpipe_edge.contract.codec import Misfit
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -31,6 +33,11 @@ class Validity:
     invalid_reasons: tuple[str, ...]
     reasons: tuple[Reason, ...] = ()
 
+    def check_reasons(self) -> None:
+        """Raise Misfit for what is valid in spite of a reason."""
+        if self.valid and (self.invalid_reasons or self.reasons):
+            raise Misfit("reasons why it is invalid, and it is valid", ".invalid_reasons")
+
     def why(self) -> tuple[Reason, ...]:
         """The reasons: none of what is valid, and never none of what is not."""
         return () if self.valid else self.reasons or (NOT_GIVEN,)
@@ -43,6 +50,9 @@ def judged(reasons: Iterable[Reason]) -> Validity:
 
 
 def from_text(text: str) -> Reason:
-    """A reason as version 0.1.0 wrote it: the detail is what stands after the last colon."""
-    kind, _, detail = text.rpartition(": ")
-    return Reason(kind, detail) if kind else Reason(text)
+    """A reason as version 0.1.0 wrote it: of Keras, with the way in which it was called, and then kind: detail."""
+    scope, _, rest = text.partition(": ")
+    if scope not in ("predict", "compiled"):  # as in benchmark.CallName
+        scope, rest = "", text
+    kind, _, detail = rest.partition(": ")
+    return Reason(kind, detail, scope or None)

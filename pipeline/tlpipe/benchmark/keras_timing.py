@@ -16,7 +16,7 @@ from tlpipe.network.predict import keras_probabilities
 from tlpipe_edge.bench import latency, scoring, validity
 from tlpipe_edge.bench.latency import Latency, Rules
 from tlpipe_edge.console import progress
-from tlpipe_edge.contract.benchmark import KerasResult
+from tlpipe_edge.contract.benchmark import CallName, KerasResult
 from tlpipe_edge.contract.bundle import Bundle, Reference
 from tlpipe_edge.contract.validity import judged
 from tlpipe_edge.errors import BadData
@@ -86,7 +86,7 @@ def measure(original: Original, images: Photographs, bundle: Bundle, *, rules: R
     progress.say("Keras: timing predict and a compiled tf.function")
     compiled = tf.function(lambda image: original.model(image, training=False))
     before = load.now()
-    timed: dict[str, Latency] = {
+    timed: dict[CallName, Latency] = {
         "predict": _timed(lambda image: original.model.predict(image, verbose=0), original.pixels, rules),
         "compiled": _timed(lambda image: compiled(tf.constant(image)).numpy(), original.pixels, rules),
     }

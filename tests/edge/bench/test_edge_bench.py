@@ -335,7 +335,7 @@ def test_an_answer_that_changes_in_the_timed_run_is_invalid(drawn: Bundle, monke
     monkeypatch.setattr(Classifier, "scores", lambda self, pixels: np.roll(scores(self, pixels), 1))
     (result,) = benched(drawn.path)["results"]
 
-    assert "6 photographs got another answer in the timed run" in result["invalid_reasons"][-1]
+    assert "predictions changed in the timed run: of 6 images" in result["invalid_reasons"][-1]
 
 
 def test_only_some_photographs_are_held_in_memory_and_those_from_everywhere(tmp_path: Path) -> None:
