@@ -51,6 +51,20 @@ def test_no_wheel_for_its_architecture(bare: Device, files: dict[str, Path], whe
     assert classified(bare, files, wheelhouse=wheels)
 
 
+def test_a_wheel_that_changes_while_it_is_sent(
+    bare: Device, files: dict[str, Path], wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = shutil.copytree(wheels, tmp_path / "house")
+    send = ssh.Connection.send_file
+
+    def spoiled(connection: ssh.Connection, file: Path | bytes, *, size: int) -> None:
+        send(connection, bytes(size) if isinstance(file, Path) and file.parent == house else file, size=size)
+
+    monkeypatch.setattr(ssh.Connection, "send_file", spoiled)
+    refused(lambda: classified(bare, files, wheelhouse=house), Unavailable, "changed while it was sent")
+    assert bare.left() == []
+
+
 def test_an_index_that_cannot_be_reached(bare: Device, files: dict[str, Path]) -> None:
     bare.log_in_with(before="export PIP_INDEX_URL=http://user:secret@127.0.0.1:9/simple PIP_RETRIES=1")
     error = refused(lambda: classified(bare, files), Unavailable, "its package index cannot be reached")

@@ -8,7 +8,6 @@ after a line with its size, and empty lines between them. stdout takes events (m
 """
 
 import contextlib
-import errno
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from tlpipe_edge.remote_job.cache import Cache
 from tlpipe_edge.remote_job.messages import (
     MAX_OUTPUT,
     MAX_TEXT,
+    NO_ROOM,
     AwaitsJob,
     Ended,
     Event,
@@ -37,7 +37,6 @@ from tlpipe_edge.remote_job.messages import (
 
 ERROR = "error.json"
 """Where the command writes the error that ends it, in the temporary folder."""
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 T = TypeVar("T")
 
@@ -131,7 +130,7 @@ def _tell(event: Event, content: bytes = b"") -> None:
 
 
 def _of_the_disk(error: OSError) -> Unavailable:
-    if error.errno in _NO_ROOM:
+    if error.errno in NO_ROOM:
         return Unavailable("no room left on its disk for ~/.cache/tlpipe-remote", "Make room there.")
     return Unavailable(f"{error.strerror}", "Look at that file or folder there.", where=error.filename or "")
 

@@ -5,6 +5,7 @@ that follow the line. The bootstrap on the device (tlpipe/remote/agent.py) write
 this package is there.
 """
 
+import errno
 import json
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
@@ -19,6 +20,8 @@ MAX_LINE = 64_000_000
 """Bytes of one line: half a million files that are missing."""
 MAX_OUTPUT = 256_000_000
 """Bytes that the command may print there."""
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a full disk, or a quota, is told by."""
 _ADVICE = "Run it again; if it says so again, look at what runs there."
 MAX_TEXT = 1_000_000
 """Characters of one text, such as a line on stderr."""

@@ -85,16 +85,19 @@ class Link:
             if line.strip():
                 return json.loads(line)
 
-    def file(self, file: Path) -> None:
-        """Write the file that comes next; a part of it is never there by its name."""
-        left = self.line()["bytes"]
+    def file(self, file: Path, sha256: str) -> None:
+        """Write the file that comes next; a part of it, or another one, is never there by its name."""
+        left, digest = self.line()["bytes"], hashlib.sha256()
         part = file.with_name("part")
         with part.open("wb") as stream:
             while left:
                 content = self._unread or self.wait()[0]
                 content, self._unread = content[:left], content[left:]
                 stream.write(content)
+                digest.update(content)
                 left -= len(content)
+        if digest.hexdigest() != sha256:
+            raise NotInstalled(f"{file.name} changed while it was sent")
         part.replace(file)
 
 
@@ -155,7 +158,7 @@ def installed(link: Link, root: Path, temporary: Path) -> Path:
     tell("missing", files=missing)
     for sha256 in missing:
         known[sha256].parent.mkdir(parents=True, exist_ok=True)
-        link.file(known[sha256])
+        link.file(known[sha256], sha256)
     tell("installing")
     install(link, path, temporary, known[wheel["sha256"]], list(known.values()) if wheelhouse else [])
     return path / "bin/python"

@@ -1,6 +1,5 @@
 """Why a device did not do it, in words that say what to do: the login, its Python, pip, or tlpipe-edge there."""
 
-import errno
 import re
 import shlex
 import signal
@@ -8,9 +7,7 @@ import signal
 from tlpipe.remote.address import Address
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.errors import TlpipeError, Unavailable
-from tlpipe_edge.remote_job.messages import Ended, Failed, NotInstalled
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+from tlpipe_edge.remote_job.messages import NO_ROOM, Ended, Failed, NotInstalled
 
 
 def refused(address: Address, output: str) -> TlpipeError:
@@ -33,7 +30,7 @@ def refused(address: Address, output: str) -> TlpipeError:
         return Unavailable(
             "the login was refused", f"Give it your key with ssh-copy-id, and try {address.command}.", where=address
         )
-    reason = re.sub("^ssh: (connect to host .* port [0-9]+: )?", "", _last_line(output))
+    reason = re.sub("^ssh: (connect to host .* port [0-9]+: )?", "", last_line(output))
     return Unavailable(f"ssh cannot connect: {reason}", f"Is it switched on? Try {address.command}.", where=address)
 
 
@@ -59,7 +56,7 @@ def without_python(address: Address, found: str) -> Unavailable:
 
 def not_installed(address: Address, event: NotInstalled) -> Unavailable:
     """Why tlpipe-edge could not be installed, by what the installation said last."""
-    if any(f"[Errno {number}]" in event.said for number in _NO_ROOM):
+    if any(f"[Errno {number}]" in event.said for number in NO_ROOM):
         return Unavailable("no room left on its disk for ~/.cache/tlpipe-remote", "Make room there.", where=address)
     if "Retrying" in event.said or "Could not fetch URL" in event.said:
         return Unavailable(
@@ -73,7 +70,7 @@ def not_installed(address: Address, event: NotInstalled) -> Unavailable:
             where=address,
         )
     lines = event.said.splitlines()
-    last = next((line for line in reversed(lines) if line.startswith("ERROR: ")), _last_line(event.said))
+    last = next((line for line in reversed(lines) if line.startswith("ERROR: ")), last_line(event.said))
     last = re.sub(r"//[^/@\s]*@", "//", last.removeprefix("ERROR: "))  # a password for the index
     return Unavailable(
         f"tlpipe-edge cannot be installed ({here}): {printable(last)}", "Look at what pip says there.", where=address
@@ -92,9 +89,10 @@ def ended(address: Address, event: Ended) -> Unavailable:
     if event.code < 0:
         advice = "Is its memory too small?" if -event.code == signal.SIGKILL else ""
         return Unavailable(f"tlpipe-edge was killed there by signal {-event.code}", advice, where=address)
-    last = printable(_last_line(event.said, f"exit code {event.code}"))
+    last = printable(last_line(event.said, f"exit code {event.code}"))
     return Unavailable(f"tlpipe-edge failed there: {last}", "Try it there by hand: tlpipe-edge doctor", where=address)
 
 
-def _last_line(text: str, otherwise: str = "no reason given") -> str:
+def last_line(text: str, otherwise: str = "no reason given") -> str:
+    """The last line that says anything."""
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), otherwise)

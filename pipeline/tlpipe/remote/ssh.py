@@ -174,9 +174,6 @@ class Connection:
         self._stderr.seek(0)
         return self._stderr.read().decode(errors="replace").replace("\r", "")
 
-    def _last_line(self) -> str:
-        return next((line.strip() for line in reversed(self._said().splitlines()) if line.strip()), "")
-
     def _not_there(self) -> TlpipeError:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
@@ -187,7 +184,8 @@ class Connection:
             return Unavailable(
                 "logged in, but the shell there does not answer", f"Try {self._address.command}.", where=self._address
             )
-        last = self._last_line() or (f"exit code {code}" if code is not None else "it says something else")
+        otherwise = "it says something else" if code is None else f"exit code {code}"
+        last = failures.last_line(self._said(), otherwise)
         return Unavailable(
             f"the shell there does not run /bin/sh ({last})",
             "The device must run Linux with a usual shell, not Windows and not a restricted login.",
@@ -197,7 +195,7 @@ class Connection:
     def _cut(self) -> TlpipeError:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(GRACE_SECONDS)
-        last = self._last_line()
+        last = failures.last_line(self._said(), "")
         return Unavailable(
             f"the connection was lost{(f' ({last})' if last else '')}",
             "Run it again: what has arrived there is not sent again.",

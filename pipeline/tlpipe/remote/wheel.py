@@ -23,11 +23,6 @@ class Wheel:
     name: str
     content: bytes
 
-    @property
-    def sha256(self) -> str:
-        """Of its content."""
-        return hashlib.sha256(self.content).hexdigest()
-
 
 def pack(name: str, package: str) -> Wheel:
     """The wheel of the pure Python distribution ``name`` with its one ``package``, as installed here, editable or not.
