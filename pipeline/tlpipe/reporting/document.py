@@ -14,8 +14,8 @@ from annotated_types import Interval
 from tlpipe.reporting.sentences import Sentence
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.benchmark import ImageSet, ModelDescription, SkippedRecipe
-from tlpipe_edge.contract.conditions import DeviceDescription, Flags, Span
-from tlpipe_edge.contract.latency import LatencyFigures
+from tlpipe_edge.contract.conditions import DeviceDescription, Flags, Span, Temperatures
+from tlpipe_edge.contract.latency import LatencyFigures, StageName, StartName
 from tlpipe_edge.contract.validity import Validity
 
 SCHEMA = 1
@@ -31,7 +31,7 @@ class GroupConditions:
     versions: dict[str, str]
     governor: str | None
     frequency_mhz: Span
-    temperature_c: Span
+    temperature_c: Temperatures
     throttling: Flags
     load_average: Span
 
@@ -90,8 +90,8 @@ class Row(Validity):
     threads: int | None
     invoke_ms: LatencyFigures | None
     end_to_end_ms: LatencyFigures | None
-    stages_ms: dict[str, LatencyFigures]
-    cold_start_ms: dict[str, float]
+    stages_ms: dict[StageName, LatencyFigures]
+    cold_start_ms: dict[StartName, float]
     peak_memory_mb: float | None
     throughput_per_s: float | None
     quantiles_ms: dict[str, tuple[float, ...]]

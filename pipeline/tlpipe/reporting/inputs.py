@@ -10,7 +10,6 @@ from tlpipe_edge.contract.benchmark import Bench
 from tlpipe_edge.contract.bundle import EVALUATION, Bundle
 from tlpipe_edge.contract.evaluation import Evaluation
 from tlpipe_edge.contract.files import load_json
-from tlpipe_edge.contract.ranges import MAX_COUNT
 from tlpipe_edge.errors import BadData, WrongUsage
 
 
@@ -90,16 +89,4 @@ def _evaluation(bundle: Bundle) -> Evaluation | None:
 
 def _histories(bundle: Bundle) -> tuple[History, ...]:
     files = sorted((bundle.path / "training").glob("*-history.jsonl"))
-    return tuple(_history(file) for file in files)
-
-
-def _history(file: Path) -> History:
-    history = History.read(file)
-    numbers = [epoch.number for epoch in history.epochs]
-    values = [
-        value for epoch in history.epochs for value in (epoch.loss, epoch.accuracy, epoch.val_loss, epoch.val_accuracy)
-    ]
-    sound = all(isinstance(value, int | float) and 0 <= value < MAX_COUNT for value in (*numbers, *values))
-    if not sound or history.best not in numbers or not isinstance(history.stage, str):
-        raise BadData("not a training history", "Export the run again.", where=file)
-    return history
+    return tuple(map(History.read, files))

@@ -19,8 +19,8 @@ class Cause:
 
 
 def kinds(reasons: Iterable[Reason]) -> tuple[str, ...]:
-    """The kinds of reasons, each once."""
-    return tuple(dict.fromkeys(reason.kind for reason in reasons))
+    """The kinds of reasons, each once, with what of Keras they are about."""
+    return tuple(dict.fromkeys(": ".join(filter(None, (reason.scope, reason.kind))) for reason in reasons))
 
 
 def of_group(group: Group) -> tuple[str, ...]:

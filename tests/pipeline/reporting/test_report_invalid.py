@@ -66,6 +66,15 @@ def test_reasons_are_fields_and_those_of_an_older_bench_are_read_from_its_text()
     assert told.results[0].why() == (colon,)
 
 
+def test_what_was_trained_on_is_a_field_and_of_an_older_document_the_end_of_a_name() -> None:
+    document = benches.document()
+    document["images"] |= {"name": "photos; 5 of them were trained on", "trained_on": None}
+
+    images = benches.bench(document).images
+    assert images is not None and (images.name, images.trained_on) == ("photos", 5)
+    assert any("accuracy is too good" in "".join(part["text"] for part in each) for each in made(document)["warnings"])
+
+
 def test_a_bench_that_hides_why_it_is_invalid_is_still_invalid() -> None:
     row = made(changed(DEVICE, 0, valid=False))["groups"][0]["rows"][0]
 

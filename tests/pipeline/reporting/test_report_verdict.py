@@ -7,8 +7,9 @@ import pytest
 import reports
 from reports import changed, made
 
-from tlpipe.reporting.derive import choice
+from tlpipe.reporting.derive import choice, groups
 from tlpipe.reporting.document import Basis
+from tlpipe.reporting.inputs import BenchSource
 from tlpipe_edge.contract.bundle import Bundle
 
 REASON = "disturbed: other processes used 1.12 of 2 cores"
@@ -111,3 +112,13 @@ def test_a_speed_up_over_an_invalid_latency_of_keras_is_called_so(way: str) -> N
         f"as fast as Keras ({way}, an invalid measurement)"
         in made(benches.document() | {"keras": keras})["verdict"]["text"]
     )
+
+
+def test_without_latency_the_manifest_ranks_the_files_also_of_formats_that_are_not_known() -> None:
+    document = benches.invalid(benches.document(), REASON, rows=range(4))
+    group = groups.of_bench(BenchSource("bench.json", benches.bench(document)), None)
+    usual = group.rows[choice.choose(group.rows, [group], {})]
+    ranks = {row.sha256: 0 if row.recipe == "float32" else 5 for row in group.rows}
+
+    assert usual.recipe == "int8"
+    assert group.rows[choice.choose(group.rows, [group], ranks)].recipe == "float32"

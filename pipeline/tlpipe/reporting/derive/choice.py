@@ -1,6 +1,6 @@
 """The verdict: which artifact to take on which device, and how it compares with Keras."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from tlpipe.conversion.recipes import preference
@@ -18,18 +18,21 @@ AS_FAST = 1.05
 """Of rows within this factor of the fastest one's median, the smallest file is taken, and it on the fewest threads:
 another thread that gains less costs throughput and warmth."""
 
+Ranks = Mapping[str, int]
+"""By the sha256 of a file, the rank that its manifest states."""
 
-def verdict(groups: Sequence[Group]) -> Verdict:
+
+def verdict(groups: Sequence[Group], ranks: Ranks) -> Verdict:
     """A sentence for all groups, and one for each of them that something was measured on."""
     measured = [index for index, group in enumerate(groups) if group.device] or list(range(len(groups)))
-    choices = tuple(_choice(index, groups) for index in measured)
+    choices = tuple(_choice(index, groups, ranks) for index in measured)
     parts = choices[0].sentence if len(choices) == 1 else _of_several(groups, choices)
     return Verdict(text(parts), parts, choices)
 
 
-def _choice(index: int, groups: Sequence[Group]) -> Choice:
+def _choice(index: int, groups: Sequence[Group], ranks: Ranks) -> Choice:
     group = groups[index]
-    place = choose(group.rows, groups)
+    place = choose(group.rows, groups, ranks)
     row = group.rows[place]
     basis = Basis.LATENCY if row.valid and row.invoke_ms else Basis.SIZE
     accuracy, images = _known(row, groups, group)
@@ -39,20 +42,21 @@ def _choice(index: int, groups: Sequence[Group]) -> Choice:
     return Choice(index, place, basis, accuracy, images, words)
 
 
-def choose(rows: Sequence[Row], groups: Sequence[Group]) -> int:
+def choose(rows: Sequence[Row], groups: Sequence[Group], ranks: Ranks) -> int:
     """The fastest valid row near enough to Keras; by the usual order of formats where there is no valid latency."""
     timed = _near([row for row in rows if row.valid and row.invoke_ms], groups)
     if not timed:
-        return _preferred(rows, groups)
+        return _preferred(rows, groups, ranks)
     fastest = min(map(_p50, timed))
     as_fast = [row for row in timed if _p50(row) <= AS_FAST * fastest]
     return rows.index(min(as_fast, key=lambda row: (row.bytes, row.threads or 0, _p50(row))))
 
 
-def _preferred(rows: Sequence[Row], groups: Sequence[Group]) -> int:
+def _preferred(rows: Sequence[Row], groups: Sequence[Group], ranks: Ranks) -> int:
     """Without latency: the format that devices take when none is named, of those near enough to Keras."""
     near = _near(list(rows), groups)
-    return rows.index(min(near, key=lambda row: preference(row.recipe)))
+    ranked = all(row.sha256 in ranks for row in near)  # ranks order the files of one bundle, and nothing else
+    return rows.index(min(near, key=lambda row: ranks[row.sha256] if ranked else preference(row.recipe)))
 
 
 def _known(row: Row, groups: Sequence[Group], group: Group | None = None) -> tuple[AccuracyFigures | None, int | None]:

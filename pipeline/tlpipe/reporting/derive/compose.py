@@ -26,7 +26,7 @@ def report(sources: Sources) -> Report:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={"tlpipe": version("tlpipe")},
         model=_model(sources),
-        verdict=choice.verdict(found),
+        verdict=choice.verdict(found, _ranks(sources.bundle)),
         warnings=cautions.of(found, sources),
         groups=tuple(found),
         disagreements=disagreements.disagreements(found, sources),
@@ -40,6 +40,11 @@ def _model(sources: Sources) -> ModelDescription:
         return sources.benches[0].bench.model
     manifest = sources.bundle.manifest
     return ModelDescription(manifest.name, manifest.labels, manifest.image, manifest.provenance.keras_sha256)
+
+
+def _ranks(bundle: Bundle | None) -> dict[str, int]:
+    artifacts = bundle.manifest.artifacts if bundle else ()
+    return {artifact.sha256: artifact.rank for artifact in artifacts if artifact.rank is not None}
 
 
 def _origin(bundle: Bundle) -> Origin:

@@ -1,5 +1,6 @@
 """A bench, or an evaluation, becomes a group of rows: ratios and the Pareto front are computed here."""
 
+import typing
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,13 +13,13 @@ from tlpipe.reporting.inputs import BenchSource
 from tlpipe.reporting.sentences import Sentence, number, quoted, sentence
 from tlpipe_edge.contract.benchmark import Bench, BenchResult, ImageSet
 from tlpipe_edge.contract.bundle import Bundle
-from tlpipe_edge.contract.conditions import Flags, Loads, Span
+from tlpipe_edge.contract.conditions import Flags, Loads, Span, Temperatures
 from tlpipe_edge.contract.evaluation import ArtifactScores, Evaluation, Scores
+from tlpipe_edge.contract.latency import SampleName, StageName
 from tlpipe_edge.contract.manifest import Artifact
 from tlpipe_edge.contract.validity import Reason, judged
 
-STAGES = ("decode", "resize", "set_input", "invoke", "read_output")
-"""In the order in which an image goes through them."""
+STAGES: tuple[StageName, ...] = typing.get_args(StageName)
 
 
 def named(groups: list[Group]) -> list[Group]:
@@ -76,7 +77,7 @@ def _conditions(bench: Bench) -> GroupConditions:
         versions=given.versions or {},
         governor=given.governor,
         frequency_mhz=given.frequency_mhz or Span(),
-        temperature_c=given.temperature_c or Span(),
+        temperature_c=given.temperature_c or Temperatures(),
         throttling=given.throttling or Flags(),
         load_average=_last_minute(given.load_average),
     )
@@ -133,7 +134,8 @@ def _threads(count: int) -> str:
 
 
 def _quantiles(result: BenchResult) -> dict[str, tuple[float, ...]]:
-    given = {name: (result.samples_ms or {}).get(name) for name in ("invoke", "end_to_end")}
+    names: tuple[SampleName, ...] = ("invoke", "end_to_end")
+    given = {name: (result.samples_ms or {}).get(name) for name in names}
     return {name: tuple(map(float, np.percentile(samples, range(101)))) for name, samples in given.items() if samples}
 
 
