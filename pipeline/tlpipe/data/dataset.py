@@ -11,7 +11,7 @@ import numpy as np
 from tlpipe.data import listing
 from tlpipe.data.listing import Listing
 from tlpipe_edge.console import progress
-from tlpipe_edge.contract.files import sha256_of
+from tlpipe_edge.contract.files import parse_json, sha256_of
 from tlpipe_edge.errors import BadData, WrongUsage
 
 
@@ -83,7 +83,7 @@ class Dataset:
     def read(cls, file: Path) -> "Dataset":
         """Read what ``to_json`` wrote. Raises BadData where the file is damaged."""
         try:
-            document = json.loads(file.read_text())
+            document = parse_json(file.read_text())
             index = {label: number for number, label in enumerate(document["labels"])}
             problems = {row["file"]: str(row["reason"]) for row in document["unreadable"]}
             return cls(
@@ -98,7 +98,7 @@ class Dataset:
                 },
                 tuple(document["cut_from_train"]),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BadData(f"not the splits of a run ({error})", "Train the run again.", where=file) from error
 
 

@@ -55,7 +55,7 @@ class Backbone:
     def check(self, *, alpha: float, size: int, weights: str) -> None:
         """Raise WrongUsage for a width, an image size or weights that the backbone does not come in."""
         if alpha not in (self.widths or (ONE_WIDTH,)):
-            advice = f"Choose {', '.join(map(str, self.widths))}." if self.widths else "Leave --alpha out."
+            advice = f"Choose {', '.join(map(str, self.widths))}." if self.widths else "Leave alpha out."
             raise WrongUsage(f"width {alpha:g}: {self.name} does not come in it", advice)
         smallest, largest = self.sizes
         if not smallest <= size <= largest:

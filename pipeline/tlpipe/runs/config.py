@@ -6,6 +6,7 @@ Each stage's config.json is flat: the settings that both stages share, then thos
 import dataclasses
 import json
 from dataclasses import dataclass
+from numbers import Number
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from annotated_types import Ge, Interval
 from tlpipe.network import backbones
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.codec import Misfit
+from tlpipe_edge.contract.files import parse_json
 from tlpipe_edge.contract.manifest import Crop, ImageSpec
 from tlpipe_edge.contract.ranges import Count, Positive, Share
 from tlpipe_edge.errors import BadConfiguration, BadData, WrongUsage
@@ -28,6 +30,10 @@ _ADDED = {"cosine", "warmup_steps", "average", "patience"}
 
 
 def _check(recipe: "Stage | Training") -> None:
+    for field in dataclasses.fields(recipe):
+        value = getattr(recipe, field.name)
+        if isinstance(value, Number) and hasattr(value, "item"):  # of NumPy, as a sweep over np.arange gives
+            object.__setattr__(recipe, field.name, value.item())
     try:
         codec.check_fields(recipe)
     except Misfit as misfit:
@@ -71,7 +77,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Head(Stage):
-    """The first stage: a new head on the frozen backbone."""
+    """The first stage: a new head on the frozen backbone. Its settings are those of ``tlpipe.runs.config.Stage``."""
 
     epochs: Count = 15
     learning_rate: Rate = 1e-3
@@ -85,7 +91,10 @@ class Head(Stage):
 
 @dataclass(frozen=True)
 class Finetuning(Stage):
-    """The second stage: the backbone's top layers with the head, from where the first stage ended."""
+    """The second stage: the backbone's top layers with the head, from where the first stage ended.
+
+    Its settings are those of ``tlpipe.runs.config.Stage``.
+    """
 
     epochs: Count = 12
     learning_rate: Rate = 3e-4
@@ -109,7 +118,8 @@ class Training:
     on validation (benchmarks/frozen_stage.py, one round).
 
     weights: "imagenet" (downloaded by Keras), a weights file of the backbone without its top, or "none": then the first
-        stage trains the whole network from random weights.
+        stage trains the whole network from random weights, with ``cosine`` and without ``patience``, whatever ``head``
+        says.
     backbone, alpha: the network, and the width that it comes in; 1.0 if it has none.
     image_size: side of the square input, in pixels. crop: how an image becomes that square.
     views: seeded views of each training image, the plain one and augmented ones; epoch n trains on view n modulo views.
@@ -117,7 +127,7 @@ class Training:
     seed: for splits, augmentation, initialization and shuffling. deterministic: the same bits each time on one machine.
     head, finetuning: the two stages.
 
-    Raises WrongUsage for a value outside its range.
+    Raises WrongUsage for a value outside its range, and for one that the backbone does not come in.
     """
 
     weights: str = "imagenet"
@@ -138,6 +148,7 @@ class Training:
             object.__setattr__(self, "weights", str(self.weights))
         _check(self)
         object.__setattr__(self, "crop", Crop(self.crop))  # from a plain text, too
+        backbones.find(self.backbone).check(alpha=self.alpha, size=self.image_size, weights=self.weights)
 
     @property
     def spec(self) -> ImageSpec:
@@ -155,23 +166,32 @@ class Training:
         return dataclasses.replace(self.head, cosine=True, patience=0) if self.from_scratch else self.head
 
     def to_json(self, stage: Stage, versions: dict[str, str]) -> str:
-        """What the folder of ``stage`` keeps: the shared settings, its own, and the versions of ``PACKAGES``."""
+        """What the folder of ``stage`` keeps: the shared settings, its own, and the versions of ``PACKAGES``.
+
+        That of the first stage also keeps ``finetuning``, for the second one to come.
+        """
         shared = dataclasses.asdict(self)
+        to_come = {"finetuning": shared["finetuning"]} if isinstance(stage, Head) else {}
         del shared["head"], shared["finetuning"]
-        document = {"schema": SCHEMA} | shared | dataclasses.asdict(stage) | {"versions": versions}
+        document = {"schema": SCHEMA} | shared | dataclasses.asdict(stage) | to_come | {"versions": versions}
         return json.dumps(document, indent=2) + "\n"
 
     @classmethod
     def read(cls, head: Path, finetuning: Path | None = None) -> "Training":
-        """Read what ``to_json`` wrote for the first stage, and for the second if there is one; else its defaults.
+        """Read what ``to_json`` wrote for the first stage, and for the second if there is one.
+
+        Without it, ``finetuning`` is what the first stage keeps, or in a run of version 0.1.0 its defaults.
 
         Raises BadConfiguration for a file that is damaged or of another schema.
         """
         training: Training = _typed(cls, head)
         training = dataclasses.replace(training, head=_typed(Head, head))
         if finetuning is not None:
-            training = dataclasses.replace(training, finetuning=_typed(Finetuning, finetuning))
-        return training
+            return dataclasses.replace(training, finetuning=_typed(Finetuning, finetuning))
+        to_come = read_document(head).get("finetuning")
+        if to_come is None:
+            return training
+        return dataclasses.replace(training, finetuning=_fitted(Finetuning, to_come, head))
 
 
 def _typed(kind: type, file: Path) -> Any:
@@ -181,17 +201,21 @@ def _typed(kind: type, file: Path) -> Any:
     missing = sorted(needed - document.keys())
     if missing:
         raise BadConfiguration(f"no {', '.join(missing)}", "Train the run again.", where=file)
+    return _fitted(kind, {name: document[name] for name in document.keys() - {"head", "finetuning"}}, file)
+
+
+def _fitted(kind: type, document: Any, file: Path) -> Any:
     try:
-        return codec.read(kind, {name: document[name] for name in document.keys() - {"head", "finetuning"}}, str(file))
-    except BadData as error:
+        return codec.read(kind, document, str(file))
+    except (BadData, WrongUsage) as error:
         raise BadConfiguration(error.reason, "Train the run again.", where=error.where) from error
 
 
 def read_document(file: Path) -> dict[str, Any]:
     """A JSON object of ``SCHEMA`` from a run. Raises BadConfiguration where it is damaged or of another schema."""
     try:
-        document = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
+        document = parse_json(file.read_text())
+    except (OSError, ValueError, RecursionError) as error:
         raise BadConfiguration(f"cannot be read ({error})", "Train the run again.", where=file) from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise BadConfiguration(f"not of schema {SCHEMA}", "Train the run again, or upgrade tlpipe.", where=file)

@@ -5,6 +5,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlpipe_edge.contract import codec
+from tlpipe_edge.contract.codec import Misfit
+from tlpipe_edge.contract.files import parse_json
+from tlpipe_edge.contract.ranges import Count, Reading, Share
 from tlpipe_edge.errors import BadData
 
 
@@ -16,13 +20,13 @@ class Epoch:
     end, ``seconds`` its wall time with validation.
     """
 
-    number: int
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-    learning_rate: float = 0.0
-    seconds: float = 0.0
+    number: Count
+    loss: Reading
+    accuracy: Share
+    val_loss: Reading
+    val_accuracy: Share
+    learning_rate: Reading = 0.0
+    seconds: Reading = 0.0
 
     @property
     def quality(self) -> tuple[float, float]:
@@ -37,7 +41,11 @@ class History:
 
     stage: str
     epochs: tuple[Epoch, ...]
-    best: int
+    best: Count
+
+    def check(self) -> None:
+        if self.best not in [epoch.number for epoch in self.epochs]:
+            raise Misfit("no epoch of that number", ".best")
 
     def to_jsonl(self) -> str:
         """One JSON object a line: a header with stage and best epoch, then the epochs."""
@@ -47,8 +55,10 @@ class History:
     @classmethod
     def read(cls, file: Path) -> "History":
         """Read what ``to_jsonl`` wrote. Raises BadData where the file is damaged."""
+        advice = "Train the run again, or export it again."
         try:
-            header, *rows = map(json.loads, file.read_text().splitlines())
-            return cls(header["stage"], tuple(Epoch(**row) for row in rows), header["best"])
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise BadData(f"not a training history ({error})", "Train the run again.", where=file) from error
+            header, *rows = map(parse_json, file.read_text().splitlines())
+            document = header | {"epochs": rows}
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise BadData(f"not a training history ({error})", advice, where=file) from error
+        return codec.read(cls, document, str(file), advice)

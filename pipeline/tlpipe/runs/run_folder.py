@@ -43,7 +43,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Its stages with their top-1 on validation as a table, for a notebook."""
-        rows = [(f"{stage.name}{' (best)' * (stage.name == self.best)}", _top1(stage)) for stage in self.stages]
+        rows = [(f"{stage.name}{' (best)' * (stage.name == self.best)}", _shown(stage)) for stage in self.stages]
         return notebook.table(str(self.path), ("stage", "top-1 on validation"), rows)
 
     @property
@@ -63,10 +63,18 @@ class Run:
         return tuple(self.path / name for name in (FROZEN, FINETUNED) if (self.path / name).is_dir())
 
 
-def _top1(stage: Path) -> str:
+def validation_top1(folder: Path) -> float:
+    """The validation top-1 (0..1) that a stage's metrics state. Raises BadConfiguration where they are damaged."""
     try:
-        return notebook.percent(float(json.loads((stage / METRICS).read_text())["validation"]["top1"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        return float(json.loads((folder / METRICS).read_text())["validation"]["top1"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadConfiguration(f"cannot be read ({error})", "Train the run again.", where=folder / METRICS) from error
+
+
+def _shown(stage: Path) -> str:
+    try:
+        return notebook.percent(validation_top1(stage))
+    except BadConfiguration:
         return "-"
 
 

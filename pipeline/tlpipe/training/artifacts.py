@@ -18,7 +18,6 @@ from tlpipe.runs.config import PACKAGES, Stage, Training
 from tlpipe.runs.history import History
 from tlpipe_edge.classify import accuracy
 from tlpipe_edge.contract.manifest import ImageSpec
-from tlpipe_edge.errors import BadConfiguration
 from tlpipe_edge.machine.versions import versions
 
 if TYPE_CHECKING:
@@ -91,16 +90,6 @@ def write(
     places, pixels = outcome.sample.places, outcome.sample.pixels
     if len(places):
         plots.predictions(pixels, truth[places], scores[places], labels, folder / "predictions.png", caption=caption)
-
-
-def validation_top1(folder: Path) -> float:
-    """The validation top-1 (0..1) that a stage's metrics state. Raises BadConfiguration where they are damaged."""
-    try:
-        return float(json.loads((folder / run_folder.METRICS).read_text())["validation"]["top1"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadConfiguration(
-            f"cannot be read ({error})", "Train the run again.", where=folder / run_folder.METRICS
-        ) from error
 
 
 def _metrics(outcome: Outcome) -> dict[str, Any]:

@@ -154,6 +154,9 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self.weights: list[np.ndarray] = []
         self.start, self.done = 0.0, 0
 
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
+        self.weights = self.model.get_weights()  # for a first epoch that diverges
+
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
         self.advance(batch + 1 - self.done)
         self.done = batch + 1
@@ -165,9 +168,13 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         seconds = time.perf_counter() - self.start
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         latest = Epoch(epoch + 1, *_of(logs), *_of(logs, "val_"), rate, seconds)
+        if not (math.isfinite(latest.loss) and math.isfinite(latest.val_loss)):
+            progress.warn(f"{self.name}: epoch {latest.number} diverged, and ends the stage: lower --learning-rate")
+            self.model.stop_training = True
+            return
         self.epochs.append(latest)
         progress.say(f"{self.name}: epoch {latest.number} of {self.stage.epochs}: {_losses(latest)}")
-        if not self.weights or latest.quality > self.best.quality:
+        if latest.number == 1 or latest.quality > self.best.quality:
             self.best, self.weights = latest, self.model.get_weights()
         if 0 < self.stage.patience <= latest.number - self.best.number:
             self.model.stop_training = True

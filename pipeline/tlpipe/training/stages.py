@@ -88,19 +88,21 @@ def train(
 
 def finetune(
     run: Run,
-    finetuning: Finetuning = Finetuning(),  # noqa: B008  (frozen)
+    finetuning: Finetuning | None = None,
     *,
     overwrite: bool = False,
     callbacks: Callbacks = (),
 ) -> Run:
     """Go on from the frozen stage: train the top layers with the head, on cached activations below them.
 
-    Writes the stage 2-finetuned and says in the run which of both is best on validation. ``callbacks`` as in ``train``.
-    Raises BadData where a photograph has changed since, WrongUsage for more layers than there are or a stage that
-    exists.
+    ``finetuning`` is that of the run's recipe if left out. Writes the stage 2-finetuned and says in the run which of
+    both is best on validation. ``callbacks`` as in ``train``. Raises BadData where a photograph has changed since,
+    WrongUsage for more layers than there are or a stage that exists.
     """
     frozen = run.path / FROZEN
-    training = dataclasses.replace(Training.read(frozen / run_folder.CONFIG), finetuning=finetuning)
+    training = Training.read(frozen / run_folder.CONFIG)
+    finetuning = finetuning or training.finetuning
+    training = dataclasses.replace(training, finetuning=finetuning)
     photographs = Dataset.read(frozen / run_folder.SPLITS)
     _prepare(training)
     with atomic.locked(run.path):  # also `train --overwrite` waits for it
@@ -108,10 +110,10 @@ def finetune(
             model = build.load(frozen / run_folder.MODEL)
             trained = build.trained_layers(model, finetuning.top_layers)
             job = _Job(FINETUNED, model, trained, cut_below(model, trained), finetuning, callbacks)
-            outcome = _run(job, photographs, training, folder, strict=True)
             earlier = [History.read(frozen / run_folder.HISTORY)]
+            outcome = _run(job, photographs, training, folder, strict=True)
             artifacts.write(folder, model, training, finetuning, outcome, earlier=earlier)
-        before, after = (artifacts.validation_top1(run.path / name) for name in (FROZEN, FINETUNED))
+        before, after = (run_folder.validation_top1(run.path / name) for name in (FROZEN, FINETUNED))
         best = FINETUNED if after >= before else FROZEN
         run_folder.write(run.path, best=best)
     progress.say(f"kept {best}: validation top-1 {before:.3f} frozen, {after:.3f} fine-tuned")
@@ -180,7 +182,9 @@ def _end(history: History, stage: Stage) -> str:
     if ran == stage.epochs:
         return f"{ran}, the best on validation"
     lost_patience = 0 < stage.patience == ran - history.best
-    reason = f"no better one came in {stage.patience} more" if lost_patience else "a callback ended it"
+    reason = (
+        f"no better one came in {stage.patience} more" if lost_patience else "a callback or a diverging loss ended it"
+    )
     return f"{ran}, the best on validation; {reason}"
 
 

@@ -12,7 +12,7 @@ from tlpipe.network.backend import keras
 from tlpipe.runs import run_folder
 from tlpipe.runs.config import Finetuning
 from tlpipe.runs.run_folder import FINETUNED, FROZEN, Run
-from tlpipe.training import artifacts, stages
+from tlpipe.training import stages
 from tlpipe_edge.errors import BadData, WrongUsage
 
 
@@ -68,7 +68,7 @@ def test_no_layer_and_all_layers_can_be_chosen(frozen: Run, top_layers: int) -> 
 def test_a_stage_that_is_worse_is_not_kept(frozen: Run, capfd: pytest.CaptureFixture[str]) -> None:
     tuned = stages.finetune(frozen, Finetuning(top_layers=50, epochs=1, learning_rate=10.0))
 
-    earlier, later = (artifacts.validation_top1(tuned.path / name) for name in (FROZEN, FINETUNED))
+    earlier, later = (run_folder.validation_top1(tuned.path / name) for name in (FROZEN, FINETUNED))
     assert later < earlier
     assert tuned.best == FROZEN == Run.open(tuned.path).best
     assert f"kept 1-frozen: validation top-1 {earlier:.3f} frozen, {later:.3f} fine-tuned" in capfd.readouterr().err

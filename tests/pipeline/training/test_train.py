@@ -246,11 +246,37 @@ def test_callbacks_see_every_epoch_and_may_end_a_stage(
     run = stages.train(dataset.load(few), tmp_path / "run", training, callbacks=watchers[:1])
     run = stages.finetune(run, Finetuning(top_layers=0, epochs=3), callbacks=watchers[1:])
 
-    assert "of 2, the best on validation; a callback ended it\n" in capfd.readouterr().err
+    assert "of 2, the best on validation; a callback or a diverging loss ended it\n" in capfd.readouterr().err
     for watcher, folder in zip(watchers, run.stages, strict=True):
         history = History.read(folder / run_folder.HISTORY)
         assert watcher.seen == [(each.number, pytest.approx(each.val_accuracy)) for each in history.epochs[1:]]
     assert [len(watcher.seen) for watcher in watchers] == [3, 2]
+
+
+class Diverging(keras.callbacks.Callback):  # type: ignore[misc]
+    """Makes the weights no numbers at the beginning of an epoch."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
+        if epoch + 1 == self.epoch:
+            self.model.set_weights([np.full_like(each, np.nan) for each in self.model.get_weights()])
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_stage_that_diverges_ends_with_the_best_weights_before(
+    few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str], epoch: int
+) -> None:
+    training = dataclasses.replace(brief, head=Head(epochs=3))
+    run = stages.train(dataset.load(few), tmp_path / "run", training, callbacks=[Diverging(epoch)])
+
+    assert f"1-frozen: epoch {epoch} diverged" in capfd.readouterr().err
+    history = History.read(run.best_stage / run_folder.HISTORY)
+    assert [each.number for each in history.epochs] == list(range(epoch))
+    model = keras.models.load_model(run.best_stage / run_folder.MODEL)
+    assert all(np.isfinite(each).all() for each in model.get_weights())
 
 
 def test_what_trains_and_from_where_is_said(
