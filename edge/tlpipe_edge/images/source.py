@@ -41,7 +41,7 @@ def pixels_of(source: Source, *, at_least: tuple[int, int] | None = None, bgr: b
     if isinstance(source, np.ndarray):
         check_pixels(source)
         return np.asarray(cv2.cvtColor(source, cv2.COLOR_BGR2RGB), np.uint8) if bgr else source
-    if bgr:
+    if bgr and source is not None:  # None is a frame that OpenCV could not read
         raise WrongUsage(f"bgr=True with {type(source).__name__}", "Only an array can be BGR: leave bgr out.")
     if isinstance(source, Path | str | bytes):
         return decode(source, at_least=at_least)

@@ -98,11 +98,13 @@ def choices(*, costs: bool = False) -> str:
 
 
 def parse(names: Iterable[str]) -> tuple[Recipe, ...]:
-    """The recipes of these names, each once, in the order of tables. Raises WrongUsage for an unknown name."""
+    """The recipes of these names, each once, in the order of tables. Raises WrongUsage for an unknown name or none."""
     wanted = [ALIASES.get(name, name) for name in names]
+    if not wanted:
+        raise WrongUsage("no number format is named", f"Choose {', '.join(RECIPES)}.")
     for name in wanted:
         if name not in RECIPES:
-            raise WrongUsage(f"--quantize {name}: no such number format", f"Choose {', '.join(RECIPES)}.")
+            raise WrongUsage(f"no number format {name}", f"Choose {', '.join(RECIPES)}.")
     return tuple(recipe for name, recipe in RECIPES.items() if name in wanted)
 
 

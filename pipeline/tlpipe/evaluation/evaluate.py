@@ -20,7 +20,7 @@ from tlpipe_edge.contract.bundle import EVALUATION, Bundle
 from tlpipe_edge.contract.evaluation import ArtifactScores, Evaluation, Gate, Scores
 from tlpipe_edge.contract.manifest import Artifact
 from tlpipe_edge.contract.scores import Failed
-from tlpipe_edge.errors import BadData
+from tlpipe_edge.errors import BadData, WrongUsage
 
 if TYPE_CHECKING:
     import keras
@@ -37,6 +37,8 @@ def evaluate(
     the images can be read.
     """
     keras_model = original(bundle, keras_file)
+    if max_drop is not None and not 0 <= max_drop <= 1:
+        raise WrongUsage(f"a maximum drop of {max_drop:g}", "Give a share from 0 to 1.")
     model = build.load(keras_model)
     images = images_of(bundle, keras_model, data)
     scores, failed = _score(bundle, model, images.examples)

@@ -189,6 +189,8 @@ def test_a_file_that_fails_in_its_own_way_is_refused(classifier: Classifier) -> 
 
 
 def test_only_an_array_can_be_bgr(classifier: Classifier, file: Path) -> None:
+    with pytest.raises(BadData, match="NoneType, which is no image"):
+        classifier(cv2.imread("gone.jpg"), bgr=True)
     with pytest.raises(WrongUsage, match="bgr=True with PosixPath"):
         classifier(file, bgr=True)
     with pytest.raises(BadData, match=r"uint8 \(9, 9, 4\)"):
