@@ -12,16 +12,17 @@ import numpy as np
 
 from tlpipe_edge.bench import cold_start, throughput, validity
 from tlpipe_edge.bench.cold_start import NOT_MEASURED, ColdStart
-from tlpipe_edge.bench.latency import Latency, Stages, timed, warm_up
+from tlpipe_edge.bench.latency import Latency, Rules, Stages, timed, warm_up
 from tlpipe_edge.bench.target import BenchmarkTarget, BenchOptions
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.contract.conditions import Span
-from tlpipe_edge.contract.latency import SampleName, Timing
+from tlpipe_edge.contract.latency import SampleName, StageName, Timing
 from tlpipe_edge.contract.validity import Reason
 from tlpipe_edge.errors import MissingInput, Unavailable
 from tlpipe_edge.images import decode
 from tlpipe_edge.images.labelled import Photograph
 from tlpipe_edge.machine import load
+from tlpipe_edge.machine.load import Moment
 
 PHOTOGRAPHS = 64
 BYTES = 64_000_000
@@ -51,15 +52,8 @@ def measure(
     chosen, sources = _chosen(list(answers))
     classifier = target.open(recipe, threads=threads, runtime=options.runtime)
     classifier(sources[0])
-    stable = warm_up(classifier.session.invoke, rules=options.rules)
-    before = load.now()
-    network = timed(classifier.session.invoke, rules=options.rules, stable=stable)
-    stages = _stages(classifier, sources)
-    stable = warm_up(stages.run, rules=options.rules)
-    stages.forget()
-    timed(stages.run, rules=options.rules)
-    after = load.now()
-    end_to_end, by_stage = stages.total(stable=stable), stages.latencies()
+    before, network, stages, end_to_end = _one_by_one(classifier, sources, rules=options.rules)
+    after, by_stage = load.now(), stages.latencies()
 
     largest = max(zip(map(len, sources), chosen, strict=True), key=lambda pair: pair[0])[1]
     apart, without = _apart(target, recipe, largest, threads=threads, options=options)
@@ -78,9 +72,6 @@ def measure(
     per_second = full_load(seconds=options.rules.full_seconds)
     end = load.now()
 
-    samples: dict[SampleName, Latency] = {"invoke": network, "end_to_end": end_to_end}
-    for name, each in by_stage.items():
-        samples["invoke_in_stages" if name == "invoke" else name] = each
     figures = Timing(
         invoke_ms=network.figures(),
         end_to_end_ms=end_to_end.figures(),
@@ -91,7 +82,7 @@ def measure(
         throughput_workers=workers,
         frequency_mhz=Span(before.device.frequency_mhz, after.device.frequency_mhz),
         other_load=load.other_load(before, after),
-        samples_ms={name: each.samples_ms for name, each in samples.items()},
+        samples_ms=_samples(network, end_to_end, by_stage),
     )
     changed = {chosen[at] for at, answer in stages.answers if answer != answers[chosen[at]]}
     return Timed(
@@ -106,6 +97,32 @@ def measure(
             *_changed(changed),
         ),
     )
+
+
+def _one_by_one(
+    classifier: Classifier, sources: Sequence[bytes], *, rules: Rules
+) -> tuple[Moment, Latency, Stages, Latency]:
+    """When the machine was warm; then, of one image after the other, the network alone, the stages, and all of them."""
+    stable = warm_up(classifier.session.invoke, rules=rules)
+    before = load.now()
+    network = timed(classifier.session.invoke, rules=rules, stable=stable)
+    stages = _stages(classifier, sources)
+    stable = warm_up(stages.run, rules=rules)
+    stages.forget()
+    timed(stages.run, rules=rules)
+    return before, network, stages, stages.total(stable=stable)
+
+
+def _samples(
+    network: Latency, end_to_end: Latency, by_stage: Mapping[StageName, Latency]
+) -> dict[SampleName, tuple[float, ...] | None]:
+    samples: dict[SampleName, tuple[float, ...] | None] = {
+        "invoke": network.samples_ms,
+        "end_to_end": end_to_end.samples_ms,
+    }
+    for name, latency in by_stage.items():
+        samples["invoke_in_stages" if name == "invoke" else name] = latency.samples_ms
+    return samples
 
 
 def _changed(photographs: set[Photograph]) -> list[Reason]:

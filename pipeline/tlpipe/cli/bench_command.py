@@ -1,4 +1,4 @@
-"""``tlpipe bench``: measures here and on devices, and holds the result against a stored one."""
+"""``tlpipe bench``: measures here and on devices, and holds the result against a stored one. Half of it are options."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
