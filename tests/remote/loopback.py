@@ -120,7 +120,7 @@ class Device:
 
     def left(self) -> list[str]:
         """What lies in the cache and is half made."""
-        halves = [str(path) for path in self.cache.glob("temporary-*")]
+        halves = [str(path) for pattern in ("temporary-*", "wheels/*/part") for path in self.cache.glob(pattern)]
         return halves + [str(path) for path in self.cache.glob("venvs/*") if not (path / "complete").exists()]
 
     def _make_key(self, name: str) -> None:
@@ -146,8 +146,8 @@ class Device:
 
     def _answers(self) -> bool:
         assert self._process.poll() is None, (self._folder / "sshd.log").read_text()
-        with socket.socket() as asking:
-            return asking.connect_ex(("127.0.0.1", self._port)) == 0
+        # Asking by a connection would leave a child that, for a moment, listens beside a server that is stopped.
+        return "Server listening" in (self._folder / "sshd.log").read_text()
 
 
 def running(home: Path) -> list[tuple[int, str]]:

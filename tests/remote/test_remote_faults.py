@@ -61,7 +61,7 @@ def test_a_wheel_that_changes_while_it_is_sent(
         send(connection, bytes(size) if isinstance(file, Path) and file.parent == house else file, size=size)
 
     monkeypatch.setattr(ssh.Connection, "send_file", spoiled)
-    refused(lambda: classified(bare, files, wheelhouse=house), Unavailable, "changed while it was sent")
+    refused(lambda: classified(bare, files, wheelhouse=house), BadData, "changed while it was sent")
     assert bare.left() == []
 
 

@@ -120,7 +120,7 @@ def test_a_lock_that_somebody_holds(device: Device, files: dict[str, Path]) -> N
     assert classified(device, files)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_the_bootstrap_there_is_ended(device: Device, files: dict[str, Path], number: int) -> None:
     def end() -> None:
         wait_until(lambda: answers(device))
@@ -133,6 +133,8 @@ def test_the_bootstrap_there_is_ended(device: Device, files: dict[str, Path], nu
     thread.start()
     refused(lambda: device_bench.run_edge(device.address, files, FOR_EVER), Unavailable, "the connection was lost")
     thread.join()
+    wait_until(lambda: device.processes() == [])
+    classified(device, files)  # what a killed one has left goes with the next
 
 
 def test_what_a_dead_run_left_goes(device: Device, files: dict[str, Path]) -> None:

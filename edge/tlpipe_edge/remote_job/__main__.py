@@ -8,6 +8,8 @@ after a line with its size, and empty lines between them. stdout takes events (m
 """
 
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -59,12 +61,21 @@ def _work(cache: Cache, temporary: Path) -> None:
     job = _hear(Job)
     folder = _receive(job, cache)
     _tell(Running())
+    threading.Thread(target=_end_with_the_link, daemon=True).start()
     code, output, last = _run(job.arguments, folder, temporary)
     cache.prune()
     if code:
         _tell(_failure(temporary / ERROR) or Ended(code, last))
     else:
         _tell(Result(), output)
+
+
+def _end_with_the_link() -> None:
+    """End this process, and all that it has started, with stdin: also where the bootstrap was killed."""
+    while os.read(0, MAX_TEXT):  # what keeps the link alive
+        pass
+    if os.getpgrp() == os.getpid():  # as the bootstrap starts it
+        os.killpg(0, signal.SIGKILL)
 
 
 def _receive(job: Job, cache: Cache) -> Path:

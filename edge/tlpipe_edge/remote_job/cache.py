@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -84,6 +85,8 @@ class Cache:
         """Keep the newest trees and virtual environments, and the files of these trees and of ``keep``."""
         shutil.rmtree(self._root / "wheels", ignore_errors=True)
         for old in [*_newest(self._trees)[KEPT_TREES:], *_newest(self._venvs)[KEPT_VENVS:]]:
+            if old == Path(sys.prefix):  # this very process: a clock that was set back does not make it old
+                continue
             shutil.rmtree(old, ignore_errors=True)
         needed = set(keep)
         for path in self._trees.iterdir():

@@ -46,6 +46,10 @@ class NotInstalled(Exception):
     """A step of the installation failed; its text is the end of what was said."""
 
 
+class Changed(Exception):
+    """A file is not what was announced; its text says which."""
+
+
 def tell(event: str, **fields: Any) -> None:
     """Send an event."""
     sys.stdout.buffer.write(json.dumps({"event": event, **fields, "bytes": 0}).encode() + b"\n")
@@ -85,10 +89,9 @@ class Link:
             if line.strip():
                 return json.loads(line)
 
-    def file(self, file: Path, sha256: str) -> None:
-        """Write the file that comes next; a part of it, or another one, is never there by its name."""
+    def file(self, file: Path, sha256: str, part: Path) -> None:
+        """Write the file that comes next, to ``part`` until it is complete. Raise Changed for another one."""
         left, digest = self.line()["bytes"], hashlib.sha256()
-        part = file.with_name("part")
         with part.open("wb") as stream:
             while left:
                 content = self._unread or self.wait()[0]
@@ -97,16 +100,23 @@ class Link:
                 digest.update(content)
                 left -= len(content)
         if digest.hexdigest() != sha256:
-            raise NotInstalled(f"{file.name} changed while it was sent")
+            raise Changed(f"{file.name} changed while it was sent")
         part.replace(file)
 
 
 def run(
-    link: Link, command: list[str], environment: dict[str, str], folder: Path, *, feed: bool = False
+    link: Link,
+    command: list[str],
+    environment: dict[str, str],
+    folder: Path,
+    *,
+    feed: bool = False,
+    keep: tuple[int, ...] = (),
 ) -> tuple[int, str]:
     """Exit code of a program, and the end of what it said. It ends, with all that it has started, when this does.
 
-    With ``feed`` it gets what comes on stdin, and its stdout is ours; otherwise both go with what it says.
+    With ``feed`` it gets what comes on stdin, and its stdout is ours; otherwise both go with what it says. It
+    gets the file descriptors ``keep``.
     """
     said = b""
     process = subprocess.Popen(
@@ -118,6 +128,7 @@ def run(
         stderr=subprocess.PIPE if feed else subprocess.STDOUT,
         bufsize=0,
         start_new_session=True,
+        pass_fds=keep,
     )
     try:
         output = process.stderr if feed else process.stdout
@@ -147,7 +158,7 @@ def installed(link: Link, root: Path, temporary: Path) -> Path:
     wheel, wheelhouse = wanted["wheel"], wanted["wheelhouse"]
     key = f"{wheel['sha256']} {sys.version} {sys.base_prefix} {platform.machine()}"
     path = root / "venvs" / hashlib.sha256(key.encode()).hexdigest()[:16]
-    if usable(path):
+    if usable(link, path, temporary):
         os.utime(path)  # the newest are kept
         return path / "bin/python"
     known = {each["sha256"]: root / "wheels" / each["sha256"] / each["path"] for each in [wheel, *(wheelhouse or ())]}
@@ -158,18 +169,18 @@ def installed(link: Link, root: Path, temporary: Path) -> Path:
     tell("missing", files=missing)
     for sha256 in missing:
         known[sha256].parent.mkdir(parents=True, exist_ok=True)
-        link.file(known[sha256], sha256)
+        link.file(known[sha256], sha256, temporary / "part")
     tell("installing")
     install(link, path, temporary, known[wheel["sha256"]], list(known.values()) if wheelhouse else [])
     return path / "bin/python"
 
 
-def usable(path: Path) -> bool:
-    """Whether a virtual environment is complete, and its Python still there."""
+def usable(link: Link, path: Path, temporary: Path) -> bool:
+    """Whether a virtual environment is complete, and what is needed of it still there."""
+    needed = "import tlpipe_edge.remote_job.__main__, tlpipe_edge.remote_job.command"
     try:
-        return (path / "complete").exists() and not subprocess.run(
-            [path / "bin/python", "-I", "-c", ""], stdin=subprocess.DEVNULL, check=False
-        ).returncode
+        command = [str(path / "bin/python"), "-I", "-c", needed]
+        return (path / "complete").exists() and run(link, command, dict(os.environ), temporary)[0] == 0
     except OSError:
         return False
 
@@ -217,7 +228,7 @@ def work(link: Link, root: Path) -> None:
         try:
             python = installed(link, root, temporary)
             job = [str(python), "-I", "-m", "tlpipe_edge.remote_job", str(root), str(temporary)]
-            code, said = run(link, job, dict(os.environ), temporary, feed=True)
+            code, said = run(link, job, dict(os.environ), temporary, feed=True, keep=(lock.fileno(),))
             if code:
                 tell("ended", code=code, said=said)
         finally:
@@ -231,6 +242,8 @@ def main() -> None:
         work(Link(), Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tlpipe-remote")
     except (Gone, BrokenPipeError):
         pass
+    except Changed as problem:
+        tell("failed", code=65, where="", reason=f"{problem}", advice="Run it again.")
     except (NotInstalled, OSError) as problem:
         tell("not-installed", said=f"{problem}", python=platform.python_version(), machine=platform.machine())
 

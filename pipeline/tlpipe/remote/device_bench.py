@@ -215,11 +215,11 @@ def _listed(contents: Mapping[str, Content]) -> tuple[File, ...]:
     return tuple(File(name, content.sha256, content.size) for name, content in contents.items())
 
 
-def _asked(address: Address, event: Missing, offered: Mapping[str, Content]) -> list[Content]:
-    """What the device asks for. Raise BadData if it was not offered."""
-    if not offered.keys() >= set(event.files):
+def _asked(address: Address, event: Missing, offered: dict[str, Content]) -> list[Content]:
+    """What the device asks for, which is offered once. Raise BadData for anything else."""
+    if not offered.keys() >= set(event.files) or len(set(event.files)) < len(event.files):
         raise BadData("it asks for a file that it was not offered", "Look at what runs there.", where=address)
-    return [offered[sha256] for sha256 in event.files]
+    return [offered.pop(sha256) for sha256 in event.files]
 
 
 def _send(connection: ssh.Connection, address: Address, contents: Sequence[Content]) -> None:

@@ -6,7 +6,7 @@ import signal
 
 from tlpipe.remote.address import Address
 from tlpipe_edge.console.text import printable
-from tlpipe_edge.errors import TlpipeError, Unavailable
+from tlpipe_edge.errors import GateNotMet, TlpipeError, Unavailable
 from tlpipe_edge.remote_job.messages import NO_ROOM, Ended, Failed, NotInstalled
 
 
@@ -80,6 +80,7 @@ def not_installed(address: Address, event: NotInstalled) -> Unavailable:
 def failed(address: Address, event: Failed) -> TlpipeError:
     """The error that tlpipe-edge ended with there."""
     kinds = {kind.exit_code: kind for kind in TlpipeError.__subclasses__()}
+    kinds[GateNotMet.exit_code] = Unavailable  # a bench has no gate
     where = f"{address}: {printable(event.where)}" if event.where else address
     return kinds.get(event.code, TlpipeError)(printable(event.reason), printable(event.advice), where=where)
 

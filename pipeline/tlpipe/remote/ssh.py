@@ -25,7 +25,7 @@ from typing import IO, cast
 from tlpipe.remote import failures
 from tlpipe.remote.address import Address
 from tlpipe_edge.contract import codec
-from tlpipe_edge.errors import BadConfiguration, TlpipeError, Unavailable
+from tlpipe_edge.errors import BadConfiguration, MissingInput, TlpipeError, Unavailable
 from tlpipe_edge.remote_job.messages import MAX_LINE, Event, Job, Sent, Wheels, read_event
 
 PULSE_SECONDS = 10.0
@@ -111,17 +111,21 @@ class Connection:
         self._write(json.dumps(codec.as_json(message)).encode() + b"\n")
 
     def send_file(self, file: Path | bytes, *, size: int) -> None:
-        """Exactly ``size`` bytes: of a file that has become shorter, what is missing is zeros, and its hash wrong."""
-        with self._writing:
+        """Exactly ``size`` bytes: of a file that has become shorter, what is missing is zeros, and its hash wrong.
+
+        Raises MissingInput for a file that is gone.
+        """
+        try:
+            stream = io.BytesIO(file) if isinstance(file, bytes) else file.open("rb")
+        except OSError as error:
+            reason = f"cannot be read any more ({error.strerror})"
+            raise MissingInput(reason, "Put it back, or leave it out.", where=file) from error
+        with stream, self._writing:
             self._write_all(json.dumps(codec.as_json(Sent(size))).encode() + b"\n")
-            with contextlib.ExitStack() as stack:
-                stream = None if isinstance(file, bytes) else stack.enter_context(file.open("rb"))
-                rest = file if isinstance(file, bytes) else b""
-                while size:
-                    part = stream.read(min(size, CHUNK)) if stream else rest[:size]
-                    part = part or bytes(min(size, CHUNK))
-                    self._write_all(part)
-                    size -= len(part)
+            while size:
+                part = stream.read(min(size, CHUNK)) or bytes(min(size, CHUNK))
+                self._write_all(part)
+                size -= len(part)
 
     def events(self) -> Iterator[tuple[Event, bytes]]:
         """What the device tells, each with the bytes that follow it, for as long as somebody asks.
