@@ -276,7 +276,7 @@ def trusted(document: Document) -> Document:
     """The document as if the rules had been met."""
     document = copy.deepcopy(document)
     for part in (document, document["keras"], *document["results"]):
-        part |= {"valid": True, "invalid_reasons": []}
+        part |= {"valid": True, "invalid_reasons": [], "reasons": []}
     return document
 
 

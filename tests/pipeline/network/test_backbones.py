@@ -107,7 +107,7 @@ def test_a_backbone_that_is_not_there_names_those_that_are() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"alpha": 0.5}, r"width 0\.5: tiny does not come in it\nLeave --alpha out\."),
+        ({"alpha": 0.5}, r"width 0\.5: tiny does not come in it\nLeave alpha out\."),
         ({"size": 64}, "image size 64\nChoose a size from 32 to 48"),
         ({"weights": "imagenet"}, r"none of tiny to download\nName a file \(the \.npz of tiny\), or say none"),
     ],

@@ -180,7 +180,7 @@ def test_a_run_that_exists_stays_as_it_is(run: Run, photographs: Path, brief: Tr
     assert {file: file.stat().st_mtime_ns for file in run.path.rglob("*")} == before
 
 
-@pytest.mark.parametrize("change", [{"weights": "gone.h5"}, {"alpha": 0.4}, {"image_size": 32}])
+@pytest.mark.parametrize("change", [{"weights": "gone.h5"}, {"weights": __file__}, {"alpha": 0.5}])
 def test_a_run_that_fails_leaves_nothing(few: Path, brief: Training, tmp_path: Path, change: dict[str, object]) -> None:
     with pytest.raises(TlpipeError):
         stages.train(dataset.load(few), tmp_path / "runs/run", dataclasses.replace(brief, **change))  # type: ignore[arg-type]
