@@ -50,8 +50,7 @@ def run(
     """
     from tlpipe import workflow
 
-    splits = {"validation_fraction": validation_fraction, "test_fraction": test_fraction}
-    job = _job(data, training, out, overwrite=overwrite, strict=strict, **splits)
+    job = _job(data, training, out, validation_fraction, test_fraction, overwrite=overwrite, strict=strict)
     return workflow.run(job, command=f"tlpipe.run({str(data)!r})", callbacks=callbacks)
 
 
@@ -69,8 +68,7 @@ def train(
     """Train a new head on the frozen backbone; as ``run`` for what it takes."""
     from tlpipe import workflow
 
-    splits = {"validation_fraction": validation_fraction, "test_fraction": test_fraction}
-    job = _job(data, training, out, overwrite=overwrite, strict=strict, **splits)
+    job = _job(data, training, out, validation_fraction, test_fraction, overwrite=overwrite, strict=strict)
     return workflow.train(job, callbacks=callbacks)
 
 
@@ -177,11 +175,11 @@ def _job(
     data: Place,
     training: Training,
     out: Place | None,
+    validation_fraction: float,
+    test_fraction: float,
     *,
     overwrite: bool,
     strict: bool,
-    validation_fraction: float,
-    test_fraction: float,
 ) -> "TrainingJob":
     if not isinstance(training, Training):
         raise WrongUsage(f"training={training!r}: not a recipe", "Pass tlpipe.Training(...).")

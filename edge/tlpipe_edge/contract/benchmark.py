@@ -9,7 +9,7 @@ Unknown keys are ignored. What is not known is None (null), never 0; a key may b
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from annotated_types import Interval, Len
@@ -30,8 +30,9 @@ from tlpipe_edge.contract.ranges import (
     Sha256,
     Share,
 )
-from tlpipe_edge.contract.scores import Failed, Rates, trained_on
-from tlpipe_edge.contract.validity import Reason, Validity, from_text
+from tlpipe_edge.contract.scores import Failed, Rates
+from tlpipe_edge.contract.validity import Reason, Validity
+from tlpipe_edge.contract.version_0_1_0 import upgraded
 from tlpipe_edge.errors import BadData
 
 SCHEMA = 1
@@ -261,42 +262,10 @@ def benches(document: Any, where: str, advice: str = NOT_ONE) -> tuple[Bench, ..
         raise BadData("not a benchmark", advice, where=where)
     require_schema(document, SCHEMA, where)
     if "benches" not in document:
-        return (_upgraded(codec.read(Bench, document, where, advice)),)
+        return (upgraded(codec.read(Bench, document, where, advice)),)
     for row in document["benches"] if isinstance(document["benches"], list) else ():
         require_schema(row, SCHEMA, where)
-    return tuple(map(_upgraded, codec.read(SeveralBenches, document, where, advice).benches))
-
-
-def _upgraded(bench: Bench) -> Bench:
-    """With the fields that version 0.1.0 wrote as text alone: reasons, and what was trained on.
-
-    In the text of a bench the reasons of a part are repeated after its name.
-    """
-    parts = [each for each in (*bench.results, bench.keras) if each is not None]
-    repeated = {text for part in parts for text in part.invalid_reasons}
-
-    def scoped(text: str) -> Reason:
-        for part in repeated:
-            if text.endswith(f": {part}"):
-                reason, name = from_text(part), text.removesuffix(f": {part}")
-                return replace(reason, scope=f"{name}: {reason.scope}" if reason.scope else name)
-        return from_text(text)
-
-    images = bench.images
-    if images is not None and images.trained_on is None:
-        name, count = trained_on(images.name)
-        images = replace(images, name=name, trained_on=count)
-    return replace(
-        bench,
-        images=images,
-        reasons=bench.reasons or tuple(map(scoped, bench.invalid_reasons)),
-        results=tuple(replace(each, reasons=_reasons(each)) for each in bench.results),
-        keras=bench.keras and replace(bench.keras, reasons=_reasons(bench.keras)),
-    )
-
-
-def _reasons(part: Validity) -> tuple[Reason, ...]:
-    return part.reasons or tuple(map(from_text, part.invalid_reasons))
+    return tuple(map(upgraded, codec.read(SeveralBenches, document, where, advice).benches))
 
 
 def _check_classes(scored: Confusion, labels: Sequence[str], path: str) -> None:

@@ -17,7 +17,8 @@ from tlpipe_edge.console import notebook
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.codec import Misfit, require_schema
 from tlpipe_edge.contract.ranges import Count, Interval95, Positive, Share
-from tlpipe_edge.contract.scores import ClassCount, Failed, Rates, trained_on
+from tlpipe_edge.contract.scores import ClassCount, Failed, Rates
+from tlpipe_edge.contract.version_0_1_0 import trained_on
 from tlpipe_edge.errors import BadData
 
 SCHEMA = 1

@@ -1,20 +1,10 @@
 """Figures that the documents of ``bench`` and ``evaluate`` share."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tlpipe_edge.contract.codec import Misfit
 from tlpipe_edge.contract.ranges import Count, Interval95, Share
-
-_TRAINED_ON = re.compile(r"(.*); (\d{1,9}) of them were trained on", re.DOTALL)
-
-
-def trained_on(name: str) -> tuple[str, int | None]:
-    """The name of images without the end by which version 0.1.0 said how many of them were trained on, and that number;
-    None for a name without it."""
-    found = _TRAINED_ON.fullmatch(name)
-    return (found[1], int(found[2])) if found else (name, None)
 
 
 @dataclass(frozen=True)

@@ -47,12 +47,3 @@ def judged(reasons: Iterable[Reason]) -> Validity:
     """Valid without any reason."""
     reasons = tuple(reasons)
     return Validity(valid=not reasons, invalid_reasons=tuple(map(str, reasons)), reasons=reasons)
-
-
-def from_text(text: str) -> Reason:
-    """A reason as version 0.1.0 wrote it: of Keras, with the way in which it was called, and then kind: detail."""
-    scope, _, rest = text.partition(": ")
-    if scope not in ("predict", "compiled"):  # as in benchmark.CallName
-        scope, rest = "", text
-    kind, _, detail = rest.partition(": ")
-    return Reason(kind, detail, scope or None)
