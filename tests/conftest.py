@@ -1,8 +1,15 @@
 """What every test has: a cache of its own. Nothing here imports more than the device has."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: many tests wait for a program, a camera, or what another worker makes for all."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -33,6 +33,9 @@ PER_CHANNEL = next(
     and len(quantization.numbers(Quantization.SCALE, "f")) > 1
 )
 CONVOLUTION = next(operator for operator in OPERATORS if len(operator.numbers(Operator.INPUTS, "i")) == 3)
+WEIGHTS = [at for buffer in ROOT.tables(ModelTable.BUFFERS) for at in buffer._vector(Buffer.DATA, 1)]
+STRUCTURE = sorted({*range(len(SOUND))}.difference(WEIGHTS))
+"""The places of the bytes of either kind."""
 OPERATOR_VERSION = 2
 CONVOLUTION_OPTIONS, STRIDE = 4, 1
 
@@ -88,8 +91,8 @@ def _options(slot: int, value: int) -> bytes:
 
 MUTATIONS: dict[str, tuple[Callable[[], bytes], str]] = {
     "schema version": (lambda: scalar(ROOT, ModelTable.VERSION, "I", 4), "its schema version is 4"),
-    "root outside": (lambda: _packed(0, "I", 1 << 31), "damaged, byte"),
-    "two thousand million tensors": (lambda: length(GRAPH, SubGraph.TENSORS, 1 << 31), "damaged, byte"),
+    "root outside": (lambda: _packed(0, "I", 1 << 31), "damaged: byte"),
+    "two thousand million tensors": (lambda: length(GRAPH, SubGraph.TENSORS, 1 << 31), "damaged: byte"),
     "no operator": (lambda: length(GRAPH, SubGraph.OPERATORS, 0), "an output that no operator gives"),
     "buffer index": (
         lambda: scalar(TENSORS[5], TensorTable.BUFFER, "I", 1 << 20),
@@ -97,11 +100,11 @@ MUTATIONS: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "input index": (lambda: element(GRAPH, SubGraph.INPUTS, 0, "i", 99_999), "an input or output that does not exist"),
     "output index": (lambda: element(GRAPH, SubGraph.OUTPUTS, 0, "i", -7), "an input or output that does not exist"),
-    "operator's input": (lambda: element(CONVOLUTION, Operator.INPUTS, 0, "i", 1 << 30), "takes tensor 1073741824"),
+    "operator's input": (lambda: element(CONVOLUTION, Operator.INPUTS, 0, "i", 1 << 30), "uses tensor 1073741824"),
     "operator's output": (lambda: element(CONVOLUTION, Operator.OUTPUTS, 0, "i", 1 << 30), "gives tensor 1073741824"),
     "operators out of order": (
         lambda: element(OPERATORS[0], Operator.INPUTS, 0, "i", OPERATORS[9].numbers(Operator.OUTPUTS, "i")[0]),
-        "which is not there yet",
+        "before it is computed",
     ),
     "operator code index": (lambda: scalar(OPERATORS[1], Operator.CODE, "I", 77), "an operator code that does not"),
     "custom operator": (lambda: scalar(CONV_2D, OperatorCode.DEPRECATED_BUILTIN, "b", 32), "operator CUSTOM, which no"),

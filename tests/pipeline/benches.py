@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from tlpipe_edge.bench import scoring
-from tlpipe_edge.bench.latency import Latency
+from tlpipe_edge.bench.latency import Latency, Rules
 from tlpipe_edge.contract.benchmark import Bench, BenchResult, ImageSet, KerasResult, ModelDescription, benches, to_json
 from tlpipe_edge.contract.conditions import Conditions, DeviceDescription, Flags, Loads, Span, Temperatures
 from tlpipe_edge.contract.latency import Timing
 from tlpipe_edge.contract.manifest import ImageSpec
-from tlpipe_edge.images.labelled import Photograph
+from tlpipe_edge.images.labelled import LabelledImage
 
 LABELS = ("dress", "hat", "longsleeve", "outwear", "pants", "shirt", "shoes", "shorts", "skirt", "t-shirt")
 SIZES = {"float32": 8_924_266, "float16": 4_511_434, "dynamic": 2_528_074, "int8": 2_725_112}
@@ -23,6 +23,8 @@ INVOKE_MS = {"float32": 7.9, "float16": 8.1, "dynamic": 10.4, "int8": 4.3}
 STAGES_MS = {"decode": 1.31, "resize": 0.34, "set_input": 0.02, "read_output": 0.01}
 OTHER_ANSWERS = {"float32": 0, "float16": 0, "dynamic": 2, "int8": 5}
 """Images on which an artifact answers other than Keras."""
+SHORT = Rules(window_runs=2, window_seconds=0, runs=20, seconds=0, processes=1, full_seconds=0.1)
+"""So short that a benchmark says it is invalid."""
 
 Document = dict[str, Any]
 
@@ -60,7 +62,7 @@ def document(
     truth = np.sort(random.integers(0, len(labels), images))
     of_keras = np.where(random.random(images) < 0.06, random.integers(0, len(labels), images), truth)
     items = [
-        Photograph(Path(f"/home/pi/.cache/tlpipe/{name}"), sha256(name), int(each))
+        LabelledImage(Path(f"/home/pi/.cache/tlpipe/{name}"), sha256(name), int(each))
         for name, each in ((f"{labels[each]}/{number:04}.jpg", each) for number, each in enumerate(truth))
     ]
     theirs = _scores(of_keras, len(labels), certain=0.5)
@@ -191,7 +193,7 @@ def _keras(
     random: np.random.Generator,
     slower: float,
     scores: np.ndarray,
-    items: Sequence[Photograph],
+    items: Sequence[LabelledImage],
     labels: Sequence[str],
 ) -> KerasResult:
     predict, compiled = (

@@ -12,12 +12,16 @@ from typing import Any
 import benches
 import drawing
 import pytest
+from once import once
 
 from tlpipe.conversion.recipes import RECIPES
 from tlpipe.demo.digits import BACKBONE
+from tlpipe.network.backbones import BACKBONES
 from tlpipe.runs.config import Finetuning, Head, Training
 from tlpipe.runs.run_folder import Run
-from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.bench.target import BenchOptions
+from tlpipe_edge.contract.benchmark import to_json
+from tlpipe_edge.contract.bundle import EVALUATION, Bundle
 
 LABELS = ("-blå ring", "green bars", "kryss")
 """A leading dash, a space and letters beyond ASCII go through the whole pipeline."""
@@ -36,10 +40,20 @@ def config(backbone_weights: Path) -> Training:
     return Training(weights=str(backbone_weights), alpha=0.35, image_size=64, views=2, batch_size=8, head=head)
 
 
-@pytest.fixture(scope="session")
-def brief(config: Training) -> Training:
-    """The same, for tests that only ask whether training gets through."""
-    return dataclasses.replace(config, views=1, head=dataclasses.replace(config.head, epochs=1))
+@pytest.fixture
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of the backbone ``tiny``, which is there during the test."""
+    import tiny
+
+    monkeypatch.setitem(BACKBONES, "tiny", tiny.TINY)
+    return once(tmp_path_factory, "tiny", lambda folder: tiny.write_npz(folder / "tiny.npz")) / "tiny.npz"
+
+
+@pytest.fixture
+def brief(tiny_weights: Path) -> Training:
+    """For tests that only ask whether training gets through, with whatever network: an epoch of the smallest."""
+    head = Head(epochs=1, learning_rate=3e-3)
+    return Training(backbone="tiny", weights=str(tiny_weights), image_size=48, views=1, batch_size=8, head=head)
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +66,10 @@ def options(config: Training) -> list[str]:
 @pytest.fixture(scope="session")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder per class, 20 pictures each. To look at only."""
-    return drawing.photographs(tmp_path_factory.mktemp("data") / "photographs", LABELS, count=20)
+    return (
+        once(tmp_path_factory, "data", lambda folder: drawing.photographs(folder / "photographs", LABELS, count=20))
+        / "photographs"
+    )
 
 
 @pytest.fixture
@@ -64,40 +81,62 @@ def few(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def run(photographs: Path, config: Training, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run with both stages. To look at only."""
-    from tlpipe.data import dataset
-    from tlpipe.training import stages
 
-    found = dataset.load(photographs, test_fraction=0.25)
-    frozen = stages.train(found, tmp_path_factory.mktemp("runs") / "drawn", config)
-    return stages.finetune(frozen, Finetuning(top_layers=50, epochs=2, learning_rate=2e-4))
+    def make(folder: Path) -> None:
+        from tlpipe.data import dataset
+        from tlpipe.training import stages
+
+        frozen = stages.train(dataset.load(photographs, test_fraction=0.25), folder / "drawn", config)
+        stages.finetune(frozen, Finetuning(top_layers=20, epochs=2, learning_rate=2e-4))
+
+    return Run.open(once(tmp_path_factory, "runs", make) / "drawn")
+
+
+@pytest.fixture
+def tiny_run(photographs: Path, brief: Training, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The first stage of the smallest network, which has learned something. To look at only."""
+
+    def make(folder: Path) -> None:
+        from tlpipe.data import dataset
+        from tlpipe.training import stages
+
+        learning = dataclasses.replace(brief, head=Head(epochs=12, learning_rate=3e-2))
+        stages.train(dataset.load(photographs, test_fraction=0.25), folder / "drawn", learning)
+
+    return Run.open(once(tmp_path_factory, "tiny-runs", make) / "drawn")
 
 
 @pytest.fixture(scope="session")
 def bundle(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """The run in all number formats. To look at only."""
-    from tlpipe.conversion import recipes
-    from tlpipe.exporting import assemble
+    """The run in all number formats, evaluated on the test split of the run. To look at only."""
 
-    return assemble.export(run, recipes.parse(RECIPES), tmp_path_factory.mktemp("exported") / "drawn")
+    def make(folder: Path) -> None:
+        from tlpipe.conversion import recipes
+        from tlpipe.evaluation import evaluate
+        from tlpipe.exporting import assemble
+
+        evaluate.evaluate(assemble.export(run, recipes.parse(RECIPES), folder / "drawn"))
+
+    return Bundle.open(once(tmp_path_factory, "exported", make) / "drawn")
 
 
 @pytest.fixture(scope="session")
 def evaluation(bundle: Bundle) -> dict[str, Any]:
-    """The document of the bundle's evaluation on the test split of its run; it is in the bundle, too."""
-    from tlpipe.evaluation import evaluate
-
-    return dict(json.loads(evaluate.evaluate(bundle).to_json()))
+    """The document of the bundle's evaluation."""
+    return dict(json.loads((bundle.path / EVALUATION).read_text()))
 
 
 @pytest.fixture(scope="session")
-def benchmark(bundle: Bundle) -> dict[str, Any]:
+def benchmark(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The document of the bundle's benchmark with Keras beside it, by rules so short that it says it is invalid."""
-    from tlpipe.benchmark import measure
-    from tlpipe_edge.bench.latency import Rules
-    from tlpipe_edge.bench.target import BenchOptions
 
-    short = Rules(window_runs=2, window_seconds=0, runs=20, seconds=0, processes=1, full_seconds=0.1)
-    return benches.document_of(measure.bench(bundle, BenchOptions(rules=short), command="tlpipe bench"))
+    def make(folder: Path) -> None:
+        from tlpipe.benchmark import measure
+
+        measured = measure.bench(bundle, BenchOptions(rules=benches.SHORT), command="tlpipe bench")
+        (folder / "bench.json").write_text(to_json([measured]))
+
+    return dict(json.loads((once(tmp_path_factory, "benched", make) / "bench.json").read_text()))
 
 
 @dataclass(frozen=True)
@@ -119,9 +158,12 @@ def tlpipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
     def run(*arguments: str | Path) -> Done:
         monkeypatch.setattr(sys, "argv", ["tlpipe", *map(str, arguments)])
         capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
+        code = 0
+        try:
             commands.main()
-        return Done(int(ended.value.code or 0), *capfd.readouterr())
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Done(code, *capfd.readouterr())
 
     return run
 

@@ -8,32 +8,33 @@ from pathlib import Path
 import loopback
 import pytest
 from loopback import DRAWN, GOLDEN, Device, wait_until
+from once import once
 
 from tlpipe.remote import device_bench
 from tlpipe_edge import Bundle
 
 
 @pytest.fixture(scope="session")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All that tlpipe-edge needs."""
-    house = loopback.wheelhouse(tmp_path_factory.mktemp("wheels") / "house")
-    yield house
-    shutil.rmtree(house)  # pytest keeps the folders of three runs, and this is large
+    return once(tmp_path_factory, "wheels", lambda folder: loopback.wheelhouse(folder / "house")) / "house"
 
 
 @pytest.fixture(scope="session")
-def installed(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def installed(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The virtual environments of a device on which tlpipe-edge was truly installed, once."""
-    device = Device(tmp_path_factory.mktemp("installed") / "device")
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("TLPIPE_SSH_OPTIONS", f"-F {device.config}")
-            device_bench.run_edge(device.address, {}, ["--version"], wheelhouse=wheels)
-    finally:
-        device.stop()
-    assert device.left() == [] and device.processes() == []
-    yield device.cache / "venvs"
-    shutil.rmtree(device.cache)
+
+    def make(folder: Path) -> None:
+        device = Device(folder / "device")
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("TLPIPE_SSH_OPTIONS", f"-F {device.config}")
+                device_bench.run_edge(device.address, {}, ["--version"], wheelhouse=wheels)
+        finally:
+            device.stop()
+        assert device.left() == [] and device.processes() == []
+
+    return once(tmp_path_factory, "installed", make) / "device" / loopback.CACHE / "venvs"
 
 
 @pytest.fixture

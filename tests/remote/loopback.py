@@ -25,6 +25,8 @@ from tlpipe_edge.errors import TlpipeError
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 LIMIT_SECONDS = 180.0
+CACHE = Path("home", ".cache", "tlpipe-remote")
+"""Of a device, in its folder."""
 
 DRAWN = Path(__file__).parents[1] / "data" / "bundle"
 GOLDEN = sorted(file for file in (DRAWN / "golden").iterdir() if file.suffix != ".npz")
@@ -50,7 +52,7 @@ class Device:
         if SSHD is None or not Path("/proc/self/environ").exists():
             pytest.skip("no sshd (apt-get install openssh-server), or no /proc in which to look what runs")
         self.home, self.bin = folder / "home", folder / "bin"
-        self.cache = self.home / ".cache" / "tlpipe-remote"
+        self.cache = folder / CACHE
         self.config = folder / "ssh_config"
         self.known_hosts = folder / "known_hosts"
         self.user = getpass.getuser()
@@ -80,6 +82,7 @@ class Device:
         """What each login gets from now on."""
         self._login.write_text(
             f"#!/bin/sh\nHOME='{self.home}' PATH='{path or self.bin}'\nexport HOME PATH\nunset XDG_CACHE_HOME\n"
+            "export PIP_NO_COMPILE=1\n"  # what is installed in a test runs once or twice
             f'cd; {before}\nexec {shell} -c "$SSH_ORIGINAL_COMMAND"\n'
         )
         self._login.chmod(0o755)

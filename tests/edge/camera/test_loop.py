@@ -37,14 +37,14 @@ def outages(classifier: Classifier, camera: str, *, count: int) -> tuple[list[Ou
 @pytest.mark.parametrize(
     ("camera", "said"),
     [
-        ("blocked", "the camera is blocked"),
-        ("dying", "died"),
-        ("unplugged", "gives no more pictures"),
+        ("blocked", "the camera does not respond"),
+        ("dying", "ended unexpectedly"),
+        ("unplugged", "delivers no more frames"),
         ("three", "the stream ended"),
         ("broken", "driver fault"),
-        ("absent", "does not open"),
-        ("black", "black pictures"),
-        ("frozen", "the same picture again and again"),
+        ("absent", "cannot be opened"),
+        ("black", "only black frames"),
+        ("frozen", "keeps repeating one frame"),
     ],
 )
 def test_an_outage_says_why(camera: str, said: str, classifier: Classifier) -> None:
@@ -68,7 +68,7 @@ def test_the_waits_double_up_to_a_minute_and_are_told_meanwhile(
         def __init__(self, *_: object, **__: object) -> None: ...
 
         def __enter__(self) -> "Absent":
-            raise loop.Unavailable("camera 0: it does not open", "")
+            raise loop.Unavailable("camera 0: cannot be opened", "")
 
         def __exit__(self, *_: object) -> None: ...
 
@@ -111,7 +111,7 @@ def test_a_folder_ends_and_its_answers_are_those_of_the_classifier(
 def test_an_error_of_a_file_is_raised(classifier: Classifier, tmp_path: Path) -> None:
     with pytest.raises(MissingInput):
         next(watch(classifier, "gone.avi"))
-    with pytest.raises(BadData, match="no photographs"):
+    with pytest.raises(BadData, match="no images"):
         next(watch(classifier, str(tmp_path)))
 
 

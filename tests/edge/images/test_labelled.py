@@ -18,7 +18,7 @@ def test_the_golden_photographs_have_the_labels_of_the_reference(drawn: Bundle) 
     assert found.name == "golden" and len(found.items) == len(drawn.golden().files)
     for each in found.items:
         assert each.sha256 == hashlib.sha256(each.file.read_bytes()).hexdigest()
-        assert each.truth == int(reference.truth[reference.images.index(each.sha256)])
+        assert each.label == int(reference.true_labels[reference.images.index(each.sha256)])
 
 
 def test_a_folder_named_as_a_label_is_the_label_and_else_the_reference_knows_it(drawn: Bundle, tmp_path: Path) -> None:
@@ -32,9 +32,9 @@ def test_a_folder_named_as_a_label_is_the_label_and_else_the_reference_knows_it(
     found = below(tmp_path, labels=labels, reference=drawn.reference())
 
     assert found.name == str(tmp_path)
-    truth = {each.file.name: each.truth for each in found.items}
+    truth = {each.file.name: each.label for each in found.items}
     reference = drawn.reference()
-    known = reference.truth[reference.images.index(hashlib.sha256(second.read_bytes()).hexdigest())]
+    known = reference.true_labels[reference.images.index(hashlib.sha256(second.read_bytes()).hexdigest())]
     assert truth == {f"a{first.suffix}": 2, f"known{second.suffix}": int(known), "unknown.JPG": None}
     assert [each.file for each in found.items] == sorted(each.file for each in found.items)
 
@@ -50,5 +50,5 @@ def test_a_file_that_the_system_will_not_read_has_no_sha256(tmp_path: Path) -> N
 def test_what_is_no_folder_or_has_no_photographs_is_said(tmp_path: Path) -> None:
     with pytest.raises(MissingInput, match="no such folder"):
         below(tmp_path / "gone", labels=("a", "b"), reference=None)
-    with pytest.raises(BadData, match="no photographs"):
+    with pytest.raises(BadData, match="no images"):
         below(tmp_path, labels=("a", "b"), reference=None)

@@ -57,11 +57,11 @@ def test_on_an_address_that_others_reach_the_token_is_enough() -> None:
 
 @pytest.mark.parametrize("address", ["0.0.0.0:8080", "[::]:8080", "192.0.2.7:8080", "0:8080"])
 def test_an_address_that_others_reach_needs_a_token(address: str) -> None:
-    with pytest.raises(WrongUsage, match="others can reach this address"):
+    with pytest.raises(WrongUsage, match="other machines can reach this address"):
         Preview(address, token=None)
 
 
 @pytest.mark.parametrize("token", ["", "two words", "a;b", "a\r\nb", "a&b", "ü"])
 def test_a_token_that_no_cookie_can_hold_is_refused(token: str) -> None:
-    with pytest.raises(WrongUsage, match="the token is empty or has odd characters"):
+    with pytest.raises(WrongUsage, match="the token is empty or has invalid characters"):
         Preview("8080", token=token)

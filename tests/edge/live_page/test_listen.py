@@ -33,5 +33,5 @@ def test_what_is_no_address(written: str) -> None:
 
 @pytest.mark.parametrize("name", ["nowhere.invalid", "a" * 70])
 def test_a_host_that_nobody_knows(name: str) -> None:
-    with pytest.raises(WrongUsage, match="no host"):
+    with pytest.raises(WrongUsage, match="unknown host"):
         ListenAddress.parse(f"{name}:80")

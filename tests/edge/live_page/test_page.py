@@ -154,7 +154,7 @@ def test_an_outage_and_a_lost_connection_are_said_and_end(browser: Browser, vide
     preview = Preview("0", token=None)
     with preview:
         opened(browser, preview)
-        browser.wait("document.getElementById('notice').textContent === 'Waiting for the first picture'")
+        browser.wait("document.getElementById('notice').textContent === 'Waiting for the first frame'")
         preview.outage("/dev/video0 <b>unplugged</b>")
         told = "The camera is out: /dev/video0 <b>unplugged</b>"
         browser.wait(f"document.getElementById('notice').textContent === '{told}'")

@@ -1,6 +1,5 @@
 """A broken or hostile model is an error message, never a crash: this process is the witness."""
 
-import functools
 import hashlib
 import json
 import os
@@ -16,33 +15,25 @@ import pytest
 
 from tlpipe_edge import Bundle, Classifier
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError
-from tlpipe_edge.tflite import sandbox, verify
-from tlpipe_edge.tflite.interpreter import find
+from tlpipe_edge.tflite import verify
 
 SECONDS = 5.0
-FLIPS = 300
+"""Of processor time, in this process; for the child there are the limits of ``sandbox``."""
+FLIPS = {"structure": (hostile.STRUCTURE, 100), "weights": (hostile.WEIGHTS, 10)}
 MAX_GROWTH = 200_000  # KiB: a few copies of the largest model and of what the runtime allocates for it
 
 
 def opened(file: Path, content: bytes) -> str:
     """What is said of a model in the place of a .tflite file, empty when it classifies; in time."""
     file.write_bytes(content)
-    start = time.monotonic()
+    start = time.thread_time()
     try:
         prediction = Classifier.open(file)(np.full((64, 64, 3), 99, np.uint8))
         said = "" if prediction.label in prediction.labels else "no label"
     except BadData as error:
         said = error.what
-    assert time.monotonic() - start < patience()
+    assert time.thread_time() - start < SECONDS
     return said
-
-
-@functools.cache
-def patience() -> float:
-    """``SECONDS``; where all is slow, emulated or beside other work, four times what proving a sound model takes."""
-    start = time.monotonic()
-    assert sandbox._try(hostile.SOUND, find("auto")[0]) is None
-    return max(SECONDS, 4 * (time.monotonic() - start))
 
 
 @pytest.mark.arm64
@@ -76,23 +67,23 @@ def test_a_file_that_is_cut_is_refused(cut: int, tmp_path: Path, copied: Path) -
     assert opened(tmp_path / "model.tflite", hostile.SOUND[:length])
 
     (copied / "drawn-int8.tflite").write_bytes(hostile.SOUND[:length])
-    with pytest.raises(BadData, match="bytes, and the manifest says"):
+    with pytest.raises(BadData, match="bytes, but the manifest says"):
         Classifier.open(copied)
 
 
 def test_bits_that_flip_never_crash(tmp_path: Path) -> None:
-    """Most of them change a weight a little and run; what a file may not do is end this process, or take its time."""
+    """A weight changes a little and runs; elsewhere, a file may not end this process either, or take its time."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    def flip(seed: int) -> str:
-        content = bytearray(hostile.SOUND)
-        bit = random.Random(seed).randrange(8 * len(content))
-        content[bit // 8] ^= 1 << bit % 8
-        return opened(tmp_path / f"{seed}.tflite", bytes(content))
+    def flip(seed: int, places: list[int]) -> str:
+        content, chance = bytearray(hostile.SOUND), random.Random(seed)
+        content[chance.choice(places)] ^= 1 << chance.randrange(8)
+        return opened(tmp_path / f"{seed}-{len(places)}.tflite", bytes(content))
 
+    flips = [(seed, places) for places, count in FLIPS.values() for seed in range(count)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        said = list(pool.map(flip, range(FLIPS)))
-    assert 0 < sum(map(bool, said)) < FLIPS
+        said = list(pool.map(flip, *zip(*flips, strict=True)))
+    assert 0 < sum(map(bool, said)) < len(flips)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MAX_GROWTH
 
 
@@ -121,7 +112,7 @@ def test_an_endless_file_is_not_read_to_its_end(copied: Path) -> None:
         file.truncate(1 << 40)
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(BadData, match="bytes, and the manifest says"):
+    with pytest.raises(BadData, match="bytes, but the manifest says"):
         Classifier.open(copied)
     with pytest.raises(BadData, match="more than 256 MB"):
         Classifier.open(copied / "drawn-int8.tflite")

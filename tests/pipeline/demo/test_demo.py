@@ -3,10 +3,11 @@
 import dataclasses
 import json
 import statistics
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import benches
 import h5py
 import numpy as np
 import pytest
@@ -14,11 +15,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from tlpipe.benchmark import measure
 from tlpipe.data import dataset
 from tlpipe.data.augment import View
 from tlpipe.demo import digits
-from tlpipe.features.extractor import open_extractor
+from tlpipe.features import prefix
+from tlpipe.features.extractor import Extractor
+from tlpipe.features.prefix import Prefix
 from tlpipe.network import build
+from tlpipe_edge.bench.target import BenchOptions
+from tlpipe_edge.contract.benchmark import Bench
+from tlpipe_edge.contract.bundle import Bundle
 
 SEEDS = (0, 1, 2)
 MAX_ERRORS = 0.6
@@ -27,7 +34,12 @@ MAX_ERRORS = 0.6
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return digits.write_images(tmp_path_factory.mktemp("demo") / "digits")
+    """A third of the digits of each class."""
+    folder = digits.write_images(tmp_path_factory.mktemp("demo") / "digits")
+    for number, file in enumerate(sorted(folder.rglob("*.png"))):
+        if number % 3:
+            file.unlink()
+    return folder
 
 
 def errors(weights: str, images: Path, seed: int) -> int:
@@ -43,7 +55,8 @@ def errors(weights: str, images: Path, seed: int) -> int:
         dropout=0,
         seed=seed,
     )
-    extractor = open_extractor(whole, "pooling", config.spec, dtype="float32")
+    pooled = Prefix(f"{weights} {seed}", "pooling", lambda: prefix.to_tflite(whole, "pooling"))
+    extractor = Extractor(pooled, config.spec, "float32")
     rows, labels = {}, {}
     for split in ("train", "test"):
         examples = photographs.splits[split]
@@ -66,17 +79,24 @@ def test_embedded_weights_are_small_half_floats() -> None:
     assert kinds == {np.dtype(np.float16)}
 
 
-def test_demo_ends_with_a_bundle_a_table_and_a_report(tmp_path: Path) -> None:
-    demo_run = subprocess.run(
-        [sys.executable, "-m", "tlpipe", "demo"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert demo_run.returncode == 0, demo_run.stderr
+def test_demo_ends_with_a_bundle_a_table_and_a_report(
+    tlpipe: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At full size but for the benchmark, which is short here."""
+    bench = measure.bench
+
+    def short(bundle: Bundle, options: BenchOptions, **named: Any) -> Bench:
+        return bench(bundle, dataclasses.replace(options, rules=benches.SHORT), **named)
+
+    monkeypatch.setattr(measure, "bench", short)
+    done = tlpipe("demo")
+    assert done.code == 0, done.stderr
     for name in ("Keras", "float32", "float16", "dynamic", "int8", "p50 latency", "tlpipe-edge classify"):
-        assert name in demo_run.stdout
-    assert demo_run.stdout.splitlines()[-1] == "reports/demo/report.html"
+        assert name in done.stdout
+    assert done.stdout.splitlines()[-1] == "reports/demo/report.html"
     report = json.loads((tmp_path / "reports/demo/report.json").read_text())
     assert [stage["name"] for stage in report["training"]] == ["1-frozen", "2-finetuned"]
-    assert report["verdict"]["text"] == demo_run.stdout.splitlines()[-2]
+    assert report["verdict"]["text"] == done.stdout.splitlines()[-2]
     evaluation = json.loads((tmp_path / "exported" / "demo" / "evaluation.json").read_text())
     int8 = next(each for each in evaluation["artifacts"] if each["recipe"] == "int8")
     assert evaluation["keras"]["top1"] >= 0.97

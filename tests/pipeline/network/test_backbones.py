@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny import TINY
 
 from tlpipe.cli import options
 from tlpipe.conversion import recipes
 from tlpipe.data import dataset
 from tlpipe.exporting import assemble
 from tlpipe.network import build
-from tlpipe.network.backbones import BACKBONES, MOBILENET_V2, Backbone, find
+from tlpipe.network.backbones import MOBILENET_V2, Backbone, find
 from tlpipe.network.backend import keras
 from tlpipe.network.cut import cut_below
 from tlpipe.runs.config import Finetuning, Head, Training
@@ -22,56 +23,7 @@ from tlpipe_edge.errors import BadData, WrongUsage
 
 LABELS = ("a", "b", "c")
 
-
-def tiny(*, include_top: bool, weights: None, input_tensor: Any) -> Any:
-    """A stem, a block of a narrow network, and a wide end; it knows no alpha."""
-    assert not include_top and weights is None
-
-    def convolved(source: Any, name: str, filters: int, *, size: int = 1, stride: int = 1) -> Any:
-        layer = keras.layers.Conv2D(filters, size, strides=stride, padding="same", use_bias=False, name=name)
-        return keras.layers.BatchNormalization(name=f"{name}_bn")(layer(source))
-
-    stem = keras.layers.ReLU(6.0, name="stem_relu")(convolved(input_tensor, "stem", 8, size=3, stride=4))
-    wide = keras.layers.ReLU(6.0, name="expand_relu")(convolved(stem, "expand", 24))
-    deep = keras.layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="depthwise")(wide)
-    added = keras.layers.Add(name="add")([stem, convolved(deep, "project", 8)])
-    end = keras.layers.ReLU(6.0, name="end_relu")(convolved(added, "end", 32))
-    return keras.Model(keras.utils.get_source_inputs(input_tensor), end)
-
-
-def load_npz(model: Any, file: Path) -> None:
-    with np.load(file) as arrays:
-        for layer in model.layers:
-            layer.set_weights([arrays[f"{layer.name}/{number}"] for number, _ in enumerate(layer.weights)])
-
-
-TINY = Backbone(
-    name="tiny",
-    builder=tiny,
-    sizes=(32, 48),
-    scale=1 / 128,
-    offset=-127 / 128,
-    top_layers=3,
-    top_begins="end",
-    weights_file="the .npz of tiny",
-    load_weights=load_npz,
-    imagenet=False,
-)
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(BACKBONES, "tiny", TINY)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    keras.utils.set_random_seed(3)
-    network = tiny(include_top=False, weights=None, input_tensor=keras.Input((48, 48, 3)))
-    arrays = {f"{layer.name}/{n}": array for layer in network.layers for n, array in enumerate(layer.get_weights())}
-    file = tmp_path_factory.mktemp("weights") / "tiny.npz"
-    np.savez(file, **arrays)
-    return file
+pytestmark = pytest.mark.usefixtures("tiny_weights")  # which registers it
 
 
 def built(weights: Path | str, *, alpha: float = 1.0, size: int = 48) -> Any:
@@ -107,9 +59,9 @@ def test_a_backbone_that_is_not_there_names_those_that_are() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"alpha": 0.5}, r"width 0\.5: tiny does not come in it\nLeave alpha out\."),
-        ({"size": 64}, "image size 64\nChoose a size from 32 to 48"),
-        ({"weights": "imagenet"}, r"none of tiny to download\nName a file \(the \.npz of tiny\), or say none"),
+        ({"alpha": 0.5}, r"alpha 0\.5 is not a width multiplier of tiny\nLeave alpha out\."),
+        ({"size": 64}, "invalid image size: 64\nChoose a size from 32 to 48"),
+        ({"weights": "imagenet"}, r"none of tiny to download\nName a file \(the \.npz of tiny\), or pass none"),
     ],
 )
 def test_what_it_does_not_come_in_is_wrong_usage(given: dict[str, Any], said: str) -> None:
@@ -117,9 +69,9 @@ def test_what_it_does_not_come_in_is_wrong_usage(given: dict[str, Any], said: st
         built(**({"weights": "none"} | given))
 
 
-def test_its_own_kind_of_weights_file_is_read(weights: Path, tmp_path: Path) -> None:
-    model = built(weights)
-    with np.load(weights) as arrays:
+def test_its_own_kind_of_weights_file_is_read(tiny_weights: Path, tmp_path: Path) -> None:
+    model = built(tiny_weights)
+    with np.load(tiny_weights) as arrays:
         np.testing.assert_array_equal(model.get_layer("end").get_weights()[0], arrays["end/0"])
     assert build.weights_sha256(model) != build.weights_sha256(built("none"))
 
@@ -128,17 +80,17 @@ def test_its_own_kind_of_weights_file_is_read(weights: Path, tmp_path: Path) -> 
         built(tmp_path / "other.npz")
 
 
-def test_its_normalization_is_inside_the_graph(weights: Path) -> None:
-    scaled = keras.Model(*(lambda model: (model.input, model.get_layer("input_scaling").output))(built(weights)))
+def test_its_normalization_is_inside_the_graph(tiny_weights: Path) -> None:
+    scaled = keras.Model(*(lambda model: (model.input, model.get_layer("input_scaling").output))(built(tiny_weights)))
 
     for value, expected in ((127, 0.0), (255, 1.0)):
         assert scaled(np.full((1, 48, 48, 3), value, np.float32)).numpy().mean() == pytest.approx(expected, abs=1e-6)
 
 
-def test_it_goes_all_the_way_to_a_device(weights: Path, few: Path, tmp_path: Path) -> None:
+def test_it_goes_all_the_way_to_a_device(tiny_weights: Path, few: Path, tmp_path: Path) -> None:
     training = Training(
         backbone="tiny",
-        weights=str(weights),
+        weights=str(tiny_weights),
         image_size=48,
         views=1,
         batch_size=8,

@@ -11,20 +11,24 @@ from pathlib import Path
 
 from tlpipe.runs.config import Training
 
+TESTS = str(Path(__file__).parents[1])
 PROGRAM = """
 import sys
 from pathlib import Path
+from tiny import LAYERS, TINY
 from tlpipe.conversion import recipes
 from tlpipe.data import dataset
 from tlpipe.exporting import assemble
 from tlpipe.network import build
+from tlpipe.network.backbones import BACKBONES
 from tlpipe.runs import run_folder
 from tlpipe.runs.config import Finetuning, Training
 from tlpipe.training import stages
 
+BACKBONES["tiny"] = TINY
 data, config, out = Path(sys.argv[1]), Training.read(Path(sys.argv[2])), Path(sys.argv[3])
 frozen = stages.train(dataset.load(data), out / "run", config)
-run = stages.finetune(frozen, Finetuning(top_layers=20, epochs=1, learning_rate=1e-4))
+run = stages.finetune(frozen, Finetuning(top_layers=LAYERS, epochs=1, learning_rate=1e-4))
 print(build.weights_sha256(build.load(out / "run/2-finetuned" / run_folder.MODEL)))
 print(assemble.export(run, recipes.parse(["int8"]), out / sys.argv[3].rpartition("/")[2]).artifact("int8").sha256)
 """
@@ -36,7 +40,10 @@ def test_two_processes_come_to_the_same_bits(few: Path, brief: Training, tmp_pat
     file.write_text(training.to_json(training.head, {}))
     processes = []
     for name in ("one", "two"):
-        environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / name / "cache")}
+        environment = os.environ | {
+            "XDG_CACHE_HOME": str(tmp_path / name / "cache"),
+            "PYTHONPATH": os.pathsep.join(filter(None, (TESTS, os.environ.get("PYTHONPATH")))),
+        }
         command = [sys.executable, "-c", PROGRAM, str(few), str(file), str(tmp_path / name)]
         processes.append(
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

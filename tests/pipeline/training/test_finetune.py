@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny import LAYERS
 
 from tlpipe.network import build
 from tlpipe.network.backend import keras
@@ -17,17 +18,20 @@ from tlpipe_edge.errors import BadData, WrongUsage
 
 
 @pytest.fixture
-def frozen(run: Run, tmp_path: Path) -> Run:
-    """A copy of the run before fine-tuning."""
-    path = Path(shutil.copytree(run.path / FROZEN, tmp_path / "run" / FROZEN)).parent
-    shutil.copy(run.path / "run.json", path)
-    (path / "run.json").write_text((path / "run.json").read_text().replace(FINETUNED, FROZEN))
-    return Run.open(path)
+def frozen(tiny_run: Run, tmp_path: Path) -> Run:
+    """A copy of a run before fine-tuning."""
+    return Run.open(Path(shutil.copytree(tiny_run.path, tmp_path / "run")))
 
 
 def models(run: Run) -> tuple[Any, Any]:
     before, after = (build.load(run.path / name / run_folder.MODEL) for name in (FROZEN, FINETUNED))
     return before, after
+
+
+@pytest.fixture(scope="module")
+def both(run: Run) -> tuple[Any, Any]:
+    """The models of both stages."""
+    return models(run)
 
 
 def moved(before: Any, after: Any) -> set[str]:
@@ -40,14 +44,14 @@ def moved(before: Any, after: Any) -> set[str]:
     }
 
 
-def test_the_chosen_layers_change_and_no_other_bit_does(run: Run) -> None:
-    before, after = models(run)
+def test_the_chosen_layers_change_and_no_other_bit_does(both: tuple[Any, Any]) -> None:
+    before, after = both
 
-    assert moved(before, after) == {layer.name for layer in build.trained_layers(after, 50)}
+    assert moved(before, after) == {layer.name for layer in build.trained_layers(after, 20)}
 
 
-def test_moving_mean_and_variance_are_the_same_bits(run: Run) -> None:
-    before, after = models(run)
+def test_moving_mean_and_variance_are_the_same_bits(both: tuple[Any, Any]) -> None:
+    before, after = both
     normalizations = [layer for layer in after.layers if isinstance(layer, keras.layers.BatchNormalization)]
 
     assert len(normalizations) == 52
@@ -57,7 +61,7 @@ def test_moving_mean_and_variance_are_the_same_bits(run: Run) -> None:
             assert one.tobytes() == other.tobytes(), f"{layer.name}/{name}"
 
 
-@pytest.mark.parametrize("top_layers", [0, 154])
+@pytest.mark.parametrize("top_layers", [0, LAYERS])
 def test_no_layer_and_all_layers_can_be_chosen(frozen: Run, top_layers: int) -> None:
     tuned = stages.finetune(frozen, Finetuning(top_layers=top_layers, epochs=1, learning_rate=1e-4))
     before, after = models(tuned)
@@ -66,27 +70,27 @@ def test_no_layer_and_all_layers_can_be_chosen(frozen: Run, top_layers: int) -> 
 
 
 def test_a_stage_that_is_worse_is_not_kept(frozen: Run, capfd: pytest.CaptureFixture[str]) -> None:
-    tuned = stages.finetune(frozen, Finetuning(top_layers=50, epochs=1, learning_rate=10.0))
+    tuned = stages.finetune(frozen, Finetuning(top_layers=3, epochs=1, learning_rate=10.0))
 
     earlier, later = (run_folder.validation_top1(tuned.path / name) for name in (FROZEN, FINETUNED))
     assert later < earlier
     assert tuned.best == FROZEN == Run.open(tuned.path).best
-    assert f"kept 1-frozen: validation top-1 {earlier:.3f} frozen, {later:.3f} fine-tuned" in capfd.readouterr().err
+    assert f"selected 1-frozen: validation top-1 {earlier:.3f} frozen, {later:.3f} fine-tuned" in capfd.readouterr().err
 
 
 def test_a_second_time_needs_overwrite(run: Run, tmp_path: Path) -> None:
     copy = Run.open(Path(shutil.copytree(run.path, tmp_path / "run")))
     with pytest.raises(WrongUsage, match="--overwrite"):
         stages.finetune(copy, Finetuning(top_layers=0, epochs=1, learning_rate=1e-4))
-    assert copy.training.finetuning.top_layers == 50
+    assert copy.training.finetuning.top_layers == 20
 
     stages.finetune(copy, Finetuning(top_layers=0, epochs=1, learning_rate=1e-4), overwrite=True)
     assert copy.training.finetuning.top_layers == 0
 
 
 def test_more_layers_than_there_are_leaves_the_run_as_it_was(frozen: Run) -> None:
-    with pytest.raises(WrongUsage, match="155 top layers"):
-        stages.finetune(frozen, Finetuning(top_layers=155, epochs=1, learning_rate=1e-4))
+    with pytest.raises(WrongUsage, match=f"the number of top layers is {LAYERS + 1}"):
+        stages.finetune(frozen, Finetuning(top_layers=LAYERS + 1, epochs=1, learning_rate=1e-4))
     assert frozen.stages == (frozen.path / FROZEN,)
 
 
@@ -99,5 +103,5 @@ def test_a_photograph_that_changed_is_named(frozen: Run, few: Path, photographs:
     changed.write_bytes((moved_to / "kryss/06.jpg").read_bytes() + b"\0")
 
     with pytest.raises(BadData, match=r"kryss/04\.jpg: changed since"):
-        stages.finetune(frozen, Finetuning(top_layers=154, epochs=1, learning_rate=1e-4))
+        stages.finetune(frozen, Finetuning(top_layers=LAYERS, epochs=1, learning_rate=1e-4))
     assert frozen.stages == (frozen.path / FROZEN,)
