@@ -1,7 +1,7 @@
-"""An epoch of fine-tuning on the cached activations against one of the whole Keras model, the same layers unfrozen.
+"""An epoch of fine-tuning on cached activations against one of the full Keras model, with the same layers unfrozen.
 
-python benchmarks/finetune_epoch.py DATA WEIGHTS [EPOCHS]: the two take turns, epoch by epoch, at 160 px. The whole
-model is given the decoded pixels in memory, so what it would spend on decoding counts for it.
+python benchmarks/finetune_epoch.py DATA WEIGHTS [EPOCHS]: the two take turns, epoch by epoch, at 160 px. The full model
+gets decoded pixels in memory, so its time does not include decoding.
 """
 
 import sys
@@ -14,7 +14,8 @@ import numpy as np
 from tlpipe.data import dataset
 from tlpipe.data.augment import View
 from tlpipe.data.pixels import read_pixels
-from tlpipe.features.extractor import open_extractor
+from tlpipe.features.extractor import Extractor
+from tlpipe.features.prefix import Weights
 from tlpipe.network import build
 from tlpipe.network.backend import keras
 from tlpipe.network.cut import cut_below, suffix
@@ -25,23 +26,24 @@ SIZE, TOP_LAYERS, BATCH = 160, 50, 32
 
 
 def main() -> None:
-    """Measure, and publish the ratio of medians with the accuracies that both reach."""
+    """Measure, and publish the ratio of medians and the accuracies of both."""
     data, weights = Path(sys.argv[1]), sys.argv[2]
     epochs = int(sys.argv[3]) if len(sys.argv) > 3 else 3
-    photographs = dataset.load(data, test_fraction=0)
+    loaded = dataset.load(data, test_fraction=0)
     spec = ImageSpec(SIZE)
-    labels = {split: np.array([e.label for e in examples]) for split, examples in photographs.splits.items()}
-    targets = {split: np.eye(len(photographs.labels), dtype=np.float32)[indices] for split, indices in labels.items()}
+    labels = {split: np.array([e.label for e in examples]) for split, examples in loaded.splits.items()}
+    targets = {split: np.eye(len(loaded.labels), dtype=np.float32)[indices] for split, indices in labels.items()}
 
-    cached = _trainable(weights, photographs.labels)
+    cached = _trainable(weights, loaded.labels)
     cut = cut_below(cached, build.trained_layers(cached, TOP_LAYERS))
-    extractor = open_extractor(cached, cut, spec, dtype="float16")
-    features = {split: extractor.extract(e, View(), what=split) for split, e in photographs.splits.items()}
+    given = Weights.of_file(Path(weights), backbone="mobilenet_v2", alpha=1.0)
+    extractor = Extractor.at(cut, given, spec, lambda: cached)
+    features = {split: extractor.extract(e, View(), what=split) for split, e in loaded.splits.items()}
     suffix_model = suffix(cached, cut)
-    full_model = _trainable(weights, photographs.labels)
+    full_model = _trainable(weights, loaded.labels)
     pixels = {
         split: np.stack([read_pixels(example, View(), spec) for example in examples])
-        for split, examples in photographs.splits.items()
+        for split, examples in loaded.splits.items()
     }
     for each in (suffix_model, full_model):
         each.compile(
@@ -51,7 +53,7 @@ def main() -> None:
             jit_compile=False,
         )
     batches = fit.batches(
-        fit.Examples([features["train"]], len(photographs.labels)),
+        fit.Examples([features["train"]], len(loaded.labels)),
         batch_size=BATCH,
         seed=0,
         shuffle=True,

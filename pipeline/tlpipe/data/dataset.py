@@ -1,4 +1,4 @@
-"""Labelled photographs become labels and splits: hashed, cut where a split is missing, kept as JSON."""
+"""Examples with labels and splits: images are hashed, missing splits held out from train, and all stored as JSON."""
 
 import json
 import random
@@ -17,10 +17,10 @@ from tlpipe_edge.errors import BadData, WrongUsage
 
 @dataclass(frozen=True)
 class Example:
-    """An image file with the index of its label and the sha256 of the file ("" if the system does not read it).
+    """An image file with the index of its label and its sha256 ("" if the file cannot be read).
 
-    ``problem`` says why the image cannot be read, as far as known: it stays in its split and is not trained on, and
-    counts as wrong when the split is scored.
+    ``problem`` says why the image cannot be read, as far as known. Such an example stays in its split: it is not used
+    for training, and counts as wrong when the split is scored.
     """
 
     file: Path
@@ -31,8 +31,8 @@ class Example:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labels and splits. ``splits`` has train and validation, and test where there is one; ``cut`` names those that
-    were cut from train here; ``warnings`` are for the user.
+    """Labels and splits. ``splits`` has train, validation, and test if there is one. ``cut`` names the splits that were
+    held out from train. ``warnings`` are for the user.
     """
 
     source: Path
@@ -43,11 +43,11 @@ class Dataset:
 
     @property
     def evaluation_split(self) -> str:
-        """The split that results are stated on: test, or validation where there is no test split."""
+        """The split for the stated results: test, or validation if there is no test split."""
         return "test" if self.splits.get("test") else "validation"
 
     def check_trainable(self) -> None:
-        """Raise BadData if a class has no training image without a problem, or validation has none at all."""
+        """Raise BadData if a class has no readable training image, or if there is no readable validation image."""
         trained_on = {example.label for example in self.splits["train"] if example.problem is None}
         for index, label in enumerate(self.labels):
             if index not in trained_on:
@@ -81,7 +81,7 @@ class Dataset:
 
     @classmethod
     def read(cls, file: Path) -> "Dataset":
-        """Read what ``to_json`` wrote. Raises BadData where the file is damaged."""
+        """Read what ``to_json`` wrote. Raise BadData if the file is damaged."""
         try:
             document = parse_json(file.read_text())
             index = {label: number for number, label in enumerate(document["labels"])}
@@ -103,45 +103,43 @@ class Dataset:
 
 
 def load(data: Path, *, validation_fraction: float = 0.1, test_fraction: float = 0.1, seed: int = 0) -> Dataset:
-    """Find the photographs below ``data``, hash them, and cut the splits that are missing from train.
+    """Find the images below ``data``, hash them, and hold out missing splits from train.
 
-    ``data`` is a folder per class, or train/, validation/ and test/ folders of that, or a CSV of path,label[,split].
-    Cuts are stratified and seeded, give every class at least one image, and never put copies of a file on both sides.
-    Raises MissingInput, BadData or WrongUsage.
+    ``data`` is a folder with one subfolder per class, or one with train/, validation/ and test/, each with one
+    subfolder per class, or a CSV of path,label[,split]. Held-out splits are stratified and seeded, have at least one
+    image of every class, and keep copies of a file together. Raise MissingInput, BadData or WrongUsage.
     """
     for name, fraction in (("validation", validation_fraction), ("test", test_fraction)):
         if not 0 <= fraction < 0.9:
-            raise WrongUsage(f"a {name} fraction of {fraction:g}", "Give a number from 0 to 0.9.")
+            raise WrongUsage(f"invalid {name} fraction: {fraction:g}", "Use a number from 0 to below 0.9.")
     data = data.absolute()
     found = listing.read(data)
     missing = {"test": test_fraction, "validation": validation_fraction}
     if sum(fraction for split, fraction in missing.items() if split not in found) >= 0.9:
-        raise WrongUsage("validation and test fractions leave too little to train on", "Their sum stays below 0.9.")
+        raise WrongUsage("validation and test fractions leave too little to train on", "Keep their sum below 0.9.")
     labels = _labels(found, data)
     splits = {split: _examples(files, labels, split) for split, files in found.items()}
     cut: list[str] = []
     for split, fraction in missing.items():
         if split not in splits and fraction > 0:
-            # The share is of all the photographs that came without a split, so it does not depend on the order of cuts.
+            # The share is of all images without a split, so it does not depend on the order of the cuts.
             already = sum(len(splits[name]) for name in cut)
             share = fraction * (len(splits["train"]) + already) / len(splits["train"])
             splits["train"], splits[split] = _cut(splits["train"], share, seed, labels)
             cut.append(split)
     if not splits.get("validation"):
-        raise WrongUsage(
-            "no validation images: nothing to select the best weights by", "Give --validation-fraction 0.1."
-        )
+        raise WrongUsage("no validation images to select the best weights", "Use --validation-fraction 0.1.")
     warnings = (*listing.unused(data), *_duplicates(splits, labels))
-    photographs = Dataset(data, labels, splits, tuple(sorted(cut)), warnings)
-    photographs.check_trainable()
-    return photographs
+    dataset = Dataset(data, labels, splits, tuple(sorted(cut)), warnings)
+    dataset.check_trainable()
+    return dataset
 
 
 def labelled(data: Path, labels: tuple[str, ...]) -> tuple[str, tuple[Example, ...]]:
-    """What is to be scored with given labels: a name for it, and its examples.
+    """The examples in ``data`` for a model with these labels, and a name for them.
 
-    Takes what ``load`` takes; of several splits the test split, or else validation. A class may be missing; raises
-    BadData for one that the labels do not have, MissingInput where there is no such folder.
+    ``data`` is as in ``load``; of several splits, the test split is used, or else validation. A class may be missing.
+    Raise BadData if there is a class that the labels do not have, MissingInput if there is no such folder.
     """
     data = data.absolute()
     found = listing.read(data)
@@ -149,19 +147,19 @@ def labelled(data: Path, labels: tuple[str, ...]) -> tuple[str, tuple[Example, .
     for _, label in found[split]:
         if label not in labels:
             raise BadData(
-                f"class {label!r} is none of the model's", f"Its classes are {', '.join(labels)}.", where=data
+                f"class {label!r} is not a class of the model", f"Its classes are {', '.join(labels)}.", where=data
             )
     name = data.name if len(found) == 1 else f"{data.name}, {split}"
     return name, _examples(found[split], labels, split)
 
 
 def label_indices(examples: Sequence[Example]) -> np.ndarray:
-    """The label's index of each example: (N,) int64."""
+    """The label index of each example: (N,) int64."""
     return np.array([example.label for example in examples], np.int64)
 
 
 def _examples(files: Collection[tuple[Path, str]], labels: tuple[str, ...], split: str) -> tuple[Example, ...]:
-    """Hash the files; those that the system will not read have a problem."""
+    """Hash the files; those that cannot be read have a problem."""
     index = {label: number for number, label in enumerate(labels)}
     examples = []
     for file, label in progress.track(files, description=f"hashing {split} images"):
@@ -174,17 +172,15 @@ def _examples(files: Collection[tuple[Path, str]], labels: tuple[str, ...], spli
 
 def _labels(found: Listing, data: Path) -> tuple[str, ...]:
     if "train" not in found:
-        raise BadData("no training images", "Add a folder train/, or rows of the split train.", where=data)
+        raise BadData("no training images", "Add a folder train/, or CSV rows with the split train.", where=data)
     labels = tuple(sorted({label for _, label in found["train"]}))
     for label in labels:
         if not label.strip() or label.splitlines() != [label] or not _is_unicode(label):
-            raise BadData(
-                f"class {label!r} is blank, of several lines or not Unicode", "Rename it: labels are lines.", where=data
-            )
+            raise BadData(f"class {label!r} is blank, has several lines or is not Unicode", "Rename it.", where=data)
     if len(labels) < 2:
         raise BadData(
-            f"one class only ({labels[0]!r})",
-            "A classifier needs a folder for each of two classes or more.",
+            f"only one class ({labels[0]!r})",
+            "A classifier needs two classes or more, in a folder each.",
             where=data,
         )
     for split, files in found.items():
@@ -207,13 +203,15 @@ def _is_unicode(text: str) -> bool:
 def _cut(
     examples: tuple[Example, ...], fraction: float, seed: int, labels: tuple[str, ...]
 ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
-    """Two parts, the second with ``fraction`` of each class: at least one photograph, and one left behind."""
+    """Two parts, the second with ``fraction`` of each class; both have at least one image of each class."""
     chosen: set[str] = set()
     for index, label in enumerate(labels):
         hashes = sorted({example.sha256 for example in examples if example.label == index} - chosen)
         if len(hashes) < 2:
             raise BadData(
-                "too few different images to cut a split from", "Add images, or bring splits.", where=f"class {label!r}"
+                "too few different images to hold out a split",
+                "Add images, or add the splits yourself.",
+                where=f"class {label!r}",
             )
         random.Random(f"{seed} {label}").shuffle(hashes)
         chosen.update(hashes[: min(len(hashes) - 1, max(1, round(fraction * len(hashes))))])
@@ -224,16 +222,14 @@ def _cut(
 
 
 def _duplicates(splits: Mapping[str, Iterable[Example]], labels: tuple[str, ...]) -> list[str]:
-    """A warning for each photograph that is in two splits, or in two classes."""
+    """A warning for each image that is in two splits, or in two classes."""
     seen: dict[str, tuple[str, Example]] = {}
     warnings = []
     for split, examples in splits.items():
         for example in filter(lambda each: each.sha256, examples):
             other_split, other = seen.setdefault(example.sha256, (split, example))
             if other_split != split:
-                warnings.append(f"{example.file}: the same photograph is in {other_split} ({other.file})")
+                warnings.append(f"{example.file}: the same image is in {other_split} ({other.file})")
             elif other.label != example.label:
-                warnings.append(
-                    f"{example.file}: the same photograph is in class {labels[other.label]!r} ({other.file})"
-                )
+                warnings.append(f"{example.file}: the same image is in class {labels[other.label]!r} ({other.file})")
     return warnings

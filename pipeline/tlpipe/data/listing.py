@@ -1,4 +1,4 @@
-"""Labelled photographs as people keep them: class folders, folders of splits, or a CSV -> (file, label) by split."""
+"""Lists labelled images: class folders, folders of splits, or a CSV -> (file, label) by split."""
 
 import csv
 from collections import defaultdict
@@ -16,16 +16,17 @@ _SPLITS = {
     "test": "test",
     "testing": "test",
 }
-"""What a folder or a CSV may call a split, in lower case -> what it is called here."""
+"""The name of a split in a folder or a CSV, in lower case -> its name here."""
 
 Listing = dict[str, list[tuple[Path, str]]]
-"""(file, label) of each photograph by split; what came without splits is all in "train"."""
+"""(file, label) of each image by split; without splits, all are in "train"."""
 
 
 def read(data: Path) -> Listing:
-    """List the photographs of a folder per class, of train/, validation/ and test/ folders of that, or of a CSV.
+    """List the images of a folder with one subfolder per class, of train/, validation/ and test/ folders like it, or of
+    a CSV.
 
-    Files whose name begins with a dot do not count. Raises MissingInput or BadData, which name what is wrong.
+    Files whose name begins with a dot are ignored. Raise MissingInput or BadData.
     """
     if not data.exists():
         raise MissingInput("no such folder or CSV file", "Check the path.", where=data)
@@ -33,9 +34,9 @@ def read(data: Path) -> Listing:
 
 
 def unused(data: Path) -> list[str]:
-    """A warning where photographs lie beside the class folders, and so belong to no class."""
+    """A warning if there are images outside of the class folders, which belong to no class."""
     loose = [file for file in data.iterdir() if file.suffix.lower() in SUFFIXES] if data.is_dir() else []
-    return [f"{data}: {len(loose)} images beside the class folders are not used"] if loose else []
+    return [f"{data}: {len(loose)} images outside of the class folders are not used"] if loose else []
 
 
 def _from_folders(data: Path) -> Listing:
@@ -46,14 +47,16 @@ def _from_folders(data: Path) -> Listing:
     for folder, split in folders.items():
         if split is None:
             raise BadData(
-                "a folder beside train/ that is no split", "Name it validation or test, or move it away.", where=folder
+                "a folder next to train/ that is not a split",
+                "Rename it to validation or test, or move it away.",
+                where=folder,
             )
         found[split] += _classes(folder)
     return dict(found)
 
 
 def _classes(folder: Path) -> list[tuple[Path, str]]:
-    """Every file below each class folder that is not hidden, broken links too; an empty class is an error."""
+    """Every file below each class folder that is not hidden, also broken links. An empty class is an error."""
     found = []
     for child in _children(folder):
         files = sorted(f for f in child.rglob("*") if _is_file(f) and not _hidden(f.relative_to(folder)))
@@ -105,7 +108,9 @@ def _from_csv(data: Path) -> Listing:
                 file = data.parent / row["path"]
                 if not _exists(file):
                     raise MissingInput(
-                        f"no file {file}", "Paths count from the folder of the CSV.", where=f"{data}, line {number}"
+                        f"no file {file}",
+                        "Paths are relative to the folder of the CSV.",
+                        where=f"{data}, line {number}",
                     )
                 found[split].append((file, row["label"].strip()))
     except (UnicodeDecodeError, csv.Error) as error:

@@ -1,4 +1,4 @@
-"""Keras and every artifact on one list of test images, through the code that runs on the device; and the gate."""
+"""Score Keras and every artifact on the same test images, by the code that runs on the device; and the gate."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tlpipe.data.dataset import Example, label_indices
-from tlpipe.data.pixels import chunks
 from tlpipe.evaluation import model_card
 from tlpipe.evaluation.original import ScoredImages, images_of, original
 from tlpipe.evaluation.significance import mcnemar_p
+from tlpipe.features.chunks import scored_chunks
+from tlpipe.features.work import ComputeScores
 from tlpipe.network import build
 from tlpipe.network.predict import keras_probabilities
 from tlpipe.storage import atomic
@@ -31,20 +32,20 @@ def evaluate(
 ) -> Evaluation:
     """Score the bundle, and write evaluation.json and the model card into it.
 
-    ``data`` is any labelled folder; without it the run's test split is scored (validation, where there is no test). The
-    ``gate`` tells whether every artifact's top-1 is at most ``max_drop`` below Keras's.
-    Raises MissingInput where the Keras original is not to be found, BadData where it is another one, and where none of
-    the images can be read.
+    ``data`` is any labelled folder; without it, the test split of the run is scored, or validation if there is no test
+    split. ``gate`` of the result is whether the top-1 of every artifact is at most ``max_drop`` below that of Keras.
+    Raise MissingInput if the Keras model cannot be found, BadData if it is not the exported one, or if no image can
+    be read.
     """
     keras_model = original(bundle, keras_file)
     if max_drop is not None and not 0 <= max_drop <= 1:
-        raise WrongUsage(f"a maximum drop of {max_drop:g}", "Give a share from 0 to 1.")
+        raise WrongUsage(f"invalid maximum drop: {max_drop:g}", "Give a share from 0 to 1.")
     model = build.load(keras_model)
     images = images_of(bundle, keras_model, data)
     scores, failed = _score(bundle, model, images.examples)
     if len(failed) == len(images.examples):
         first = failed[0].reason
-        raise BadData(f"none of the {len(failed)} images can be read; the first: {first}", "Name other photographs.")
+        raise BadData(f"none of the {len(failed)} images can be read; the first: {first}", "Name other images.")
     evaluation = _evaluation(bundle, images, scores, failed, max_drop)
     with atomic.locked(bundle.path / EVALUATION):
         atomic.write_text(bundle.path / EVALUATION, evaluation.to_json() + "\n")
@@ -56,17 +57,20 @@ def _score(
     bundle: Bundle, model: "keras.Model", examples: Sequence[Example]
 ) -> tuple[dict[str, np.ndarray], list[Failed]]:
     """(N, classes) float32 for "keras" and each recipe, NaN for images that cannot be read; and those, with reasons."""
-    labels = bundle.manifest.labels
-    classifiers = {a.recipe: Classifier.open(bundle.path, recipe=a.recipe) for a in bundle.manifest.artifacts}
-    scores = {name: np.full((len(examples), len(labels)), np.nan, np.float32) for name in ("keras", *classifiers)}
+    manifest = bundle.manifest
+    for artifact in manifest.artifacts:
+        Classifier.open(bundle.path, recipe=artifact.recipe)  # checks that the model is sound
+    work = ComputeScores(tuple(bundle.read(artifact) for artifact in manifest.artifacts), manifest.image)
+    recipes = [artifact.recipe for artifact in manifest.artifacts]
+    scores = {name: np.full((len(examples), len(manifest.labels)), np.nan, np.float32) for name in ("keras", *recipes)}
     failed: list[Failed] = []
-    for index, pictures, bad in chunks(examples, bundle.manifest.image):
-        failed += bad
-        if not len(pictures):
+    for chunk in scored_chunks(work, examples, what="scoring by Keras and every file"):
+        failed += chunk.failed
+        if not chunk.places:
             continue
-        scores["keras"][index] = keras_probabilities(model, pictures)
-        for recipe, classifier in classifiers.items():
-            scores[recipe][index] = [classifier.scores(picture) for picture in pictures]
+        scores["keras"][chunk.places] = keras_probabilities(model, chunk.pixels)
+        for number, recipe in enumerate(recipes):
+            scores[recipe][chunk.places] = chunk.scores[:, number]
     return scores, failed
 
 

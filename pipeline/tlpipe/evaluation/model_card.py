@@ -18,7 +18,7 @@ _SQUARE = {
     Crop.STRETCH: "upright.resize(({size}, {size}), Image.Resampling.BOX)",
     Crop.LETTERBOX: "ImageOps.pad(upright, ({size}, {size}), Image.Resampling.BOX, color=(128, 128, 128))",
 }
-"""What a client without our code does in Pillow's words; its BOX comes closest to ours."""
+"""How a client without our code does it with Pillow; its BOX filter is the closest to our resize."""
 
 
 def render(bundle: Bundle, evaluation: Evaluation) -> str:

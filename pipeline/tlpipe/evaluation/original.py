@@ -1,4 +1,4 @@
-"""The Keras original of a bundle, and the images on which both are compared."""
+"""The Keras model of a bundle, and the images on which both are compared."""
 
 import os
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 
 @dataclass(frozen=True)
 class ScoredImages:
-    """What is scored: ``name`` says which images these are. The model was ``trained_on`` so many of them."""
+    """The images to score. ``name`` describes them; ``trained_on`` of them were training images of the model."""
 
     name: str
     examples: tuple[Example, ...]
@@ -24,23 +24,24 @@ class ScoredImages:
 
 
 def original(bundle: Bundle, file: Path | None = None) -> Path:
-    """The Keras model that was exported: ``file``, or where the manifest says.
+    """The Keras model that was exported: ``file``, or the one that the manifest names.
 
-    Raises MissingInput where there is none, BadData where it is another: the bundle's reference is of that very model.
+    Raise MissingInput if there is none, BadData if it is not the model that was exported.
     """
     origin = bundle.manifest.provenance
     file = file or Path(os.path.normpath(bundle.path.absolute() / origin.keras_file))
     if not file.is_file():
-        raise MissingInput("the Keras original is not here", "Say with --keras FILE where it is now.", where=file)
+        raise MissingInput("the Keras model was not found", "Name it with --keras FILE.", where=file)
     if sha256_of(file) != origin.keras_sha256:
         raise BadData("not the model that was exported (another sha256)", "Export the run again.", where=file)
     return file
 
 
 def images_of(bundle: Bundle, keras_model: Path, data: Path | None = None) -> ScoredImages:
-    """The labelled folder ``data``, or the test split (validation, where there is no test) of the run of the original.
+    """The labelled folder ``data``, or the test split (validation, if there is no test) of the run of the Keras model.
 
-    Raises WrongUsage where the splits are not beside the original, BadData where they are of other classes.
+    Raise WrongUsage if there is no splits file next to the Keras model, BadData if its labels are not those of the
+    bundle.
     """
     labels = bundle.manifest.labels
     if data is not None:
@@ -48,22 +49,22 @@ def images_of(bundle: Bundle, keras_model: Path, data: Path | None = None) -> Sc
         return ScoredImages(name, examples, _trained_on(keras_model, examples))
     splits = keras_model.parent / run_folder.SPLITS
     if not splits.is_file():
-        raise WrongUsage("no splits beside this model", "Name labelled photographs with --data DIR.", where=keras_model)
-    photographs = Dataset.read(splits)
-    if photographs.labels != labels:
+        raise WrongUsage("no splits file next to it", "Name labelled images with --data DIR.", where=keras_model)
+    stored = Dataset.read(splits)
+    if stored.labels != labels:
         raise BadData("its labels are not those of the bundle", "Name the model that was exported.", where=keras_model)
-    split = photographs.evaluation_split
+    split = stored.evaluation_split
     name = split + (" (there is no test split)" if split == "validation" else "")
-    return ScoredImages(name + (", cut from train" if split in photographs.cut else ""), photographs.splits[split], 0)
+    return ScoredImages(name + (", held out from train" if split in stored.cut else ""), stored.splits[split], 0)
 
 
 def _trained_on(keras_model: Path, examples: Sequence[Example]) -> int | None:
-    """How many of these images were trained on, with a warning; None where the splits are not beside the original."""
+    """The number of these images that were used for training, with a warning; None without a splits file."""
     splits = keras_model.parent / run_folder.SPLITS
     if not splits.is_file():
         return None
     train = {each.sha256 for each in Dataset.read(splits).splits["train"]}
     seen = sum(example.sha256 in train for example in examples)
     if seen:
-        progress.warn(f"{seen} of these {len(examples)} images were trained on: the figures are too good")
+        progress.warn(f"{seen} of these {len(examples)} images were used for training: the accuracy is too high")
     return seen

@@ -1,4 +1,4 @@
-"""The best stage of a run becomes a bundle: one .tflite a number format, and all that a device needs to trust it."""
+"""Exports the best stage of a run as a bundle: a .tflite file per number format, and data to check it on a device."""
 
 import hashlib
 import os
@@ -14,11 +14,14 @@ import numpy as np
 from tlpipe.conversion import calibration, convert
 from tlpipe.conversion.calibration import Representative
 from tlpipe.conversion.recipes import Recipe
-from tlpipe.data.augment import View
 from tlpipe.data.dataset import Dataset, label_indices
-from tlpipe.data.pixels import read_pixels
 from tlpipe.exporting import head_refit
+from tlpipe.features.chunks import scored_chunks
+from tlpipe.features.extractor import Extractor
+from tlpipe.features.prefix import Weights
+from tlpipe.features.work import ComputeScores
 from tlpipe.network import build
+from tlpipe.network.backbones import POOLING
 from tlpipe.network.backend import keras, tf
 from tlpipe.network.predict import keras_probabilities
 from tlpipe.runs import run_folder
@@ -33,7 +36,6 @@ from tlpipe_edge.contract.manifest import Artifact, Calibration, ImageSpec, Mani
 from tlpipe_edge.machine.versions import versions
 from tlpipe_edge.tflite import metadata
 from tlpipe_edge.tflite.interpreter import Session
-from tlpipe_edge.tflite.tensors import tensor_maker
 
 if TYPE_CHECKING:
     from tensorflow.types.experimental import ConcreteFunction
@@ -43,7 +45,7 @@ GOLDEN_IMAGES = 6
 
 @dataclass(frozen=True)
 class _Converted:
-    """A .tflite file's content before it has metadata; ``notes`` go into the manifest."""
+    """The content of a .tflite file, without metadata; ``notes`` are for the manifest."""
 
     recipe: Recipe
     content: bytes
@@ -52,7 +54,7 @@ class _Converted:
 
 @dataclass(frozen=True)
 class _Quality:
-    """How near a quantized file is to Keras on validation: agreement, mean probability difference, and its top-1."""
+    """A quantized file compared with Keras on validation: agreement, mean probability difference, and its top-1."""
 
     agreement: float
     distance: float
@@ -63,15 +65,15 @@ class _Quality:
 
 
 def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = False) -> Bundle:
-    """Convert the run's best stage by each recipe and write the bundle ``out``, which appears when all is done.
+    """Convert the best stage of the run by each recipe and write the bundle ``out``, which appears when it is complete.
 
-    Raises WrongUsage where ``out`` exists and is not to be overwritten, BadData where a photograph changed since
-    training, and the errors of ``build.load``.
+    Raise WrongUsage if ``out`` exists and ``overwrite`` is not set, BadData if an image has changed since training, and
+    the errors of ``build.load``.
     """
     atomic.refuse_existing(out, overwrite=overwrite, marker=MANIFEST)
     folder = run.best_stage
     config = run.training
-    photographs = Dataset.read(folder / run_folder.SPLITS)
+    dataset = Dataset.read(folder / run_folder.SPLITS)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.seed)
@@ -79,26 +81,28 @@ def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = 
     with atomic.directory(out, overwrite=overwrite, marker=MANIFEST) as bundle:
         representative = None
         if any(recipe.calibrated for recipe in recipes):
-            representative = calibration.choose(photographs, config.spec, seed=config.seed)
-        converted = _convert(model, recipes, photographs, config.spec, representative)
+            representative = calibration.choose(dataset, config.spec, seed=config.seed)
+        weights = Weights(config.backbone, config.alpha, run_folder.backbone_sha256(folder))
+        extractor = Extractor.at(POOLING, weights, config.spec, lambda: model)
+        converted = _convert(model, recipes, dataset, extractor, representative)
         described = metadata.Metadata(
-            # Not the bundle's name: the same run gives the same file, whatever it is called.
+            # Not the bundle's name: the same run gives the same file, whatever the name of the bundle is.
             name=f"{model.name}_{config.alpha:g}_{config.image_size}",
-            description=f"image classifier, {len(photographs.labels)} classes",
-            labels=photographs.labels,
+            description=f"image classifier, {len(dataset.labels)} classes",
+            labels=dataset.labels,
         )
         artifacts = tuple(_write_artifact(bundle, out.name, each, described) for each in converted)
         manifest = Manifest(
             name=out.name,
-            labels=photographs.labels,
+            labels=dataset.labels,
             image=config.spec,
             artifacts=artifacts,
             provenance=_provenance(run, config, out),
             calibration=None if representative is None else _calibration(representative, config),
         )
-        (bundle / "labels.txt").write_text("".join(f"{label}\n" for label in photographs.labels), "utf-8")
-        _write_reference(bundle / REFERENCE, model, photographs, config.spec)
-        _write_golden(bundle, manifest, photographs)
+        (bundle / "labels.txt").write_text("".join(f"{label}\n" for label in dataset.labels), "utf-8")
+        _write_reference(bundle / REFERENCE, model, dataset, config.spec)
+        _write_golden(bundle, manifest, dataset)
         _copy_training(bundle / "training", run)
         (bundle / MANIFEST).write_text(manifest.to_json())
     return Bundle.open(out)
@@ -115,16 +119,16 @@ def _calibration(representative: Representative, config: Training) -> Calibratio
 def _convert(
     model: keras.Model,
     recipes: Sequence[Recipe],
-    photographs: Dataset,
-    spec: ImageSpec,
+    dataset: Dataset,
+    extractor: Extractor,
     representative: Representative | None,
 ) -> list[_Converted]:
     graph = convert.frozen_graph(model)
     converted = []
     for recipe in progress.track(recipes, description="converting"):
-        progress.say(f"converting to {recipe.name}: {recipe.help}; {recipe.cost}")
+        progress.say(f"converting to {recipe.name}")
         if representative is not None and recipe.calibrated:
-            converted.append(_convert_calibrated(model, graph, recipe, photographs, spec, representative))
+            converted.append(_convert_calibrated(model, graph, recipe, dataset, extractor, representative))
         else:
             converted.append(_Converted(recipe, convert.to_tflite(graph, recipe)))
     return converted
@@ -134,41 +138,37 @@ def _convert_calibrated(
     model: keras.Model,
     graph: "ConcreteFunction",
     recipe: Recipe,
-    photographs: Dataset,
-    spec: ImageSpec,
+    dataset: Dataset,
+    extractor: Extractor,
     representative: Representative,
 ) -> _Converted:
-    """Convert with the head as it is and with the re-fitted one; take what is nearer to Keras on validation."""
+    """Convert with the trained head and with the re-fitted head; use the one that is closer to Keras on validation."""
     plain = convert.to_tflite(graph, recipe, representative=representative.tensors())
-    head = head_refit.refitted_head(model, recipe, photographs, spec, representative)
+    head = head_refit.refitted_head(model, recipe, dataset, extractor, representative)
     with head_refit.head_replaced(model, *head):
         refitted = convert.to_tflite(convert.frozen_graph(model), recipe, representative=representative.tensors())
-    validation = [example for example in photographs.splits["validation"] if example.problem is None]
-    pixels = np.stack([read_pixels(example, View(), spec) for example in validation])
-    keras_scores = keras_probabilities(model, pixels)
+    validation = [example for example in dataset.splits["validation"] if example.problem is None]
+    scores, keras_scores = [], []
+    work = ComputeScores((plain, refitted), extractor.spec)
+    for chunk in scored_chunks(work, validation, what=f"comparing {recipe.name} with Keras", strict=True):
+        scores.append(chunk.scores)
+        keras_scores.append(keras_probabilities(model, chunk.pixels))
     truth = label_indices(validation)
-
-    def quality(content: bytes) -> _Quality:
-        scores = _scores(content, pixels)
-        return _Quality(
-            agreement=accuracy.agreement(scores, keras_scores),
-            distance=float(np.abs(scores - keras_scores).mean()),
-            top1=float((accuracy.predictions(scores) == truth).mean()),
-        )
-
-    before, after = quality(plain), quality(refitted)
+    by_file = np.concatenate(scores)
+    before, after = (_quality(by_file[:, number], np.concatenate(keras_scores), truth) for number in range(2))
     taken = (after.agreement, -after.distance) > (before.agreement, -before.distance)
-    head_taken = f"re-fitted on {recipe.name} features" if taken else "as trained, for re-fitting it did not help"
-    note = f"head {head_taken}; on {len(validation)} validation images as trained: {before}; re-fitted: {after}"
+    used = f"head re-fitted to {recipe.name} features" if taken else "trained head, as re-fitting did not help"
+    note = f"{used}; on {len(validation)} validation images, trained head: {before}; re-fitted head: {after}"
     progress.say(f"{recipe.name}: {note}")
     return _Converted(recipe, refitted if taken else plain, (note,))
 
 
-def _scores(content: bytes, pixels: np.ndarray) -> np.ndarray:
-    """What a .tflite says of (N, size, size, 3) uint8: (N, classes) float32."""
-    session = Session(content)
-    to_tensor = tensor_maker(session.input)
-    return np.stack([session.run(to_tensor(picture)) for picture in pixels])
+def _quality(scores: np.ndarray, keras_scores: np.ndarray, truth: np.ndarray) -> _Quality:
+    return _Quality(
+        agreement=accuracy.agreement(scores, keras_scores),
+        distance=float(np.abs(scores - keras_scores).mean()),
+        top1=float((accuracy.predictions(scores) == truth).mean()),
+    )
 
 
 def _write_artifact(bundle: Path, name: str, converted: _Converted, described: metadata.Metadata) -> Artifact:
@@ -203,15 +203,16 @@ def _provenance(run: Run, config: Training, out: Path) -> Provenance:
     )
 
 
-def _write_reference(file: Path, model: keras.Model, photographs: Dataset, spec: ImageSpec) -> None:
-    """What Keras says of each image of the evaluation split: NaN of one that cannot be read."""
-    examples = photographs.splits[photographs.evaluation_split]
-    rows = [index for index, example in enumerate(examples) if example.problem is None]
-    probabilities = np.full((len(examples), len(photographs.labels)), np.nan, np.float32)
-    batches = [rows[start : start + 32] for start in range(0, len(rows), 32)]
-    for batch in progress.track(batches, description="the Keras original's answers"):
-        pixels = np.stack([read_pixels(examples[row], View(), spec) for row in batch])
-        probabilities[batch] = keras_probabilities(model, pixels)
+def _write_reference(file: Path, model: keras.Model, dataset: Dataset, spec: ImageSpec) -> None:
+    """Write the Keras scores of each image of the evaluation split: NaN for an image that cannot be read."""
+    examples = dataset.splits[dataset.evaluation_split]
+    rows = np.flatnonzero([example.problem is None for example in examples])
+    probabilities = np.full((len(examples), len(dataset.labels)), np.nan, np.float32)
+    work = ComputeScores((), spec)
+    for chunk in scored_chunks(
+        work, [examples[row] for row in rows], what="scoring by Keras, for the reference", strict=True
+    ):
+        probabilities[rows[chunk.places]] = keras_probabilities(model, chunk.pixels)
     np.savez_compressed(
         file,
         images=np.array([example.sha256 for example in examples]),
@@ -220,12 +221,12 @@ def _write_reference(file: Path, model: keras.Model, photographs: Dataset, spec:
     )
 
 
-def _write_golden(bundle: Path, manifest: Manifest, photographs: Dataset) -> None:
-    """A few of those images with the pixels and the scores of each artifact that they should come to anywhere."""
+def _write_golden(bundle: Path, manifest: Manifest, dataset: Dataset) -> None:
+    """Write a few of these images, with the pixels and the scores of each artifact that are expected on any machine."""
     examples = next(
         readable
-        for split in (photographs.evaluation_split, "validation")
-        if (readable := [example for example in photographs.splits[split] if example.problem is None])
+        for split in (dataset.evaluation_split, "validation")
+        if (readable := [example for example in dataset.splits[split] if example.problem is None])
     )
     folder = bundle / GOLDEN
     folder.mkdir()
@@ -233,16 +234,16 @@ def _write_golden(bundle: Path, manifest: Manifest, photographs: Dataset) -> Non
     names = [f"{number}{example.file.suffix.lower()}" for number, example in enumerate(chosen)]
     for name, example in zip(names, chosen, strict=True):
         shutil.copyfile(example.file, folder / name)
-    pixels = np.stack([read_pixels(example, View(), manifest.image) for example in chosen])
-    scores = {
-        artifact.recipe: _scores((bundle / artifact.file).read_bytes(), pixels) for artifact in manifest.artifacts
-    }
-    arrays = {"files": np.array(names), "pixels": pixels, **scores}
+    models = tuple((bundle / artifact.file).read_bytes() for artifact in manifest.artifacts)
+    work = ComputeScores(models, manifest.image)
+    (chunk,) = scored_chunks(work, chosen, what="scoring the golden images", strict=True)
+    scores = {artifact.recipe: chunk.scores[:, number] for number, artifact in enumerate(manifest.artifacts)}
+    arrays = {"files": np.array(names), "pixels": chunk.pixels, **scores}
     np.savez_compressed(folder / "expected.npz", **arrays)  # type: ignore[arg-type, unused-ignore]  # NumPy 2's stub
 
 
 def _copy_training(folder: Path, run: Run) -> None:
-    """The histories and curves of the stages."""
+    """Copy the histories and curves of the stages."""
     folder.mkdir()
     for source in run.stages:
         for name in (run_folder.HISTORY, run_folder.METRICS, "learning-curve.png", "confusion-matrix.png"):

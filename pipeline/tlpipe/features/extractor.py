@@ -1,17 +1,20 @@
-"""Images -> activations at the cut of a model, through LiteRT, each computed once and cached on disk.
+"""The activations of images at the cut of a model: the layer between prefix and suffix.
 
-A shelf of the cache holds the rows of one prefix, image spec and view; a row is found by the sha256 of its image file.
-What is not on the shelf is computed by one interpreter per core and added in shards, so that an interrupted run goes on
-where it ended. A model that is cut at the image itself has no prefix, and its pixels are read anew each time.
+Each image is computed once, and the result is cached on disk. The cache has one folder (a shelf) for each combination
+of prefix, image spec and view (an augmentation; the plain view has none). In a shelf, an image has one row, found by
+the sha256 of the image file. The engine (threads of this machine) computes missing rows. They are stored in files
+(shards), so that an interrupted run continues where it stopped. A model that is cut at the image has no prefix; its
+pixels are read each time.
 """
 
+import functools
 import hashlib
 import itertools
 import json
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Protocol
@@ -20,23 +23,22 @@ import cv2
 import numpy as np
 import PIL
 
-from tlpipe.conversion import recipes
 from tlpipe.data import augment
 from tlpipe.data.augment import View
 from tlpipe.data.dataset import Example
 from tlpipe.data.pixels import read_pixels
-from tlpipe.features import cache
-from tlpipe.features.shelf import Shelved, index, store
-from tlpipe.network import build
-from tlpipe.network.cut import prefix
+from tlpipe.engine.choice import engine
+from tlpipe.features import shelf
+from tlpipe.features.prefix import Prefix, Weights
+from tlpipe.features.shelf import Shelved
+from tlpipe.features.work import CheckImages, ComputeFeatures
+from tlpipe.network.backbones import IMAGE, POOLING
+from tlpipe.storage import cache
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.manifest import ImageSpec
 from tlpipe_edge.errors import Busy
 from tlpipe_edge.images import decode
-from tlpipe_edge.images.decode import UnreadableImage
 from tlpipe_edge.machine.device import cores
-from tlpipe_edge.tflite.interpreter import Session
-from tlpipe_edge.tflite.tensors import tensor_maker
 
 if TYPE_CHECKING:
     import keras
@@ -45,7 +47,7 @@ SHARD_BYTES = 32_000_000
 
 
 class Source(Protocol):
-    """Where training takes its inputs from: rows by index."""
+    """The inputs of training: rows by index."""
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """(K,) indices -> (K, ...) float32."""
@@ -54,22 +56,26 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Pixels:
-    """The pictures themselves, decoded when they are taken."""
+    """The images themselves, decoded when they are taken."""
 
     examples: Sequence[Example]
     view: View
     spec: ImageSpec
-    pool: ThreadPoolExecutor
 
     def take(self, indices: np.ndarray) -> np.ndarray:
         """(K,) indices -> (K, size, size, 3) float32 of 0..255."""
         chosen = [self.examples[index] for index in indices]
-        return np.stack(list(self.pool.map(lambda e: read_pixels(e, self.view, self.spec), chosen))).astype(np.float32)
+        return np.stack(list(_readers().map(lambda e: read_pixels(e, self.view, self.spec), chosen))).astype(np.float32)
+
+
+@functools.cache
+def _readers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(cores(), thread_name_prefix="pixels")
 
 
 @dataclass(frozen=True)
 class Features:
-    """N examples as ``extract`` found them, each with its ``problem`` if it has one, and the rows of the others.
+    """N examples, with the ``problem`` of each that has one, and the rows of the others.
 
     ``rows.take`` takes indices of ``examples`` that have no problem.
     """
@@ -83,126 +89,106 @@ class Features:
         return np.flatnonzero([example.problem is None for example in self.examples])
 
     def new_problems(self, before: Sequence[Example]) -> tuple[Example, ...]:
-        """The examples that had no problem ``before``, which are those that were extracted, and have one now."""
+        """The examples that had no problem ``before`` the extraction, and have one now."""
         pairs = zip(before, self.examples, strict=True)
         return tuple(now for earlier, now in pairs if earlier.problem is None and now.problem is not None)
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """A prefix of a model, ready to run: ``tflite`` is None for the cut "image"."""
+    """Extracts the rows of examples: activations by ``prefix``, or, if it is None, the pixels.
 
-    tflite: bytes | None
-    cut: str
+    ``dtype`` is how rows are stored: float16 where they feed a suffix that trains, float32 for pooled features.
+    """
+
+    prefix: Prefix | None
     spec: ImageSpec
     dtype: str
-    weights_sha256: str
     started: float = field(default_factory=time.time)
 
-    def extract(self, examples: Sequence[Example], view: View, *, what: str) -> Features:
-        """The rows of these examples in a view; an example that cannot be read comes back with its ``problem``.
+    @property
+    def cut(self) -> str:
+        """The layer whose activations the rows are."""
+        return IMAGE if self.prefix is None else self.prefix.cut
 
-        One that has a problem already is not read again. Rows that are not in the cache are computed; ``what`` names
-        that in the progress bar. At the cut "image" pixels are read when they are taken, and only the plain view is
-        checked now. Raises MissingInput if a file is gone, Busy if another run deleted the rows meanwhile.
+    @classmethod
+    def at(cls, cut: str, weights: Weights, spec: ImageSpec, model: Callable[[], "keras.Model"]) -> "Extractor":
+        """The extractor at the layer ``cut`` of a network with these weights; ``model`` as in ``Weights.prefix``."""
+        if cut == IMAGE:
+            return cls(None, spec, "float32")
+        return cls(weights.prefix(cut, spec.size, model), spec, "float32" if cut == POOLING else "float16")
+
+    def extract(self, examples: Sequence[Example], view: View, *, what: str) -> Features:
+        """The rows of these examples in a view; an example that cannot be read gets a ``problem``.
+
+        An example that already has a problem is not read. Rows that are not in the cache are computed; ``what`` is the
+        text of the progress bar. Without a prefix, pixels are read when they are taken, and only the plain view is
+        checked now. Raise MissingInput if a file is gone, Busy if another run deleted the rows in the meantime.
         """
-        if self.tflite is None:
+        if self.prefix is None:
             checked = tuple(examples) if view.number else self._checked(examples, what)
-            return Features(Pixels(checked, view, self.spec, ThreadPoolExecutor(cores())), checked)
-        shelf = self._shelf(view)
-        shards, places = index(shelf)
+            return Features(Pixels(checked, view, self.spec), checked)
+        name = self._shelf(self.prefix, view)
+        wanted = {e.sha256 for e in examples if e.problem is None}
+        shards, places = shelf.index(name, self.dtype, wanted)
         missing = {e.sha256: e for e in examples if e.problem is None and e.sha256 not in places}
         if missing:
-            reasons = self._compute(self.tflite, shelf, list(missing.values()), view, what)
+            work = ComputeFeatures(self.prefix.load(), self.spec, view, self.dtype)
+            reasons = _compute(work, name, list(missing.values()), what)
             cache.shrink(keep_since=self.started)
             examples = [replace(e, problem=e.problem or reasons.get(e.sha256)) for e in examples]
-            shards, places = index(shelf)
-        nowhere = len(shards), 0  # taking it is an IndexError, and not the row of another image
+            shards, places = shelf.index(name, self.dtype, wanted)
+        nowhere = len(shards), 0  # an IndexError, not the row of another image
         try:
             rows = [places[e.sha256] if e.problem is None else nowhere for e in examples]
         except KeyError as error:
             raise Busy(
-                "another run took the room of these features", "Try again when it has ended.", where=cache.folder()
+                "another tlpipe process removed these features", "Try again when it has ended.", where=cache.folder()
             ) from error
         return Features(Shelved(shards, np.array(rows, int).reshape(-1, 2)), tuple(examples))
 
-    def _shelf(self, view: View) -> str:
+    def knows_nothing_of(self, view: View) -> bool:
+        """Whether the cache has no row of this view, of any image."""
+        return self.prefix is not None and not cache.names(self._shelf(self.prefix, view))
+
+    def _shelf(self, prefix: Prefix, view: View) -> str:
         key = {
-            "weights": self.weights_sha256,
-            "cut": self.cut,
+            "prefix": prefix.key,
             "spec": asdict(self.spec),
             "view": asdict(view) if view.number else 0,
             "pixels": decode.VERSION,
             "views": augment.VERSION,
             "dtype": self.dtype,
+            "layout": shelf.VERSION,
             "opencv": cv2.__version__,
             "pillow": PIL.__version__,
             "litert": version("ai-edge-litert"),
         }
         return "features/" + hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
 
-    def _compute(self, tflite: bytes, shelf: str, examples: Sequence[Example], view: View, what: str) -> dict[str, str]:
-        """Run the prefix on every example, store the rows in shards; gives what is wrong with the others by sha256."""
-        own = threading.local()
-        reasons: dict[str, str] = {}
-
-        def row(example: Example) -> np.ndarray | str:
-            if not hasattr(own, "session"):
-                own.session = Session(tflite)
-                own.to_tensor = tensor_maker(own.session.input)
-            try:
-                picture = read_pixels(example, view, self.spec)
-            except UnreadableImage as error:
-                return error.reason
-            return np.asarray(own.session.run(own.to_tensor(picture)), self.dtype)
-
-        def rows(pool: ThreadPoolExecutor) -> Iterator[tuple[str, np.ndarray]]:
-            results = zip(examples, pool.map(row, examples), strict=True)
-            for example, result in progress.track(results, description=what, total=len(examples)):
-                if isinstance(result, str):
-                    reasons[example.sha256] = result
-                else:
-                    yield example.sha256, result
-
-        pool = ThreadPoolExecutor(cores())
-        try:
-            stream = rows(pool)
-            for first in stream:
-                batch = [first, *itertools.islice(stream, max(0, SHARD_BYTES // first[1].nbytes - 1))]
-                store(shelf, batch)
-        finally:
-            pool.shutdown(cancel_futures=True)  # where there is no room left, not one more is computed
-        return reasons
-
     def _checked(self, examples: Sequence[Example], what: str) -> tuple[Example, ...]:
-        def checked(example: Example) -> Example:
-            if example.problem is None:
-                try:
-                    read_pixels(example, View(), self.spec)
-                except UnreadableImage as error:
-                    return replace(example, problem=error.reason)
-            return example
-
-        with ThreadPoolExecutor(cores()) as pool:
-            return tuple(progress.track(pool.map(checked, examples), description=what, total=len(examples)))
+        unknown = [example for example in examples if example.problem is None]
+        with closing(engine().run(CheckImages(self.spec), unknown)) as problems:
+            found = iter(list(progress.track(problems, description=what, total=len(unknown))))
+        return tuple(replace(e, problem=next(found)) if e.problem is None else e for e in examples)
 
 
-def open_extractor(model: "keras.Model", cut: str, spec: ImageSpec, *, dtype: str) -> Extractor:
-    """The extractor of a model at a cut. The converted prefix comes from the cache when its weights are the same.
+def _compute(work: ComputeFeatures, name: str, examples: Sequence[Example], what: str) -> dict[str, str]:
+    """Store the rows of all examples in shards; the result is why the others cannot be read, by sha256."""
+    reasons: dict[str, str] = {}
 
-    ``dtype`` is how rows are stored: float16 where they feed a suffix that trains, float32 for pooled features.
-    """
-    if cut == "image":
-        return Extractor(None, cut, spec, dtype, "")
-    prefix_model = prefix(model, cut)
-    sha256 = build.weights_sha256(prefix_model)
-    versions = f"{version('tensorflow')} {version('keras')} {model.name} {spec.size} {cut}"
-    name = f"prefixes/{hashlib.sha256(f'{sha256} {versions}'.encode()).hexdigest()[:24]}.tflite"
-    file = cache.get(name)
-    if file is None:
-        from tlpipe.conversion import convert
+    def rows(results: Iterator[np.ndarray | str]) -> Iterator[tuple[str, np.ndarray]]:
+        tracked = progress.track(results, description=what, total=len(examples))
+        for example, result in zip(examples, tracked, strict=True):
+            if isinstance(result, str):
+                reasons[example.sha256] = result
+            else:
+                yield example.sha256, result
 
-        (float32,) = recipes.parse(["float32"])
-        progress.say("converting the frozen layers for LiteRT")
-        file = cache.put(name, convert.to_tflite(convert.frozen_graph(prefix_model), float32))
-    return Extractor(file.read_bytes(), cut, spec, dtype, sha256)
+    # Closed in any case: if the disk is full, nothing more is computed.
+    with closing(engine().run(work, examples)) as results:
+        stream = rows(results)
+        for first in stream:
+            batch = [first, *itertools.islice(stream, max(0, SHARD_BYTES // first[1].nbytes - 1))]
+            shelf.store(name, batch)
+    return reasons

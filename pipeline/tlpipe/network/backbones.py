@@ -13,6 +13,10 @@ from tlpipe_edge.errors import WrongUsage
 if TYPE_CHECKING:
     import keras
 
+IMAGE, POOLING = "image", "pooling"
+"""The layers at which every network can be cut: its input, and the pooled features, which are the input of the head."""
+VERSION = 1
+"""Increased when the same weights give a different network, so that cached features of the old one are not used."""
 ONE_WIDTH = 1.0
 """What stands for the width of a backbone that comes in one alone: manifests state a number, and devices require it."""
 
@@ -36,7 +40,7 @@ class Backbone:
         ``layers``. top_begins: the layer that is the first of them.
     weights_file: what a file of weights must be. load_weights: reads one into the backbone; any exception means that it
         does not fit.
-    widths: the values of alpha that it comes in; none if it has no such thing.
+    widths: the values of alpha that it supports; none if it has no width multiplier.
     imagenet: whether the builder downloads ``weights="imagenet"``.
     """
 
@@ -53,19 +57,19 @@ class Backbone:
     imagenet: bool = True
 
     def check(self, *, alpha: float, size: int, weights: str) -> None:
-        """Raise WrongUsage for a width, an image size or weights that the backbone does not come in."""
+        """Raise WrongUsage if the backbone does not support the width, the image size or the weights."""
         if alpha not in (self.widths or (ONE_WIDTH,)):
             advice = f"Choose {', '.join(map(str, self.widths))}." if self.widths else "Leave alpha out."
-            raise WrongUsage(f"width {alpha:g}: {self.name} does not come in it", advice)
+            raise WrongUsage(f"alpha {alpha:g} is not a width multiplier of {self.name}", advice)
         smallest, largest = self.sizes
         if not smallest <= size <= largest:
             raise WrongUsage(
-                f"image size {size}", f"Choose a size from {smallest} to {largest}; multiples of 32 fit best."
+                f"invalid image size: {size}", f"Choose a size from {smallest} to {largest}; multiples of 32 fit best."
             )
         if weights == "imagenet" and not self.imagenet:
             raise WrongUsage(
                 f"weights imagenet: there are none of {self.name} to download",
-                f"Name a file ({self.weights_file}), or say none.",
+                f"Name a file ({self.weights_file}), or pass none.",
             )
 
     def build(self, *, alpha: float, weights: str | None, **shape: Any) -> "keras.Model":
@@ -101,7 +105,7 @@ DEFAULT = next(iter(BACKBONES.values()))
 
 
 def find(name: str) -> Backbone:
-    """The entry of this name. Raises WrongUsage if there is none."""
+    """The entry of this name. Raise WrongUsage if there is none."""
     if name not in BACKBONES:
         raise WrongUsage(f"no backbone {name}", f"Choose {', '.join(BACKBONES)}.")
     return BACKBONES[name]

@@ -1,5 +1,6 @@
-"""Where a model is cut into a prefix, whose outputs are cached, and a suffix, which trains."""
+"""Where a model is cut into a prefix, whose outputs are cached, and a suffix, which is trained."""
 
+from tlpipe.network.backbones import IMAGE, POOLING
 from tlpipe.network.backend import keras
 
 
@@ -7,13 +8,13 @@ def cut_below(model: keras.Model, trained: list[keras.layers.Layer]) -> str:
     """The layer whose output is cached: the nearest narrow point below the first trained layer.
 
     A point is where a single tensor carries all that later layers need; it is narrow when the next layer widens it, or
-    when it is pooled. Where there is none but the picture itself, that is "image".
+    when it is pooled. Where there is none but the image itself, that is "image".
     """
     layers = model.layers
     position = {layer.name: index for index, layer in enumerate(layers)}
     first = min(position[layer.name] for layer in trained)
-    if first > position["pooling"]:
-        return "pooling"
+    if first > position[POOLING]:
+        return POOLING
     last_reader = [
         max((position[node.operation.name] for node in layer._outbound_nodes), default=0) for layer in layers
     ]
@@ -21,7 +22,7 @@ def cut_below(model: keras.Model, trained: list[keras.layers.Layer]) -> str:
         single = all(last_reader[earlier] <= index for earlier in range(index))
         if single and _channels(layers[index]) < _channels(layers[index + 1]):
             return str(layers[index].name)
-    return "image"
+    return IMAGE
 
 
 def _channels(layer: keras.layers.Layer) -> int:
@@ -29,10 +30,10 @@ def _channels(layer: keras.layers.Layer) -> int:
 
 
 def prefix(model: keras.Model, cut: str) -> keras.Model:
-    """The part from the image up to the cut."""
+    """The layers from the image to the cut."""
     return keras.Model(model.input, model.get_layer(cut).output, name="prefix")
 
 
 def suffix(model: keras.Model, cut: str) -> keras.Model:
-    """The part from the cut to the scores; it shares its layers, and so its weights, with ``model``."""
+    """The layers from the cut to the scores; they are shared with ``model``, and so are their weights."""
     return keras.Model(model.get_layer(cut).output, model.output, name="suffix")

@@ -1,4 +1,4 @@
-"""Probabilities by the Keras model itself."""
+"""Scores of the Keras model."""
 
 from typing import TYPE_CHECKING
 

@@ -23,10 +23,10 @@ from tlpipe_edge.errors import BadConfiguration, BadData, WrongUsage
 SCHEMA = 1
 
 PACKAGES = ("tlpipe", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless", "pillow")
-"""What a result depends on."""
+"""The packages on whose versions a result depends."""
 
 _ADDED = {"cosine", "warmup_steps", "average", "patience"}
-"""Keys that version 0.1.0 did not write: their defaults are what it did. Every other key has to be there."""
+"""Keys that version 0.1.0 did not write: their defaults are its behaviour. All other keys are required."""
 
 
 def _check(recipe: "Stage | Training") -> None:
@@ -46,19 +46,20 @@ Rate = Annotated[float, Ge(0)]
 
 @dataclass(frozen=True)
 class Stage:
-    """How the layers of one stage train, by AdamW (Adam if ``weight_decay`` is 0), with the best epoch kept.
+    """The settings of one training stage: AdamW (Adam if ``weight_decay`` is 0), with the weights of the best epoch.
 
-    epochs: maximum number of epochs; 0 keeps the weights as they are.
-    learning_rate: the initial one, or with ``cosine`` the one after the warm-up.
-    top_layers: how many of the backbone's layers train, counted from the top; 0 trains the head alone.
-    weight_decay: decoupled, as a share of the weight at a learning rate of 1.
-    label_smoothing: 0..1, of the loss that is minimized; the losses in the history are without it.
-    cosine: warm up, then decay to zero over all epochs; without it the learning rate is constant.
-    warmup_steps: batches of the warm-up, at most one epoch; used with ``cosine``.
-    average: validate and keep the moving average of the weights over about the last epoch.
-    patience: stop after this many epochs without a better one on validation; 0 never stops.
+    Attributes:
+        epochs: Maximum number of epochs; 0 keeps the weights as they are.
+        learning_rate: Initial learning rate, or with ``cosine`` the one after the warm-up.
+        top_layers: Number of backbone layers to train, counted from the top; 0 trains only the head.
+        weight_decay: Decoupled weight decay, as a share of the weight at a learning rate of 1.
+        label_smoothing: 0..1, for the training loss; the losses in the history are without it.
+        cosine: Warm up, then decay to zero over all epochs; otherwise the learning rate is constant.
+        average: Validate and keep the moving average of the weights over about the last epoch.
+        patience: Stop after this many epochs without improvement on validation; 0 never stops.
+        warmup_steps: Batches of the warm-up, at most one epoch; used with ``cosine``.
 
-    Raises WrongUsage for a value outside its range.
+    Raise WrongUsage if a value is outside its range.
     """
 
     epochs: Count
@@ -91,7 +92,7 @@ class Head(Stage):
 
 @dataclass(frozen=True)
 class Finetuning(Stage):
-    """The second stage: the backbone's top layers with the head, from where the first stage ended.
+    """The second stage: the top layers of the backbone and the head, starting from the weights of the first stage.
 
     Its settings are those of ``tlpipe.runs.config.Stage``.
     """
@@ -108,26 +109,33 @@ class Finetuning(Stage):
 
 @dataclass(frozen=True)
 class Training:
-    """The recipe of a run: all that decides what both stages come to, apart from the data.
+    """The training configuration of a run: all settings of both stages that affect the result.
 
-    What the defaults come to at ``image_size=224``, over seeds 0, 1 and 2 of ``tlpipe run DATA --image-size 224``
-    (benchmarks/default_recipe.py, on clothing-dataset-small: 10 classes, 3,068 training images that 307 test images are
-    cut from, 341 validation images): top-1 of Keras on test 0.938 (median; 0.922 to 0.941), on validation 0.924 (0.918
-    to 0.924); int8 agrees with Keras on 99.0 to 100 % of the test images, with a top-1 that is equal or, for one seed,
-    0.7 points higher. With today's resize seed 0 came to 0.948 on test. At 160 px the first stage alone comes to 0.874
+    Results of the defaults at ``image_size=224``, over seeds 0, 1 and 2 of ``tlpipe run DATA --image-size 224``
+    (benchmarks/default_recipe.py, on clothing-dataset-small: 10 classes, 3,068 training images from which 307 test
+    images are cut, 341 validation images): top-1 of Keras on test 0.938 (median; 0.922 to 0.941), on validation 0.924
+    (0.918 to 0.924). int8 agrees with Keras on 99.0 to 100 % of the test images; its top-1 is equal or, for one seed,
+    0.7 points higher. With the current resize, seed 0 gives 0.948 on test. At 160 px the first stage alone gives 0.874
     on validation (benchmarks/frozen_stage.py, one round).
 
-    weights: "imagenet" (downloaded by Keras), a weights file of the backbone without its top, or "none": then the first
-        stage trains the whole network from random weights, with ``cosine`` and without ``patience``, whatever ``head``
-        says.
-    backbone, alpha: the network, and the width that it comes in; 1.0 if it has none.
-    image_size: side of the square input, in pixels. crop: how an image becomes that square.
-    views: seeded views of each training image, the plain one and augmented ones; epoch n trains on view n modulo views.
-    batch_size: training batch size. dropout: 0..1, before the head.
-    seed: for splits, augmentation, initialization and shuffling. deterministic: the same bits each time on one machine.
-    head, finetuning: the two stages.
+    Attributes:
+        weights: "imagenet" (downloaded by Keras), a weights file of the backbone without its top, or "none": then the
+            first stage trains the whole network from random weights, with ``cosine`` and without ``patience``, whatever
+            ``head`` says.
+        backbone: The network.
+        alpha: Its width multiplier; 1.0 if it has none.
+        image_size: Side of the square input, in pixels.
+        crop: How an image becomes a square.
+        views: Seeded views of each training image, the plain one and augmented ones; epoch n trains on view n modulo
+            ``views``.
+        batch_size: Training batch size.
+        dropout: 0..1, before the head.
+        seed: For splits, augmentation, initialization and shuffling.
+        deterministic: The same bits each time on one machine.
+        head: The first stage.
+        finetuning: The second stage.
 
-    Raises WrongUsage for a value outside its range, and for one that the backbone does not come in.
+    Raise WrongUsage if a value is outside its range, or the backbone does not support it.
     """
 
     weights: str = "imagenet"
@@ -152,37 +160,39 @@ class Training:
 
     @property
     def spec(self) -> ImageSpec:
-        """How images become tensors in this run."""
+        """The image spec of the run: input size and crop."""
         return ImageSpec(self.image_size, self.crop)
 
     @property
     def from_scratch(self) -> bool:
-        """Whether the first stage trains the whole network, for there are no weights to start from."""
+        """Whether the first stage trains the whole network, because there are no pre-trained weights."""
         return self.weights == "none"
 
     @property
     def first_stage(self) -> Head:
-        """``head``, or what it becomes from scratch: a whole network needs a decaying rate, and all its epochs."""
+        """``head``; from scratch with ``cosine`` and without ``patience``, as the whole network needs it."""
         return dataclasses.replace(self.head, cosine=True, patience=0) if self.from_scratch else self.head
 
-    def to_json(self, stage: Stage, versions: dict[str, str]) -> str:
-        """What the folder of ``stage`` keeps: the shared settings, its own, and the versions of ``PACKAGES``.
+    def to_json(self, stage: Stage, versions: dict[str, str], frozen_backbone: dict[str, str] | None = None) -> str:
+        """The config.json of ``stage``: the shared settings, its own, and the versions of ``PACKAGES``.
 
-        That of the first stage also keeps ``finetuning``, for the second one to come.
+        That of the first stage also has ``finetuning``, the settings for the second one. ``frozen_backbone`` is what
+        ``run_folder.backbone_sha256`` reads of a stage that did not change the backbone.
         """
         shared = dataclasses.asdict(self)
         to_come = {"finetuning": shared["finetuning"]} if isinstance(stage, Head) else {}
         del shared["head"], shared["finetuning"]
-        document = {"schema": SCHEMA} | shared | dataclasses.asdict(stage) | to_come | {"versions": versions}
+        kept = to_come if frozen_backbone is None else to_come | {"frozen_backbone": frozen_backbone}
+        document = {"schema": SCHEMA} | shared | dataclasses.asdict(stage) | kept | {"versions": versions}
         return json.dumps(document, indent=2) + "\n"
 
     @classmethod
     def read(cls, head: Path, finetuning: Path | None = None) -> "Training":
-        """Read what ``to_json`` wrote for the first stage, and for the second if there is one.
+        """Read the config.json of the first stage, and of the second if there is one.
 
-        Without it, ``finetuning`` is what the first stage keeps, or in a run of version 0.1.0 its defaults.
+        Without the second, ``finetuning`` is read from the first file; a run of version 0.1.0 has its defaults.
 
-        Raises BadConfiguration for a file that is damaged or of another schema.
+        Raise BadConfiguration if a file is damaged or of another schema.
         """
         training: Training = _typed(cls, head)
         training = dataclasses.replace(training, head=_typed(Head, head))
@@ -195,7 +205,7 @@ class Training:
 
 
 def _typed(kind: type, file: Path) -> Any:
-    """A stage's config.json as a ``kind``; a missing key that every version wrote is an error, and no default."""
+    """The config.json of a stage as a ``kind``. A missing key is an error, unless it is in ``_ADDED``."""
     document = read_document(file)
     needed = {field.name for field in dataclasses.fields(kind)} - _ADDED - {"head", "finetuning"}
     missing = sorted(needed - document.keys())
@@ -212,7 +222,7 @@ def _fitted(kind: type, document: Any, file: Path) -> Any:
 
 
 def read_document(file: Path) -> dict[str, Any]:
-    """A JSON object of ``SCHEMA`` from a run. Raises BadConfiguration where it is damaged or of another schema."""
+    """Read a JSON object of a run. Raise BadConfiguration if it is damaged or its schema is not ``SCHEMA``."""
     try:
         document = parse_json(file.read_text())
     except (OSError, ValueError, RecursionError) as error:

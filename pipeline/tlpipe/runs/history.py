@@ -1,4 +1,4 @@
-"""The per-epoch record of a training stage: what the learning curve shows, kept as JSON lines."""
+"""The history of a training stage, one record per epoch, stored as JSON lines."""
 
 import dataclasses
 import json
@@ -14,10 +14,10 @@ from tlpipe_edge.errors import BadData
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch's mean cross-entropy (nats) and accuracy (0..1) on both splits; number 0 is the state before training.
+    """Mean cross-entropy (nats) and accuracy (0..1) on both splits after an epoch; number 0 is before training.
 
-    The losses are without label smoothing, also where training has it. ``learning_rate`` is the rate at the epoch's
-    end, ``seconds`` its wall time with validation.
+    The losses are without label smoothing, even if training uses it. ``learning_rate`` is that at the end of the epoch,
+    ``seconds`` its wall time with validation.
     """
 
     number: Count
@@ -30,14 +30,14 @@ class Epoch:
 
     @property
     def quality(self) -> tuple[float, float]:
-        """Larger is better: validation accuracy, and of equals the lower loss. Loss alone prefers an early epoch, less
-        sure of itself and less often right."""
+        """Larger is better: validation accuracy, and if equal, a lower loss. By loss alone an early epoch would win,
+        which is less confident and less accurate."""
         return self.val_accuracy, -self.val_loss
 
 
 @dataclass(frozen=True)
 class History:
-    """All epochs of a stage in order, epoch 0 (before training) first; ``best`` is the number of the one kept."""
+    """All epochs of a stage in order, epoch 0 (before training) first; ``best`` is the number of the kept epoch."""
 
     stage: str
     epochs: tuple[Epoch, ...]
@@ -45,16 +45,16 @@ class History:
 
     def check(self) -> None:
         if self.best not in [epoch.number for epoch in self.epochs]:
-            raise Misfit("no epoch of that number", ".best")
+            raise Misfit("there is no such epoch", ".best")
 
     def to_jsonl(self) -> str:
-        """One JSON object a line: a header with stage and best epoch, then the epochs."""
+        """One JSON object per line: a header with stage and best epoch, then the epochs."""
         header = {"stage": self.stage, "best": self.best}
         return "".join(json.dumps(row) + "\n" for row in [header, *map(dataclasses.asdict, self.epochs)])
 
     @classmethod
     def read(cls, file: Path) -> "History":
-        """Read what ``to_jsonl`` wrote. Raises BadData where the file is damaged."""
+        """Read what ``to_jsonl`` wrote. Raise BadData if the file is damaged."""
         advice = "Train the run again, or export it again."
         try:
             header, *rows = map(parse_json, file.read_text().splitlines())

@@ -1,18 +1,18 @@
-"""Where results lie when no place was named: the newest there is, or the next free name."""
+"""The default folders of results: the newest one, and the next free name."""
 
 from pathlib import Path
 
 from tlpipe_edge.errors import MissingInput
 
 RUNS, EXPORTED, REPORTS = Path("runs"), Path("exported"), Path("reports")
-"""Where results go when no place is named."""
+"""The default folders for results."""
 
 
-def newest(below: Path, *, marker: str, made_by: str) -> Path:
-    """The folder below ``below`` whose ``marker`` file is newest. Raises MissingInput where there is none."""
-    found = [file for file in below.glob(f"[!.]*/{marker}") if file.is_file()]
+def newest(parent: Path, *, marker: str, made_by: str) -> Path:
+    """The folder below ``parent`` whose ``marker`` file is the newest. Raise MissingInput if there is none."""
+    found = [file for file in parent.glob(f"[!.]*/{marker}") if file.is_file()]
     if not found:
-        raise MissingInput(f"nothing below {below}/ yet", f"Make something with {made_by} first, or name a folder.")
+        raise MissingInput(f"there are no results in {parent}/ yet", f"Run {made_by} first, or name a folder.")
     return max(found, key=lambda file: file.stat().st_mtime).parent
 
 

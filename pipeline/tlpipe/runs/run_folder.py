@@ -1,4 +1,4 @@
-"""A run folder: its stages, and which of them is best."""
+"""A run folder: its stages, and the best of them."""
 
 import json
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 from tlpipe.runs.config import SCHEMA, Training, read_document
 from tlpipe.storage import atomic
 from tlpipe_edge.console import notebook
+from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.errors import BadConfiguration, MissingInput
 
 FROZEN = "1-frozen"
@@ -21,6 +22,23 @@ METRICS = "metrics.json"
 TENSORBOARD = "tensorboard"
 
 
+def frozen_backbone(stage: Path, weights_sha256: str) -> dict[str, str]:
+    """What the ``CONFIG`` of a stage keeps if its backbone has the weights of a file with this sha256."""
+    return {"weights_sha256": weights_sha256, "model_sha256": sha256_of(stage / MODEL)}
+
+
+def backbone_sha256(stage: Path) -> str:
+    """The sha256 of the file that the weights of a stage's backbone are in.
+
+    That is the file which the stage started from, if it left the backbone as it was, and else its ``MODEL``.
+    """
+    model = sha256_of(stage / MODEL)
+    recorded = read_document(stage / CONFIG).get("frozen_backbone")
+    if isinstance(recorded, dict) and recorded.get("model_sha256") == model:
+        return str(recorded.get("weights_sha256"))
+    return model
+
+
 @dataclass(frozen=True)
 class Run:
     """A run that ``tlpipe train`` made; ``best`` is the folder name of its best stage."""
@@ -30,7 +48,7 @@ class Run:
 
     @classmethod
     def open(cls, path: Path | str) -> "Run":
-        """Raises MissingInput where there is no run, BadConfiguration where it is damaged."""
+        """Open a run. Raise MissingInput if there is none, BadConfiguration if it is damaged."""
         path = Path(path).absolute()
         if not (path / RUN_FILE).is_file():
             raise MissingInput(
@@ -38,7 +56,7 @@ class Run:
             )
         best = read_document(path / RUN_FILE).get("best")
         if best not in (FROZEN, FINETUNED):
-            raise BadConfiguration("names no best stage", "Train the run again.", where=path / RUN_FILE)
+            raise BadConfiguration("does not name the best stage", "Train the run again.", where=path / RUN_FILE)
         return cls(path, best)
 
     def _repr_html_(self) -> str:
@@ -53,18 +71,18 @@ class Run:
 
     @property
     def training(self) -> Training:
-        """The recipe that its stages were trained by. Raises BadConfiguration where one of their files is damaged."""
+        """The training configuration of its stages. Raise BadConfiguration if one of their files is damaged."""
         tuned = self.path / FINETUNED
         return Training.read(self.path / FROZEN / CONFIG, tuned / CONFIG if tuned.is_dir() else None)
 
     @property
     def stages(self) -> tuple[Path, ...]:
-        """The folders of the stages that are there, in order."""
+        """The folders of the existing stages, in order."""
         return tuple(self.path / name for name in (FROZEN, FINETUNED) if (self.path / name).is_dir())
 
 
 def validation_top1(folder: Path) -> float:
-    """The validation top-1 (0..1) that a stage's metrics state. Raises BadConfiguration where they are damaged."""
+    """The validation top-1 (0..1) in the metrics of a stage. Raise BadConfiguration if they are damaged."""
     try:
         return float(json.loads((folder / METRICS).read_text())["validation"]["top1"])
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -79,5 +97,5 @@ def _shown(stage: Path) -> str:
 
 
 def write(folder: Path, *, best: str) -> None:
-    """Say in ``folder`` which of its stages is best."""
+    """Write to ``folder`` which of its stages is the best."""
     atomic.write_text(folder / RUN_FILE, json.dumps({"schema": SCHEMA, "best": best}, indent=2) + "\n")

@@ -1,4 +1,4 @@
-"""A file or folder appears whole or not at all, and a folder has one writer at a time."""
+"""Writes files and folders atomically, and locks folders, so that there is one writer at a time."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from tlpipe_edge.errors import Busy, WrongUsage
 
 
 def write_bytes(file: Path, content: bytes) -> None:
-    """Write ``content`` to a temporary neighbour, flush it to the disk, and rename it to ``file``."""
+    """Write ``content`` to a temporary file in the same folder, flush it to the disk, and rename it to ``file``."""
     handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -33,25 +33,25 @@ def write_text(file: Path, content: str) -> None:
 
 
 def refuse_existing(path: Path, *, overwrite: bool, marker: str) -> None:
-    """Raise WrongUsage where ``path`` exists already and the user did not say that it may go, or cannot come to be.
+    """Raise WrongUsage if ``path`` exists and ``overwrite`` is not set, or if it cannot be created.
 
-    What has no file ``marker`` is not ours to replace, unless it is empty.
+    A folder without the file ``marker`` is never replaced, unless it is empty.
     """
     if path.exists() and not overwrite:
-        raise WrongUsage("exists already", "Name another place, or pass --overwrite to replace it.", where=path)
+        raise WrongUsage("exists already", "Name another path, or pass --overwrite to replace it.", where=path)
     if path.exists() and not (path / marker).is_file() and not (path.is_dir() and not any(path.iterdir())):
-        raise WrongUsage(f"not replaced, for it holds something else (no {marker})", "Name another place.", where=path)
+        raise WrongUsage(f"not replaced: it holds something else (no {marker})", "Name another path.", where=path)
     for parent in path.absolute().parents:
         if parent.exists() and not parent.is_dir():
-            raise WrongUsage("a file, so that nothing can be made below it", "Name another place.", where=parent)
+            raise WrongUsage("is a file, not a folder", "Name another path.", where=parent)
 
 
 @contextmanager
 def directory(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[Path]:
-    """A folder to fill, which becomes ``path`` at the end of the block; an exception leaves everything as it was.
+    """A temporary folder, which becomes ``path`` at the end of the block; an exception leaves everything as it was.
 
-    Holds the lock of ``path`` meanwhile. Raises WrongUsage as ``refuse_existing`` does, Busy where another process
-    fills it.
+    The block holds the lock of ``path``. Raise the errors of ``refuse_existing``, and Busy if another process holds the
+    lock.
     """
     path = path.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def directory(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[P
 
 
 def _exchange(path: Path, new: Path) -> None:
-    """Put ``new`` in the place of ``path``, and delete what was there; if that fails, it is back where it was."""
+    """Replace ``path`` by ``new``, and delete the old folder; if that fails, the old folder is restored."""
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
     old = path.replace(aside / path.name)
     try:
@@ -84,12 +84,14 @@ def _exchange(path: Path, new: Path) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of a file or folder, which need not exist yet. Raises Busy where another process holds it."""
+    """Hold the lock of a file or folder, which need not exist yet. Raise Busy if another process holds it."""
     lock = filelock.FileLock(path.parent / f".{path.name}.lock", timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout as error:
-        raise Busy("another run is working on it", "Wait for it to end, or name another place.", where=path) from error
+        raise Busy(
+            "another tlpipe process is writing it", "Wait for it to end, or name another path.", where=path
+        ) from error
     try:
         yield
     finally:

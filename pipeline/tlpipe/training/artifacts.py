@@ -1,4 +1,4 @@
-"""What a training stage leaves: a complete folder, with everything a person wants to look at."""
+"""Writes the folder of a training stage: the model, its configuration, splits, history, metrics and plots."""
 
 import json
 from collections import Counter
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sample:
-    """A few images of the evaluation split: their places in it, and their pixels (K, size, size, 3) uint8."""
+    """A few images of the evaluation split: their indices in it, and their pixels (K, size, size, 3) uint8."""
 
     places: np.ndarray
     pixels: np.ndarray
@@ -34,27 +34,29 @@ class Sample:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training came to. ``photographs`` have the problems that were found; ``scores`` are (N, classes) float32 by
-    split, in the split's order, NaN for an image that cannot be read; ``seconds`` by step."""
+    """The result of training. ``dataset`` has the problems that were found. ``scores`` are (N, classes) float32 by
+    split, in the order of the split, NaN for an image that cannot be read. ``seconds`` are by step. ``frozen_weights``
+    is the sha256 of the weights file of the backbone, if training did not change the backbone."""
 
-    photographs: Dataset
+    dataset: Dataset
     history: History
     scores: dict[str, np.ndarray]
     seconds: dict[str, float]
     sample: Sample
+    frozen_weights: str | None = None
 
 
-def sample(photographs: Dataset, spec: ImageSpec) -> Sample:
+def sample(dataset: Dataset, spec: ImageSpec) -> Sample:
     """Up to ``plots.MAX_PREDICTIONS`` readable images of the evaluation split, the classes in turn."""
-    split = photographs.evaluation_split
+    split = dataset.evaluation_split
     seen: Counter[int] = Counter()
     turns = []
-    for place, example in enumerate(photographs.splits[split]):
+    for place, example in enumerate(dataset.splits[split]):
         if example.problem is None:
             turns.append((seen[example.label], example.label, place))
             seen[example.label] += 1
     places = [place for _, _, place in sorted(turns)[: plots.MAX_PREDICTIONS]]
-    pixels = [read_pixels(photographs.splits[split][place], View(), spec) for place in places]
+    pixels = [read_pixels(dataset.splits[split][place], View(), spec) for place in places]
     return Sample(np.array(places, int), np.array(pixels, np.uint8).reshape(-1, spec.size, spec.size, 3))
 
 
@@ -67,41 +69,44 @@ def write(
     *,
     earlier: Sequence[History] = (),
 ) -> None:
-    """Fill ``folder``; the learning curve goes on from the histories of ``earlier`` stages."""
-    photographs = outcome.photographs
+    """Write all files to ``folder``; the learning curve also shows the histories of ``earlier`` stages."""
+    dataset = outcome.dataset
     folder.mkdir(exist_ok=True)
     model.save(folder / run_folder.MODEL)
-    (folder / run_folder.CONFIG).write_text(training.to_json(stage, versions(PACKAGES)))
-    (folder / run_folder.SPLITS).write_text(photographs.to_json())
+    weights = outcome.frozen_weights
+    frozen = None if weights is None else run_folder.frozen_backbone(folder, weights)
+    (folder / run_folder.CONFIG).write_text(training.to_json(stage, versions(PACKAGES), frozen))
+    (folder / run_folder.SPLITS).write_text(dataset.to_json())
     (folder / run_folder.HISTORY).write_text(outcome.history.to_jsonl())
     (folder / run_folder.METRICS).write_text(json.dumps(_metrics(outcome), indent=2, allow_nan=False) + "\n")
     plots.learning_curve([*earlier, outcome.history], folder / "learning-curve.png")
     trained = [layer.name for layer in model.layers if layer.trainable and layer.weights]
     architecture.diagram(model, folder / "architecture.png", first_trained=trained[0])
     architecture.layer_table(model, folder / "layers.svg")
-    split, labels = photographs.evaluation_split, photographs.labels
-    scores, truth = outcome.scores[split], label_indices(photographs.splits[split])
+    split, labels = dataset.evaluation_split, dataset.labels
+    scores, true_labels = outcome.scores[split], label_indices(dataset.splits[split])
     predicted = accuracy.predictions(scores)
     counts = np.zeros((len(labels), len(labels)), np.int64)
-    np.add.at(counts, (truth[predicted >= 0], predicted[predicted >= 0]), 1)
+    np.add.at(counts, (true_labels[predicted >= 0], predicted[predicted >= 0]), 1)
     unreadable = int((predicted < 0).sum())
-    caption = f"{split} images{' (cut from train)' if split in photographs.cut else ''}"
+    caption = f"{split} images{' (held out from train)' if split in dataset.cut else ''}"
     plots.confusion_matrix(counts, labels, folder / "confusion-matrix.png", caption=caption, unreadable=unreadable)
     places, pixels = outcome.sample.places, outcome.sample.pixels
     if len(places):
-        plots.predictions(pixels, truth[places], scores[places], labels, folder / "predictions.png", caption=caption)
+        file = folder / "predictions.png"
+        plots.predictions(pixels, true_labels[places], scores[places], labels, file, caption=caption)
 
 
 def _metrics(outcome: Outcome) -> dict[str, Any]:
-    photographs = outcome.photographs
-    document: dict[str, Any] = {"schema": 1, "evaluation_split": photographs.evaluation_split}
+    dataset = outcome.dataset
+    document: dict[str, Any] = {"schema": 1, "evaluation_split": dataset.evaluation_split}
     for split, of_split in outcome.scores.items():
-        truth = label_indices(photographs.splits[split])
-        result = accuracy.accuracy(of_split, truth, labels=photographs.labels)
+        true_labels = label_indices(dataset.splits[split])
+        result = accuracy.accuracy(of_split, true_labels, labels=dataset.labels)
         document[split] = {
             "images": result.images,
             "unreadable": result.failed,
-            "cut_from_train": split in photographs.cut,
+            "cut_from_train": split in dataset.cut,
             "top1": result.top1,
             "top1_interval": result.top1_interval,
             "per_class": {each.label: each.top1 if each.images else None for each in result.per_class},

@@ -1,36 +1,29 @@
-"""--crop auto: the crop policy whose features serve a linear head best on validation."""
+"""--crop auto: selects the crop whose features give a linear head the best accuracy on validation."""
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from tlpipe.data.dataset import Dataset, label_indices
-from tlpipe.features.extractor import Features, open_extractor
-from tlpipe.runs.config import Training
+from tlpipe.features.extractor import Extractor, Features
 from tlpipe.training.inputs import extract_plain
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.manifest import Crop
-from tlpipe_edge.errors import WrongUsage
-
-if TYPE_CHECKING:
-    import keras
 
 
-def choose_crop(
-    model: "keras.Model", photographs: Dataset, training: Training, *, strict: bool
-) -> tuple[Dataset, Crop]:
-    """The crop policy whose features serve a linear head best on validation; the data with the problems found."""
+def choose_crop(extractor: Extractor, dataset: Dataset, *, strict: bool) -> tuple[Dataset, Crop]:
+    """The dataset with the problems that were found, and the best crop for a linear head on validation.
+
+    ``extractor`` extracts pooled features, for any one crop.
+    """
     results: dict[Crop, float] = {}
-    if training.from_scratch:
-        raise WrongUsage("--crop auto needs a pre-trained backbone", "Name a crop policy.")
     for crop in Crop:
-        extractor = open_extractor(model, "pooling", dataclasses.replace(training.spec, crop=crop), dtype="float32")
-        photographs, plain = extract_plain(extractor, photographs, strict=strict)
+        cropped = dataclasses.replace(extractor, spec=dataclasses.replace(extractor.spec, crop=crop))
+        dataset, plain = extract_plain(cropped, dataset, strict=strict)
         results[crop] = _linear_accuracy(plain)
         progress.say(f"--crop {crop}: validation top-1 {results[crop]:.3f} with a linear head")
     best = max(results, key=lambda crop: results[crop])
-    progress.say(f"chose --crop {best}")
-    return photographs, best
+    progress.say(f"selected --crop {best}")
+    return dataset, best
 
 
 def _linear_accuracy(plain: Mapping[str, Features]) -> float:

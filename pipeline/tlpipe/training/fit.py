@@ -1,4 +1,4 @@
-"""Train the suffix of a model on cached activations: epochs over seeded views, the best weights on validation kept."""
+"""Trains the suffix of a model on cached activations, over seeded views, and keeps the best weights on validation."""
 
 import math
 import time
@@ -19,8 +19,8 @@ from tlpipe_edge.console import progress
 
 @dataclass(frozen=True)
 class Examples:
-    """The features of the same examples in each view: ``views[0]`` is plain, epoch n trains on view n modulo their
-    number. ``classes`` is the number of labels."""
+    """The features of the same examples in each view. ``views[0]`` is plain; epoch n trains on view n modulo the number
+    of views. ``classes`` is the number of labels."""
 
     views: Sequence[Features]
     classes: int
@@ -38,19 +38,19 @@ def fit(
     tensorboard: Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> History:
-    """Train the trainable layers of ``model`` in place; gives the history, epoch 0 being the state before training.
+    """Train the trainable layers of ``model`` in place, and return the history; epoch 0 is the state before training.
 
-    Ends with the weights of the epoch of the best ``quality``. ``callbacks`` run after the weights were averaged, so
-    that they see the model that was validated; one that stops the training ends the stage. ``name`` is the stage's in
-    the history and in messages.
+    At the end, the model has the weights of the epoch with the best ``quality``. ``callbacks`` run after the weights
+    are averaged, so they see the validated model; a callback can stop the training. ``name`` is the name of the stage
+    in the history and in messages.
     """
     training = batches(train, batch_size=batch_size, seed=seed, shuffle=True)
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=stage.label_smoothing)
-    # Without smoothing, so that the losses of both stages can be compared.
+    # Without label smoothing, so that the losses of both stages can be compared.
     metrics = [keras.metrics.CategoricalCrossentropy(name="cross_entropy"), "accuracy"]
     keras.utils.set_random_seed(seed)
-    # Several batches to each call of the graph: for a head alone the calls are what takes the time (3.2 s against 5.3 s
-    # of CPU for 15 epochs of 2,761 images). XLA compiles for longer than it saves.
+    # Several batches per call of the graph: for a head alone, most of the time is in the calls (3.2 s instead of 5.3 s
+    # of CPU for 15 epochs of 2,761 images). The compilation by XLA takes longer than it saves.
     model.compile(
         _optimizer(stage, len(training)),
         loss,
@@ -65,7 +65,7 @@ def fit(
     before, held_out_before = (model.evaluate(each, verbose=0, return_dict=True) for each in (plain, held_out))
     first = Epoch(0, *_of(before), *_of(held_out_before))
     progress.say(f"{name}: before training: {_losses(first)}")
-    # First, so that those after it find the averaged weights in the model.
+    # First, so that the callbacks after it see the averaged weights.
     averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if stage.average else []
     log = keras.callbacks.TensorBoard(tensorboard, write_graph=False)
     with progress.bar(f"{name}: batches", total=stage.epochs * len(training)) as advance:
@@ -83,10 +83,10 @@ def fit(
 
 
 def _optimizer(stage: Stage, batches: int) -> keras.optimizers.Optimizer:
-    """AdamW with the stage's schedule; ``batches`` are those of an epoch."""
+    """AdamW with the schedule of the stage; ``batches`` is the number of batches per epoch."""
     rate: float | keras.optimizers.schedules.CosineDecay = stage.learning_rate
     if stage.cosine:
-        # Without the warm-up the first full-size steps, from fresh optimizer state, would undo what is trained already.
+        # Without the warm-up, the first large steps, with a new optimizer state, would destroy the trained weights.
         warmup = min(stage.warmup_steps, batches)
         rate = keras.optimizers.schedules.CosineDecay(
             0.0,
@@ -146,7 +146,7 @@ class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
-    """Keeps the epochs and the best weights, tells of them, and stops when ``patience`` epochs were not better."""
+    """Records the epochs and the best weights, prints them, and stops after ``patience`` epochs without improvement."""
 
     def __init__(self, before: Epoch, stage: Stage, name: str, advance: Callable[[int], None]) -> None:
         super().__init__()
@@ -155,7 +155,7 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self.start, self.done = 0.0, 0
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
-        self.weights = self.model.get_weights()  # for a first epoch that diverges
+        self.weights = self.model.get_weights()  # in case the first epoch diverges
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
         self.advance(batch + 1 - self.done)
@@ -169,7 +169,9 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         latest = Epoch(epoch + 1, *_of(logs), *_of(logs, "val_"), rate, seconds)
         if not (math.isfinite(latest.loss) and math.isfinite(latest.val_loss)):
-            progress.warn(f"{self.name}: epoch {latest.number} diverged, and ends the stage: lower --learning-rate")
+            progress.warn(
+                f"{self.name}: the loss diverged in epoch {latest.number}. Training stops. Use a lower learning rate."
+            )
             self.model.stop_training = True
             return
         self.epochs.append(latest)
@@ -181,7 +183,7 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def _of(logs: dict[str, Any], prefix: str = "") -> tuple[float, float]:
-    """Cross-entropy and accuracy, of what Keras logged."""
+    """Cross-entropy and accuracy in the logs of Keras."""
     return float(logs[f"{prefix}cross_entropy"]), float(logs[f"{prefix}accuracy"])
 
 

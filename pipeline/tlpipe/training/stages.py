@@ -1,45 +1,55 @@
-"""The two stages: a new head on the frozen backbone, then the backbone's top layers with it."""
+"""The two training stages: a new head on the frozen backbone, then the top layers of the backbone with the head.
+
+TensorFlow is imported by the functions that need it: features that need no TensorFlow are extracted in the meantime.
+"""
 
 import contextlib
 import dataclasses
+import functools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tlpipe.data.dataset import Dataset
-from tlpipe.features import cache
-from tlpipe.features.extractor import open_extractor
-from tlpipe.network import build
-from tlpipe.network.backend import keras, tf
-from tlpipe.network.cut import cut_below, suffix
+from tlpipe.features.ahead import computed_ahead
+from tlpipe.features.extractor import Extractor
+from tlpipe.features.prefix import Weights
+from tlpipe.network import backbones, weights
+from tlpipe.network.backbones import IMAGE, POOLING
 from tlpipe.runs import run_folder
 from tlpipe.runs.config import Finetuning, Stage, Training
 from tlpipe.runs.history import History
 from tlpipe.runs.run_folder import FINETUNED, FROZEN, Run
-from tlpipe.storage import atomic
-from tlpipe.training import artifacts, fit
+from tlpipe.storage import atomic, cache
 from tlpipe.training.crop import choose_crop
-from tlpipe.training.inputs import extract, warn_of_problems
+from tlpipe.training.inputs import Inputs, extract, passes, warn_of_problems
 from tlpipe_edge.console import progress
+from tlpipe_edge.errors import Busy, WrongUsage
 
-Callbacks = Sequence[keras.callbacks.Callback]
+if TYPE_CHECKING:
+    import keras
+
+    from tlpipe.training.artifacts import Outcome
+
+Callbacks = Sequence["keras.callbacks.Callback"]
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What one stage trains: ``trained`` layers of ``model``, on what comes out at ``cut``, by ``stage``."""
+    """One stage: train the layers ``trained`` of ``model``, on the activations at ``cut``, by ``stage``."""
 
     name: str
-    model: keras.Model
-    trained: list[keras.layers.Layer]
+    model: "keras.Model"
+    trained: "list[keras.layers.Layer]"
     cut: str
     stage: Stage
     callbacks: Callbacks
 
 
 def train(
-    photographs: Dataset,
+    dataset: Dataset,
     out: Path,
     training: Training,
     *,
@@ -50,38 +60,36 @@ def train(
 ) -> Run:
     """The frozen stage: a new head on cached features of the backbone (or, without weights, the whole network).
 
-    The run folder ``out`` appears when all is done. With ``strict`` a photograph that cannot be read ends the training,
-    else it is left out and named. ``callbacks`` see what Keras trains: the suffix of the model, whose layers are the
-    model's own. Raises the errors of ``build.build`` and ``atomic.directory``.
+    The run folder ``out`` appears when it is complete. With ``strict``, an unreadable image is an error; otherwise it
+    is left out with a warning. The model of ``callbacks`` is the suffix, which shares its layers with the full model.
+    Raise the errors of ``build.build`` and ``atomic.directory``.
     """
     atomic.refuse_existing(out, overwrite=overwrite, marker=run_folder.RUN_FILE)
-    for warning in photographs.warnings:
+    weights.find(backbones.find(training.backbone), training.alpha, training.weights)
+    if crop_auto and training.from_scratch:
+        raise WrongUsage("--crop auto needs a pre-trained backbone", "Name a crop.")
+    for warning in dataset.warnings:
         progress.warn(warning)
-    _describe(photographs)
-    _prepare(training)
+    _describe(dataset)
     with atomic.directory(out, overwrite=overwrite, marker=run_folder.RUN_FILE) as folder:
-        model = build.build(
-            training.backbone,
-            alpha=training.alpha,
-            size=training.image_size,
-            weights=training.weights,
-            labels=photographs.labels,
-            dropout=training.dropout,
-            seed=training.seed,
-        )
-        stage = training.first_stage
-        if training.from_scratch:
-            trained, cut = [layer for layer in model.layers if layer.weights], "image"
-        else:
-            trained = build.trained_layers(model, stage.top_layers)
-            cut = cut_below(model, trained)
-        warn_of_problems([example for split in photographs.splits.values() for example in split], strict=strict)
+        warn_of_problems([example for split in dataset.splits.values() for example in split], strict=strict)
+        model = functools.cache(functools.partial(_build, training, dataset.labels))
         if crop_auto:
-            photographs, crop = choose_crop(model, photographs, training, strict=strict)
+            pooled = Extractor.at(POOLING, _given_weights(training, model), training.spec, model)
+            dataset, crop = choose_crop(pooled, dataset, strict=strict)
             training = dataclasses.replace(training, crop=crop)
-        job = _Job(FROZEN, model, trained, cut, stage, callbacks)
-        outcome = _run(job, photographs, training, folder / FROZEN, strict=strict)
-        artifacts.write(folder / FROZEN, model, training, stage, outcome)
+        extractor = _first_extractor(training, model)
+        with computed_ahead(extractor, passes(dataset, training.views, training.seed)):
+            model()
+        if _first_extractor(training, model).prefix != extractor.prefix:
+            raise Busy("the weights file has changed since the start", "Train again.", where=training.weights)
+        inputs, seconds = _extract(extractor, dataset, training, strict=strict)
+        trained, stage = _first_trained(training, model()), training.first_stage
+        job = _Job(FROZEN, model(), trained, extractor.cut, stage, callbacks)
+        outcome = _fit(job, inputs, training, folder / FROZEN, seconds)
+        if extractor.cut == POOLING:
+            outcome = dataclasses.replace(outcome, frozen_weights=_given_weights(training, model).sha256)
+        _write(folder / FROZEN, job, training, outcome)
         run_folder.write(folder, best=FROZEN)
     return Run.open(out)
 
@@ -93,67 +101,131 @@ def finetune(
     overwrite: bool = False,
     callbacks: Callbacks = (),
 ) -> Run:
-    """Go on from the frozen stage: train the top layers with the head, on cached activations below them.
+    """Continue from the frozen stage: train the top layers and the head, on cached activations below them.
 
-    ``finetuning`` is that of the run's recipe if left out. Writes the stage 2-finetuned and says in the run which of
-    both is best on validation. ``callbacks`` as in ``train``. Raises BadData where a photograph has changed since,
-    WrongUsage for more layers than there are or a stage that exists.
+    ``finetuning`` is that of the run's training configuration if left out. Write the stage folder 2-finetuned, and
+    write to the run which stage is better on validation. ``callbacks`` are as in ``train``. Raise BadData if an image
+    has changed since the splits were made, WrongUsage if the backbone has fewer layers or the stage exists.
     """
     frozen = run.path / FROZEN
     training = Training.read(frozen / run_folder.CONFIG)
     finetuning = finetuning or training.finetuning
     training = dataclasses.replace(training, finetuning=finetuning)
-    photographs = Dataset.read(frozen / run_folder.SPLITS)
-    _prepare(training)
-    with atomic.locked(run.path):  # also `train --overwrite` waits for it
+    dataset = Dataset.read(frozen / run_folder.SPLITS)
+    with atomic.locked(run.path):  # so that `train --overwrite` cannot replace the run now
         with atomic.directory(run.path / FINETUNED, overwrite=overwrite, marker=run_folder.CONFIG) as folder:
+            from tlpipe.network import build
+            from tlpipe.network.cut import cut_below
+
+            _prepare(training)
             model = build.load(frozen / run_folder.MODEL)
             trained = build.trained_layers(model, finetuning.top_layers)
-            job = _Job(FINETUNED, model, trained, cut_below(model, trained), finetuning, callbacks)
-            earlier = [History.read(frozen / run_folder.HISTORY)]
-            outcome = _run(job, photographs, training, folder, strict=True)
-            artifacts.write(folder, model, training, finetuning, outcome, earlier=earlier)
+            given = Weights(training.backbone, training.alpha, run_folder.backbone_sha256(frozen))
+            extractor = Extractor.at(cut_below(model, trained), given, training.spec, lambda: model)
+            inputs, seconds = _extract(extractor, dataset, training, strict=True)
+            job = _Job(FINETUNED, model, trained, extractor.cut, finetuning, callbacks)
+            outcome = _fit(job, inputs, training, folder, seconds)
+            _write(folder, job, training, outcome, earlier=[History.read(frozen / run_folder.HISTORY)])
         before, after = (run_folder.validation_top1(run.path / name) for name in (FROZEN, FINETUNED))
         best = FINETUNED if after >= before else FROZEN
         run_folder.write(run.path, best=best)
-    progress.say(f"kept {best}: validation top-1 {before:.3f} frozen, {after:.3f} fine-tuned")
+    progress.say(f"selected {best}: validation top-1 {before:.3f} frozen, {after:.3f} fine-tuned")
     return Run.open(run.path)
 
 
+def _build(training: Training, labels: tuple[str, ...]) -> "keras.Model":
+    """The network of the first stage; imports TensorFlow."""
+    from tlpipe.network import build
+
+    _prepare(training)
+    return build.build(
+        training.backbone,
+        alpha=training.alpha,
+        size=training.image_size,
+        weights=training.weights,
+        labels=labels,
+        dropout=training.dropout,
+        seed=training.seed,
+    )
+
+
 def _prepare(training: Training) -> None:
+    from tlpipe.network.backend import keras, tf
+
     keras.utils.set_random_seed(training.seed)
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
 
 
-def _describe(photographs: Dataset) -> None:
+def _given_weights(training: Training, model: "Callable[[], keras.Model]") -> Weights:
+    """The weights that the first stage starts from. ``model`` downloads them if necessary."""
+    entry = backbones.find(training.backbone)
+    if weights.find(entry, training.alpha, training.weights) is None:
+        model()
+    file = weights.get(entry, training.alpha, training.weights)
+    return Weights.of_file(file, backbone=training.backbone, alpha=training.alpha)
+
+
+def _first_extractor(training: Training, model: "Callable[[], keras.Model]") -> Extractor:
+    """The extractor of the first stage. ``model`` is only called if layers of the backbone train."""
+    if training.from_scratch:
+        return Extractor(None, training.spec, "float32")
+    cut = POOLING
+    if training.first_stage.top_layers:
+        from tlpipe.network.cut import cut_below
+
+        cut = cut_below(model(), _first_trained(training, model()))
+    return Extractor.at(cut, _given_weights(training, model), training.spec, model)
+
+
+def _first_trained(training: Training, model: "keras.Model") -> "list[keras.layers.Layer]":
+    from tlpipe.network import build
+
+    if training.from_scratch:
+        return [layer for layer in model.layers if layer.weights]
+    return build.trained_layers(model, training.first_stage.top_layers)
+
+
+def _describe(dataset: Dataset) -> None:
     counts = ", ".join(
-        f"{len(examples)} {split}{' (cut from train)' if split in photographs.cut else ''}"
-        for split, examples in photographs.splits.items()
+        f"{len(examples)} {split}{' (held out from train)' if split in dataset.cut else ''}"
+        for split, examples in dataset.splits.items()
     )
-    progress.say(f"{len(photographs.labels)} classes; images: {counts}")
+    progress.say(f"{len(dataset.labels)} classes; images: {counts}")
 
 
-def _run(job: _Job, photographs: Dataset, training: Training, folder: Path, *, strict: bool) -> artifacts.Outcome:
-    """Train the job's layers, with TensorBoard's log in ``folder``."""
+def _extract(
+    extractor: Extractor, dataset: Dataset, training: Training, *, strict: bool
+) -> tuple[Inputs, dict[str, float]]:
+    """What a stage trains on, and the duration of each part in seconds, by name."""
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "features"):
+        inputs = extract(extractor, dataset, views=training.views, seed=training.seed, strict=strict)
+    if extractor.cut != IMAGE:
+        progress.say(
+            f"features: the cache {cache.folder()} uses {cache.size() / 1e6:,.0f} MB "
+            f"of at most {cache.LIMIT / 1e9:g} GB"
+        )
+    return inputs, seconds
+
+
+def _fit(job: _Job, inputs: Inputs, training: Training, folder: Path, seconds: dict[str, float]) -> "Outcome":
+    """Train the layers of the job; the log for TensorBoard is in ``folder``.
+
+    ``seconds`` has the durations measured before, by name.
+    """
+    from tlpipe.network import build
+    from tlpipe.network.cut import suffix
+    from tlpipe.training import artifacts, fit
+
     build.freeze_all_but(job.model, job.trained)
     layers = f"{len(job.trained)} layer{'s' * (len(job.trained) != 1)}"
     progress.say(
-        f"{job.name}: training {layers} with {build.parameters(job.trained):,} of {job.model.count_params():,} "
-        f"parameters, on what comes before from {job.cut}"
+        f"{job.name}: training {layers} ({build.parameters(job.trained):,} of {job.model.count_params():,} parameters) "
+        f"on the activations of {job.cut}"
     )
-    seconds: dict[str, float] = {}
-    with _timed(seconds, "features"):
-        dtype = "float32" if job.cut == "pooling" else "float16"
-        extractor = open_extractor(job.model, job.cut, training.spec, dtype=dtype)
-        inputs = extract(extractor, photographs, views=training.views, seed=training.seed, strict=strict)
-    if job.cut != "image":
-        progress.say(
-            f"features: the cache {cache.folder()} holds {cache.size() / 1e6:,.0f} MB of all runs, and beyond "
-            f"{cache.LIMIT / 1e9:g} GB forgets the oldest"
-        )
     suffix_model = suffix(job.model, job.cut)
-    classes = len(photographs.labels)
+    classes = len(inputs.dataset.labels)
     with _timed(seconds, "training"):
         history = fit.fit(
             suffix_model,
@@ -172,18 +244,24 @@ def _run(job: _Job, photographs: Dataset, training: Training, folder: Path, *, s
         for split, features in inputs.plain.items()
         if split != "train" and features.examples
     }
-    sample = artifacts.sample(inputs.photographs, training.spec)
-    return artifacts.Outcome(inputs.photographs, history, scores, seconds, sample)
+    sample = artifacts.sample(inputs.dataset, training.spec)
+    return artifacts.Outcome(inputs.dataset, history, scores, seconds, sample)
+
+
+def _write(folder: Path, job: _Job, training: Training, outcome: "Outcome", *, earlier: Sequence[History] = ()) -> None:
+    from tlpipe.training import artifacts
+
+    artifacts.write(folder, job.model, training, job.stage, outcome, earlier=earlier)
 
 
 def _end(history: History, stage: Stage) -> str:
-    """How many epochs there were, and why there were no more."""
+    """The number of epochs, and the reason if training stopped early."""
     ran = history.epochs[-1].number
     if ran == stage.epochs:
         return f"{ran}, the best on validation"
     lost_patience = 0 < stage.patience == ran - history.best
     reason = (
-        f"no better one came in {stage.patience} more" if lost_patience else "a callback or a diverging loss ended it"
+        f"no improvement in {stage.patience} epochs" if lost_patience else "a callback or a diverging loss ended it"
     )
     return f"{ran}, the best on validation; {reason}"
 

@@ -96,7 +96,7 @@ def test_the_document_has_the_stated_keys(evaluation: dict[str, Any], bundle: Bu
 def test_the_images_are_those_of_the_test_split(evaluation: dict[str, Any], run: Run) -> None:
     examples = Dataset.read(run.best_stage / run_folder.SPLITS).splits["test"]
 
-    assert evaluation["images"] == len(examples) and evaluation["split"] == "test, cut from train"
+    assert evaluation["images"] == len(examples) and evaluation["split"] == "test, held out from train"
 
 
 def test_the_numbers_are_those_of_a_recount(copied: Bundle, wrong: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_class_may_be_missing_from_the_images(copied: Bundle, wrong: Path) -> 
 def test_a_class_that_the_model_does_not_know_is_refused(copied: Bundle, wrong: Path) -> None:
     (wrong / "kryss").rename(wrong / "square")
 
-    with pytest.raises(BadData, match="class 'square' is none of the model's"):
+    with pytest.raises(BadData, match="class 'square' is not a class of the model"):
         evaluated(copied, data=wrong)
 
 
@@ -203,7 +203,7 @@ def test_a_drop_of_exactly_the_limit_passes() -> None:
 
 def test_a_run_that_moved_can_be_named(copied: Bundle, tmp_path: Path, evaluation: dict[str, Any]) -> None:
     (tmp_path / "runs").rename(tmp_path / "elsewhere")
-    with pytest.raises(MissingInput, match="Say with --keras FILE where it is now"):
+    with pytest.raises(MissingInput, match="Name it with --keras FILE"):
         evaluated(copied)
 
     (file,) = (tmp_path / "elsewhere/drawn/2-finetuned").glob("*.keras")
@@ -229,7 +229,7 @@ def test_without_a_test_split_the_document_says_validation(copied: Bundle) -> No
     del document["splits"]["test"]
     splits.write_text(json.dumps(document | {"cut_from_train": ["validation"]}))
 
-    assert evaluated(copied)["split"] == "validation (there is no test split), cut from train"
+    assert evaluated(copied)["split"] == "validation (there is no test split), held out from train"
 
 
 def test_pixels_are_those_of_training(run: Run, bundle: Bundle) -> None:

@@ -70,7 +70,7 @@ def test_the_numbers_are_those_of_the_evaluation(bundle: Bundle, evaluation: dic
         assert (top1, top5, agreement) == tuple(f"{artifact[key]:.4f}" for key in ("top1", "top5", "agreement"))
         assert interval == "–".join(f"{end:.3f}" for end in artifact["top1_interval"])
         assert p == f"{artifact['mcnemar_p']:.2f}"
-    assert f"Measured on {evaluation['images']} images (test, cut from train)" in card
+    assert f"Measured on {evaluation['images']} images (test, held out from train)" in card
 
 
 def test_each_class_has_its_row(bundle: Bundle, evaluation: dict[str, Any]) -> None:

@@ -33,6 +33,12 @@ def photographs_of_run(run: Run) -> Dataset:
     return Dataset.read(run.best_stage / run_folder.SPLITS)
 
 
+@pytest.fixture(scope="module")
+def whole(bundle: Bundle) -> Any:
+    """The Keras model of the bundle. To look at only."""
+    return build.load((bundle.path / bundle.manifest.provenance.keras_file).resolve())
+
+
 def content(bundle: Bundle, recipe: str) -> bytes:
     return bundle.read(bundle.artifact(recipe))
 
@@ -138,9 +144,8 @@ def test_the_labels_are_inside_the_file(bundle: Bundle, recipe: str) -> None:
     assert (described.labels, described.mean, described.std) == (bundle.manifest.labels, (0.0,), (1.0,))
 
 
-def test_float32_answers_as_keras_does(bundle: Bundle) -> None:
+def test_float32_answers_as_keras_does(bundle: Bundle, whole: Any) -> None:
     golden = bundle.golden()
-    whole = build.load((bundle.path / bundle.manifest.provenance.keras_file).resolve())
     expected = whole.predict(golden.pixels.astype(np.float32), verbose=0)
 
     # float32: sums of some hundred terms in another order; float16: ten bits of each weight
@@ -156,7 +161,7 @@ def test_calibration_comes_from_the_train_split_alone_and_from_every_class(
     assert stated is not None
     train = {example.sha256: example.label for example in photographs_of_run.splits["train"]}
 
-    assert set(stated.images) <= set(train) and len(stated.images) == min(len(train), calibration.IMAGES)
+    assert set(stated.images) <= set(train) and len(stated.images) == min(len(train), calibration.MAX_IMAGES)
     counts = Counter(train[sha256] for sha256 in stated.images[: len(train) // 2])
     assert max(counts.values()) - min(counts.values()) <= 1
 
@@ -164,7 +169,7 @@ def test_calibration_comes_from_the_train_split_alone_and_from_every_class(
 def test_calibration_takes_the_classes_in_turn(
     photographs_of_run: Dataset, monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
-    monkeypatch.setattr(calibration, "IMAGES", 7)
+    monkeypatch.setattr(calibration, "MAX_IMAGES", 7)
     spec = bundle_spec(run)
     chosen = calibration.choose(photographs_of_run, spec, seed=0)
 
@@ -182,14 +187,15 @@ def bundle_spec(run: Run) -> Any:
     return Training.read(run.best_stage / run_folder.CONFIG).spec
 
 
-def test_the_reference_is_what_keras_says_of_the_test_images(bundle: Bundle, photographs_of_run: Dataset) -> None:
+def test_the_reference_is_what_keras_says_of_the_test_images(
+    bundle: Bundle, whole: Any, photographs_of_run: Dataset
+) -> None:
     reference = bundle.reference()
     examples = photographs_of_run.splits["test"]
     pixels = np.stack([read_pixels(example, View(), bundle.manifest.image) for example in examples])
-    whole = build.load((bundle.path / bundle.manifest.provenance.keras_file).resolve())
 
     assert reference.images == tuple(example.sha256 for example in examples)
-    assert reference.truth.tolist() == [example.label for example in examples]
+    assert reference.true_labels.tolist() == [example.label for example in examples]
     # batches of another size may add up in another order
     np.testing.assert_allclose(reference.probabilities, whole.predict(pixels.astype(np.float32), verbose=0), atol=1e-5)
 
@@ -214,7 +220,7 @@ def test_the_training_is_documented(bundle: Bundle) -> None:
 def test_what_became_of_the_refitted_head_is_noted(bundle: Bundle) -> None:
     (note,) = bundle.artifact("int8").notes
 
-    assert note.startswith(("head re-fitted", "head as trained"))
+    assert note.startswith(("head re-fitted", "trained head"))
     assert "validation images" in note
     assert all(artifact.notes == () for artifact in bundle.manifest.artifacts if artifact.recipe != "int8")
 
@@ -227,7 +233,7 @@ def test_the_manifest_ranks_the_files_as_the_entries_do(bundle: Bundle) -> None:
 
 
 def test_another_calibrated_format_is_one_entry(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It goes through the same refit, with its own converter settings, and a device takes it by its rank."""
     entry = recipes.Recipe(
@@ -247,14 +253,14 @@ def test_another_calibrated_format_is_one_entry(
         return to_tflite(graph, recipe, **options)
 
     monkeypatch.setattr(convert, "to_tflite", noted)
-    bundle = assemble.export(run, recipes.parse(["float16", "int8x16"]), tmp_path / "drawn")
+    bundle = assemble.export(tiny_run, recipes.parse(["float16", "int8x16"]), tmp_path / "drawn")
 
     # as trained, the backbone alone for its features, and with the re-fitted head
-    assert [shape for shape, name in converted if name == "int8x16"] == [(1, 3), (1, 1280), (1, 3)]
+    assert [shape for shape, name in converted if name == "int8x16"] == [(1, 3), (1, 32), (1, 3)]
     artifact = bundle.artifact()
     assert (artifact.recipe, artifact.rank, artifact.file) == ("int8x16", 0, "drawn-int8x16.tflite")
-    assert artifact.notes[0].startswith(("head re-fitted on int8x16 features", "head as trained"))
-    assert "int8x16: head " in capsys.readouterr().err
+    assert artifact.notes[0].startswith(("head re-fitted to int8x16 features", "trained head"))
+    assert f"int8x16: {artifact.notes[0]}" in capsys.readouterr().err
     assert bundle.manifest.calibration is not None
     weights = {each["dtype"] for each in tensors(bundle, "int8x16") if len(each["shape"]) == 4}
     assert {np.int8, np.int16} <= weights
@@ -274,15 +280,15 @@ def test_a_flipped_byte_is_found(bundle: Bundle, tmp_path: Path) -> None:
         Classifier.open(copy, recipe="float16")
 
 
-def test_a_bundle_that_exists_is_replaced_only_when_told(run: Run, tmp_path: Path) -> None:
+def test_a_bundle_that_exists_is_replaced_only_when_told(tiny_run: Run, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "manifest.json").write_text("of an older one")
     with pytest.raises(WrongUsage, match="--overwrite"):
-        assemble.export(run, recipes.parse(["float32"]), out)
+        assemble.export(tiny_run, recipes.parse(["float32"]), out)
     assert (out / "manifest.json").read_text() == "of an older one"
 
-    exported = assemble.export(run, recipes.parse(["none"]), out, overwrite=True)
+    exported = assemble.export(tiny_run, recipes.parse(["none"]), out, overwrite=True)
     assert [artifact.file for artifact in exported.manifest.artifacts] == ["out-float32.tflite"]
     assert exported.manifest.calibration is None  # nothing was calibrated
 
@@ -294,11 +300,11 @@ def test_the_run_itself_is_not_replaced(run: Run) -> None:
     assert (run.best_stage / run_folder.MODEL).is_file()
 
 
-def test_an_export_that_fails_leaves_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_that_fails_leaves_nothing(tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise BadData("no reference")
 
     monkeypatch.setattr("tlpipe.exporting.assemble.convert.to_tflite", lambda *_, **__: fail())
     with pytest.raises(TlpipeError):
-        assemble.export(run, recipes.parse(["float32"]), tmp_path / "exported/out")
+        assemble.export(tiny_run, recipes.parse(["float32"]), tmp_path / "exported/out")
     assert list((tmp_path / "exported").iterdir()) == []

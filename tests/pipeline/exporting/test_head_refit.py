@@ -1,6 +1,7 @@
 """The head re-fitted to int8 features, on features that were made up."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +13,8 @@ from tlpipe.conversion.recipes import RECIPES
 from tlpipe.data.dataset import Dataset, Example
 from tlpipe.exporting import head_refit
 from tlpipe.features.extractor import Features
+from tlpipe.features.prefix import Prefix
 from tlpipe.network.backend import keras
-from tlpipe_edge.contract.manifest import ImageSpec
 
 COUNT, WIDTH, CLASSES = 200, 16, 4
 
@@ -25,14 +26,17 @@ def whole() -> Any:
     return keras.Model(pooled, keras.layers.Dense(CLASSES, activation="softmax", name="head")(pooled))
 
 
+@dataclass(frozen=True)
 class Given:
-    """An extractor whose rows are there already."""
+    """An extractor whose rows are there already: the float ones, and with a prefix put in, the quantized ones."""
 
-    def __init__(self, rows: np.ndarray) -> None:
-        self.rows = rows
+    float_rows: np.ndarray
+    quantized_rows: np.ndarray
+    prefix: Prefix | None = None
 
     def extract(self, examples: Sequence[Example], *_: Any, **__: Any) -> Features:
-        rows: Any = SimpleNamespace(take=lambda indices: self.rows[indices])
+        found = self.float_rows if self.prefix is None else self.quantized_rows
+        rows: Any = SimpleNamespace(take=lambda indices: found[indices])
         return Features(rows, tuple(examples))
 
 
@@ -42,16 +46,15 @@ def test_the_logits_come_nearer(whole: Any, monkeypatch: pytest.MonkeyPatch) -> 
     float_rows = random.normal(size=(COUNT, WIDTH)).astype(np.float32)
     int8_rows = np.rint((float_rows * random.uniform(0.8, 1.2, WIDTH) + random.normal(0, 0.2, WIDTH)) * 16) / 16
     int8_rows = int8_rows.astype(np.float32)
-    monkeypatch.setattr(head_refit, "open_extractor", lambda *_, **__: Given(float_rows))
-    monkeypatch.setattr(head_refit, "Extractor", lambda *_: Given(int8_rows))
     monkeypatch.setattr(head_refit, "prefix", lambda *_: None)
     monkeypatch.setattr(head_refit.convert, "frozen_graph", lambda _: None)
     monkeypatch.setattr(head_refit.convert, "to_tflite", lambda *_, **__: b"")
     train = tuple(Example(Path("x"), 0, "") for _ in range(COUNT))
     representative: Any = SimpleNamespace(tensors=lambda: None)
+    extractor: Any = Given(float_rows, int8_rows)
 
     photographs = Dataset(Path("x"), ("a",), {"train": train})
-    kernel, bias = head_refit.refitted_head(whole, RECIPES["int8"], photographs, ImageSpec(64), representative)
+    kernel, bias = head_refit.refitted_head(whole, RECIPES["int8"], photographs, extractor, representative)
     before, offset = whole.get_layer("head").get_weights()
     wanted = float_rows @ before + offset
 

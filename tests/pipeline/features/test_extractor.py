@@ -14,10 +14,12 @@ from tlpipe.data import dataset
 from tlpipe.data.augment import View
 from tlpipe.data.dataset import Example
 from tlpipe.data.pixels import read_pixels
-from tlpipe.features import cache, extractor
-from tlpipe.features.extractor import Extractor, open_extractor
-from tlpipe.network import build
-from tlpipe.network.cut import prefix
+from tlpipe.engine import threads
+from tlpipe.features import extractor, prefix, shelf, work
+from tlpipe.features.extractor import Extractor
+from tlpipe.features.prefix import Prefix, Weights
+from tlpipe.network import backbones, build, cut
+from tlpipe.storage import cache
 from tlpipe_edge.contract.manifest import Crop, ImageSpec
 from tlpipe_edge.errors import BadData, Busy, MissingInput
 from tlpipe_edge.images import decode
@@ -35,7 +37,7 @@ def whole(backbone_weights: Path) -> Any:
 @pytest.fixture(scope="module")
 def pooled(whole: Any) -> bytes:
     """The converted prefix; converting takes seconds, and each test has a cache of its own."""
-    return open_extractor(whole, "pooling", SPEC, dtype="float32").tflite or b""
+    return prefix.to_tflite(whole, "pooling")
 
 
 @pytest.fixture
@@ -56,13 +58,13 @@ class Counted(Session):
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(extractor, "Session", Counted)
+    monkeypatch.setattr(work, "Session", Counted)
     Counted.runs = 0
     yield
 
 
 def pooled_extractor(tflite: bytes, *, spec: ImageSpec = SPEC, dtype: str = "float32", weights: str = "w") -> Extractor:
-    return Extractor(tflite, "pooling", spec, dtype, weights)
+    return Extractor(Prefix(weights, "pooling", lambda: tflite), spec, dtype)
 
 
 def take(extractor: Extractor, examples: tuple[Example, ...], view: View = View()) -> np.ndarray:  # noqa: B008
@@ -78,7 +80,7 @@ def test_rows_are_those_of_keras_in_the_order_asked_for(
 
     assert rows.shape == (len(examples), 1280) and rows.dtype == np.float32
     # float32 sums of some hundred terms in another order
-    np.testing.assert_allclose(rows, prefix(whole, "pooling").predict(pixels, verbose=0), atol=1e-3)
+    np.testing.assert_allclose(rows, cut.prefix(whole, "pooling").predict(pixels, verbose=0), atol=1e-3)
 
 
 def test_each_row_is_computed_once(pooled: bytes, examples: tuple[Example, ...]) -> None:
@@ -116,10 +118,10 @@ def test_weights_spec_view_and_dtype_have_shelves_of_their_own(pooled: bytes, ex
     assert Counted.runs == 2 * len(variants)  # the plain view has no seed
 
 
-def test_versions_and_cuts_have_shelves_of_their_own(
-    whole: Any, pooled: bytes, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
+def test_versions_have_shelves_of_their_own(
+    pooled: bytes, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What another OpenCV, LiteRT or decoder of ours made, or another cut, is not taken for this one's."""
+    """What another OpenCV, LiteRT or decoder of ours made is not taken for this one's."""
     take(pooled_extractor(pooled), examples[:2])
     runs = 2
     for place, name in ((extractor.cv2, "__version__"), (extractor.PIL, "__version__"), (decode, "VERSION")):
@@ -130,9 +132,6 @@ def test_versions_and_cuts_have_shelves_of_their_own(
     monkeypatch.setattr(extractor, "version", lambda _: "another")
     take(pooled_extractor(pooled), examples[:2])
     assert Counted.runs == runs + 2
-    deeper = open_extractor(whole, "block_10_project_BN", SPEC, dtype="float32")
-    take(Extractor(deeper.tflite, deeper.cut, SPEC, "float32", "w"), examples[:2])
-    assert Counted.runs == runs + 4
 
 
 def test_half_floats_take_half_the_room_and_three_digits(pooled: bytes, examples: tuple[Example, ...]) -> None:
@@ -200,7 +199,7 @@ def test_unreadable_copies_are_all_named(cut: str, pooled: bytes, few: Path) -> 
     for name in ("x.jpg", "y.jpg"):
         (few / "kryss" / name).write_text("no picture")
     found = [e for split in dataset.load(few).splits.values() for e in split]
-    extract = pooled_extractor(pooled) if cut == "pooling" else Extractor(None, cut, SPEC, "float32", "")
+    extract = pooled_extractor(pooled) if cut == "pooling" else Extractor(None, SPEC, "float32")
     features = extract.extract(found, View(), what="test")
 
     problems = {each.file.name: each.problem for each in features.examples if each.problem is not None}
@@ -222,7 +221,7 @@ def test_an_example_with_a_problem_is_not_read_again(pooled: bytes, examples: tu
     known = replace(examples[1], problem="known before")
     examples[1].file.unlink()
     given = (examples[0], known, examples[2])
-    for extract in (pooled_extractor(pooled), Extractor(None, "image", SPEC, "float32", "")):
+    for extract in (pooled_extractor(pooled), Extractor(None, SPEC, "float32")):
         features = extract.extract(given, View(), what="test")
 
         assert features.examples == given and features.usable.tolist() == [0, 2]
@@ -257,7 +256,8 @@ def test_after_a_full_disk_not_one_more_image_is_computed(
 
     monkeypatch.setattr(cache, "put", full)
     monkeypatch.setattr(extractor, "SHARD_BYTES", 1280 * 4)
-    monkeypatch.setattr(extractor, "cores", lambda: 1)
+    monkeypatch.setattr(threads, "cores", lambda: 1)
+    monkeypatch.setattr(threads, "AHEAD", 2)
     with pytest.raises(OSError, match="No space left"):
         take(pooled_extractor(pooled), examples)
     assert Counted.runs < len(examples)
@@ -271,7 +271,7 @@ def test_a_shard_that_cannot_be_opened_now_is_not_deleted(
     def too_many(*_: Any, **__: Any) -> np.ndarray:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(extractor.np, "load", too_many)
+    monkeypatch.setattr(shelf.np, "load", too_many)
     with pytest.raises(OSError, match="Too many open files"):
         take(pooled_extractor(pooled), examples)
     assert list(cache.folder().rglob("*.npy"))
@@ -285,7 +285,7 @@ def test_rows_that_another_run_deleted_are_no_traceback(
             shard.unlink()
 
     monkeypatch.setattr(cache, "shrink", greedy)
-    with pytest.raises(Busy, match="another run took the room"):
+    with pytest.raises(Busy, match="another tlpipe process removed these features"):
         take(pooled_extractor(pooled), examples)
 
 
@@ -302,20 +302,85 @@ def test_a_file_that_changed_or_went_is_named(examples: tuple[Example, ...]) -> 
     assert str(changed) in missing.value.what
 
 
-def test_without_a_prefix_rows_are_pixels_and_nothing_is_cached(whole: Any, examples: tuple[Example, ...]) -> None:
-    rows = take(open_extractor(whole, "image", SPEC, dtype="float32"), examples)
+def test_without_a_prefix_rows_are_pixels_and_nothing_is_cached(examples: tuple[Example, ...]) -> None:
+    rows = take(Extractor(None, SPEC, "float32"), examples)
 
     assert rows.shape == (len(examples), 64, 64, 3) and rows.max() > 100
     assert cache.size() == 0 and Counted.runs == 0
 
 
-def test_the_converted_prefix_is_cached_by_its_weights(whole: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    converted = []
-    monkeypatch.setattr("tlpipe.conversion.convert.to_tflite", lambda *_: converted.append(1) or b"model")
-    monkeypatch.setattr("tlpipe.conversion.convert.frozen_graph", lambda _: None)
+def test_a_prefix_is_converted_once_and_known_by_its_weights_file(
+    backbone_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converted: list[str] = []
+    monkeypatch.setattr(prefix, "to_tflite", lambda _, cut: converted.append(cut) or b"model")
+    copy = tmp_path / "copy.weights.h5"
+    copy.write_bytes(backbone_weights.read_bytes())
 
-    for dtype in ("float32", "float16"):
-        assert open_extractor(whole, "pooling", SPEC, dtype=dtype).tflite == b"model"
+    def load(file: Path = copy, cut: str = "pooling", *, alpha: float = 0.35, size: int = 64) -> bytes:
+        weights = Weights.of_file(file, backbone="mobilenet_v2", alpha=alpha)
+        return weights.prefix(cut, size, lambda: None).load()
+
+    for file in (backbone_weights, copy):
+        assert load(file) == b"model"
     assert len(converted) == 1
-    open_extractor(whole, "block_10_project_BN", SPEC, dtype="float32")
-    assert len(converted) == 2
+    others: list[dict[str, Any]] = [{"cut": "block_10_project_BN"}, {"alpha": 0.5}, {"size": 96}]
+    for times, other in enumerate(others, start=2):
+        load(**other)
+        assert len(converted) == times
+    copy.write_bytes(b"others")
+    load()
+    monkeypatch.setattr(backbones, "VERSION", "another")
+    load()
+    monkeypatch.setattr(prefix, "version", lambda _: "another")
+    load()
+    assert len(converted) == 7
+    with pytest.raises(BadData, match="cannot be read"):
+        load(tmp_path)
+
+
+def test_a_damaged_shard_of_any_kind_is_computed_again(pooled: bytes, examples: tuple[Example, ...]) -> None:
+    """A header that NumPy's parser stumbles over, other dtypes and shapes, and every flipped bit that matters."""
+    first = take(pooled_extractor(pooled), examples)
+    (file,) = cache.folder().rglob("*.npy")
+    sound = file.read_bytes()
+    header = len(sound) - len(examples) * (64 + 4 + 4 * 1280)
+    damaged = [sound.replace(old, new, 1) for old, new in HEADERS]
+    assert all(content != sound for content in damaged)
+    for place in (8, header, header + 70, header + 64 + 4 + 4 * 1280 - 1, len(sound) - 1):
+        damaged.append(sound[:place] + bytes([sound[place] ^ 1]) + sound[place + 1 :])
+    for content in damaged:
+        file.write_bytes(content)
+        Counted.runs = 0
+        np.testing.assert_array_equal(take(pooled_extractor(pooled), examples), first, err_msg=repr(content[:200]))
+        assert Counted.runs > 0, content[:200]
+        for shard in cache.folder().rglob("*.npy"):
+            shard.unlink()
+
+
+HEADERS = (
+    (b"'sha256'", b"'sha25\\'"),
+    (b"'sha256'", b"'sha25 '"),
+    (b"('row'", b"('ro\xff'"),
+    (b"'<f4'", b"'>f4'"),
+    (b"'<f4'", b"'<i4'"),
+    (b"(1280,)", b"(128,) "),
+    (b"(1280,)", b"(2,640)"),
+    (b"'descr'", b"'descx'"),
+    (b"{", b"("),
+    (b"'<u4'", b"'|O '"),
+)
+
+
+CASES = Path(__file__).parents[4] / "shared" / "cases" / "damaged-documents"
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason=f"the shards that a fuzzer damaged are not here ({CASES})")
+def test_shards_that_a_fuzzer_damaged_are_computed_again(pooled: bytes, examples: tuple[Example, ...]) -> None:
+    first = take(pooled_extractor(pooled), examples)
+    (file,) = cache.folder().rglob("*.npy")
+    for case in sorted(CASES.glob("shard-*.npy")):
+        file.write_bytes(case.read_bytes())
+        Counted.runs = 0
+        np.testing.assert_array_equal(take(pooled_extractor(pooled), examples), first, err_msg=case.name)
+        assert Counted.runs == len(examples), case.name

@@ -78,7 +78,7 @@ def test_freezing_leaves_the_chosen_layers_and_no_batch_normalization(whole: Any
 
 @pytest.mark.parametrize("top_layers", [-1, 155])
 def test_more_layers_than_there_are_is_wrong_usage(whole: Any, top_layers: int) -> None:
-    with pytest.raises(WrongUsage, match="top layers\nThe backbone has 154"):
+    with pytest.raises(WrongUsage, match="but the backbone has 154"):
         build.trained_layers(whole, top_layers)
 
 
@@ -133,9 +133,9 @@ def test_the_same_seed_gives_the_same_head() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"alpha": 0.4}, "width 0.4: mobilenet_v2 does not come in it\nChoose 0.35, 0.5"),
-        ({"size": 32}, "image size 32\nChoose a size from"),
-        ({"size": 256}, "image size 256"),
+        ({"alpha": 0.4}, "alpha 0.4 is not a width multiplier of mobilenet_v2\nChoose 0.35, 0.5"),
+        ({"size": 32}, "invalid image size: 32\nChoose a size from"),
+        ({"size": 256}, "invalid image size: 256"),
     ],
 )
 def test_what_the_backbone_does_not_come_in_is_wrong_usage(options: dict[str, Any], said: str) -> None:
@@ -185,7 +185,7 @@ def test_a_download_that_fails_names_the_way_out(
             built("imagenet")
     assert caught.value.what == "the ImageNet weights cannot be downloaded ([Errno 111] Connection refused)"
     assert caught.value.exit_code == 69
-    assert capfd.readouterr() == ("", "")
+    assert capfd.readouterr() == ("", "downloading the ImageNet weights\n")
 
 
 def bare(download: Any, *, weights: str | None, **options: Any) -> Any:

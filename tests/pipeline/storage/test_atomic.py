@@ -114,7 +114,7 @@ def test_two_writers_of_one_folder_are_one_too_many(tmp_path: Path) -> None:
     second = [sys.executable, "-c", program, str(tmp_path / "out")]
     with atomic.directory(tmp_path / "out", marker="a"):
         refused = subprocess.run(second, capture_output=True, text=True, timeout=60, check=False)
-        with pytest.raises(Busy, match="another run is working on it"), atomic.locked(tmp_path / "out"):
+        with pytest.raises(Busy, match="another tlpipe process is writing it"), atomic.locked(tmp_path / "out"):
             pytest.fail("entered")
 
     assert refused.returncode == 1 and "Busy" in refused.stderr

@@ -37,7 +37,7 @@ def said(done: Any) -> None:
     assert done.code == 69, done.stderr
     lines = done.stderr.splitlines()
     (error,) = (index for index, line in enumerate(lines) if line.startswith("error: "))
-    assert lines[error + 1 :] == ["Make room, or name another place."]
+    assert lines[error + 1 :] == ["Free some space, or name another path."]
     assert done.stdout == "" and "Traceback" not in done.stderr
 
 

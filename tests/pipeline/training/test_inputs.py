@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tlpipe.data import dataset
-from tlpipe.features.extractor import Extractor, open_extractor
+from tlpipe.features.extractor import Extractor
+from tlpipe.features.prefix import Weights
 from tlpipe.network import build
 from tlpipe.training import inputs
 from tlpipe_edge.contract.manifest import ImageSpec
@@ -13,11 +14,10 @@ from tlpipe_edge.errors import BadData
 
 
 @pytest.fixture
-def extractor(backbone_weights: Path) -> Extractor:
-    model = build.build(
-        "mobilenet_v2", alpha=0.35, size=64, weights=str(backbone_weights), labels=("a", "b"), dropout=0.0, seed=0
-    )
-    return open_extractor(model, "pooling", ImageSpec(64), dtype="float32")
+def extractor(tiny_weights: Path) -> Extractor:
+    model = build.build("tiny", alpha=1.0, size=48, weights=str(tiny_weights), labels=("a", "b"), dropout=0.0, seed=0)
+    weights = Weights.of_file(tiny_weights, backbone="tiny", alpha=1.0)
+    return Extractor.at("pooling", weights, ImageSpec(48), lambda: model)
 
 
 def test_problems_go_with_the_examples(few: Path, extractor: Extractor, capfd: pytest.CaptureFixture[str]) -> None:
@@ -25,14 +25,14 @@ def test_problems_go_with_the_examples(few: Path, extractor: Extractor, capfd: p
     found = inputs.extract(extractor, dataset.load(few), views=3, seed=0, strict=False)
     assert capfd.readouterr().err.count("left out") == 1
 
-    train = found.photographs.splits["train"]
+    train = found.dataset.splits["train"]
     assert len(found.views) == 3 and all(view.examples == train for view in found.views)
-    assert {split: features.examples for split, features in found.plain.items()} == found.photographs.splits
-    problems = [each for split in found.photographs.splits.values() for each in split if each.problem]
+    assert {split: features.examples for split, features in found.plain.items()} == found.dataset.splits
+    problems = [each for split in found.dataset.splits.values() for each in split if each.problem]
     assert [each.file.name for each in problems] == ["text.jpg"]
 
-    again = inputs.extract(extractor, found.photographs, views=1, seed=0, strict=True)  # what is known is not new
-    assert again.photographs == found.photographs and "left out" not in capfd.readouterr().err
+    again = inputs.extract(extractor, found.dataset, views=1, seed=0, strict=True)  # what is known is not new
+    assert again.dataset == found.dataset and "left out" not in capfd.readouterr().err
 
 
 def test_an_image_that_changes_between_two_views_ends_the_training(few: Path, extractor: Extractor) -> None:

@@ -1,4 +1,4 @@
-"""Photographs as people have them: damaged ones are named and left out, odd ones go through."""
+"""Images as people have them: damaged ones are named and left out, odd ones go through."""
 
 import dataclasses
 import json
@@ -84,7 +84,7 @@ def test_an_unreadable_test_image_counts_as_wrong_from_training_to_evaluation(
     run = stages.finetune(run, Finetuning(top_layers=0, epochs=1, learning_rate=1e-4))
     bundle = assemble.export(run, recipes.parse(["float32"]), tmp_path / "bundle")
     reference = bundle.reference()
-    assert np.isnan(reference.probabilities).all(axis=1).sum() == 3 and len(reference.truth) == 9
+    assert np.isnan(reference.probabilities).all(axis=1).sum() == 3 and len(reference.true_labels) == 9
     evaluation = evaluate.evaluate(bundle)
     assert evaluation.images == 9 and len(evaluation.failed_images) == 3
     assert evaluation.artifacts[0].top1 <= 6 / 9 and evaluation.artifacts[0].agreement == 1.0

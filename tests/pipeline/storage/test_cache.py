@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tlpipe.features import cache
+from tlpipe.storage import cache
 
 
 @pytest.fixture(autouse=True)

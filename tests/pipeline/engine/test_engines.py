@@ -1,0 +1,178 @@
+"""The same work on threads and on spawned processes: the same bytes, and no TensorFlow where it runs."""
+
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from spawned import Spawned
+
+from tlpipe.data import dataset
+from tlpipe.data.augment import View
+from tlpipe.data.dataset import Example
+from tlpipe.engine import threads
+from tlpipe.engine.choice import engine, using
+from tlpipe.engine.threads import Threads
+from tlpipe.features.extractor import Extractor
+from tlpipe.features.prefix import Prefix
+from tlpipe.features.work import CheckImages, ComputeFeatures, ComputeScores
+from tlpipe.storage import cache
+from tlpipe_edge import errors
+from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.contract.manifest import ImageSpec
+from tlpipe_edge.errors import MissingInput, TlpipeError
+
+DRAWN = Path(__file__).parents[2] / "data" / "bundle"
+
+
+@pytest.fixture
+def drawn() -> Bundle:
+    return Bundle.open(DRAWN)
+
+
+@pytest.fixture
+def models(drawn: Bundle) -> tuple[bytes, ...]:
+    return tuple(drawn.read(artifact) for artifact in drawn.manifest.artifacts)
+
+
+@pytest.fixture
+def examples(few: Path) -> tuple[Example, ...]:
+    (few / "kryss" / "text.jpg").write_text("no image")
+    return dataset.load(few).splits["train"]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    yield
+
+
+def works(drawn: Bundle, models: tuple[bytes, ...]) -> list[Any]:
+    spec = drawn.manifest.image
+    return [
+        ComputeFeatures(models[0], spec, View(), "float32"),
+        ComputeFeatures(models[0], spec, View(1, seed=3), "float16"),
+        ComputeScores(models, spec),
+        CheckImages(spec),
+    ]
+
+
+def test_processes_give_the_bytes_of_threads(
+    drawn: Bundle, models: tuple[bytes, ...], examples: tuple[Example, ...]
+) -> None:
+    for work in works(drawn, models):
+        pool = Spawned()
+        here, there = (list(each.run(work, examples)) for each in (Threads(), pool))
+        assert [as_bytes(result) for result in here] == [as_bytes(result) for result in there]
+        assert pool.runs == len(examples) and not pool.heavy
+        assert sum(isinstance(result, str | TlpipeError) for result in here) == 1  # what is wrong with text.jpg
+
+
+def as_bytes(result: Any) -> Any:
+    if isinstance(result, np.ndarray):
+        return str(result.dtype), result.shape, result.tobytes()
+    if isinstance(result, TlpipeError):
+        return type(result), str(result)
+    return result if isinstance(result, str | None) else (as_bytes(result.pixels), as_bytes(result.scores))
+
+
+def test_work_is_a_value(drawn: Bundle, models: tuple[bytes, ...]) -> None:
+    for work, same in zip(works(drawn, models), works(drawn, models), strict=True):
+        assert pickle.loads(pickle.dumps(work)) == work == same and hash(work) == hash(same)
+
+
+def test_another_engine_extracts_what_threads_extract(models: tuple[bytes, ...], examples: tuple[Example, ...]) -> None:
+    def extracted(key: str) -> tuple[bytes, tuple[Example, ...]]:
+        extractor = Extractor(Prefix(key, "pooling", lambda: models[0]), ImageSpec(64), "float32")
+        features = extractor.extract(examples, View(), what="test")
+        return features.rows.take(features.usable).tobytes(), features.examples
+
+    pool = Spawned()
+    with using(pool):
+        there = extracted("one shelf")
+    assert extracted("another shelf") == there and pool.runs == len(examples)
+    assert len(list((cache.folder() / "features").iterdir())) == 2
+
+
+def test_another_engine_evaluates_as_threads_do(bundle: Bundle) -> None:
+    from tlpipe.evaluation import evaluate
+
+    pool = Spawned()
+    with using(pool):
+        there = evaluate.evaluate(bundle)
+    assert evaluate.evaluate(bundle) == there
+    assert pool.runs == there.images and not pool.heavy
+
+
+def test_the_engine_is_threads_again_after_the_block() -> None:
+    with pytest.raises(ZeroDivisionError), using(Spawned()):
+        assert isinstance(engine(), Spawned)
+        raise ZeroDivisionError
+    assert engine() == Threads()
+
+
+def test_what_work_raises_comes_from_every_engine(
+    drawn: Bundle, models: tuple[bytes, ...], examples: tuple[Example, ...]
+) -> None:
+    examples[1].file.unlink()
+    for each in (Threads(), Spawned()):
+        with pytest.raises(MissingInput) as caught:
+            list(each.run(works(drawn, models)[0], examples))
+        assert caught.value.where == str(examples[1].file) and caught.value.advice == "Put it back, or train again."
+
+
+@pytest.mark.parametrize("kind", [each for each in vars(errors).values() if isinstance(each, type)])
+def test_errors_travel_between_processes(kind: type) -> None:
+    if issubclass(kind, errors.TlpipeError):
+        sent = kind("what", "advice", where="where")
+        back = pickle.loads(pickle.dumps(sent))
+        assert type(back) is kind and str(back) == str(sent) and vars(back) == vars(sent)
+
+
+@dataclass(frozen=True)
+class Counting:
+    """Work that counts its calls and the threads that began it."""
+
+    calls: list[int] = field(default_factory=list)
+    started: list[int] = field(default_factory=list)
+    fails_at: int = -1
+
+    def start(self) -> Callable[[int], int]:
+        self.started.append(threading.get_ident())
+
+        def double(item: int) -> int:
+            self.calls.append(item)
+            if item == self.fails_at:
+                raise ValueError(item)
+            return 2 * item
+
+        return double
+
+
+def test_threads_keep_the_order_and_start_once_each() -> None:
+    work = Counting()
+    assert list(Threads(3).run(work, range(1000))) == list(range(0, 2000, 2))
+    assert len(work.started) == len(set(work.started)) <= 3
+
+
+def test_threads_are_bounded_ahead_of_a_slow_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "AHEAD", 5)
+    work = Counting()
+    with closing(Threads(2).run(work, range(1000))) as results:
+        for _ in range(4):
+            next(results)
+        assert max(work.calls) < 4 + 5 * 2 + 1
+    assert len(work.calls) <= 4 + 5 * 2 + 1  # closed: nothing more is computed
+
+
+def test_after_a_failure_nothing_more_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "AHEAD", 5)
+    work = Counting(fails_at=3)
+    with pytest.raises(ValueError, match="3"):
+        list(Threads(2).run(work, range(1000)))
+    assert len(work.calls) <= 3 + 5 * 2 + 1
