@@ -1,18 +1,16 @@
-"""How both commands talk: results to stdout, the rest to stderr, errors as one or two lines with an exit code."""
+"""Runs the commands of both packages: results on stdout, the rest on stderr, an error as one or two lines."""
 
 import errno
 import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Annotated, Any, NoReturn
-
-import typer
+from typing import Any, NoReturn
 
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.errors import TlpipeError, Unavailable, WrongUsage
 
-_OF_THE_DISK = {
+_DISK_ERRORS = {
     errno.ENOSPC,
     errno.EDQUOT,
     errno.EROFS,
@@ -27,44 +25,17 @@ _OF_THE_DISK = {
 
 
 def numbers(written: str) -> tuple[int, ...]:
-    """``1,2`` as its numbers, each once. Raises WrongUsage for anything else."""
+    """The numbers in ``1,2``, each once. Raise WrongUsage for anything else."""
     parts = [part.strip() for part in written.split(",")]
     if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 1024 for part in parts):
         raise WrongUsage("not numbers of threads", "Write them as 1 or 1,2,4.", where=written)
     return tuple(dict.fromkeys(map(int, parts)))
 
 
-def application(name: str, *, about: str, example: str, version: str) -> typer.Typer:
-    """A typer application with ``--version``, and without what a traceback or a shell completion would print."""
-    app = typer.Typer(
-        name=name,
-        help=about,
-        epilog=f"Example: {example}",
-        add_completion=False,
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-    )
-
-    def show(wanted: bool) -> None:
-        if wanted:
-            print(version)
-            raise typer.Exit
-
-    def options(
-        version: Annotated[
-            bool, typer.Option("--version", callback=show, is_eager=True, help="Print the version.")
-        ] = False,
-    ) -> None:
-        pass
-
-    app.callback()(options)
-    return app
-
-
 def run_program(app: Callable[..., Any], *, report: Callable[[TlpipeError], None] | None = None) -> None:
-    """Run a typer app as a program: a user's error becomes an exit code, a broken pipe is none.
+    """Run a typer app as a program: a TlpipeError becomes an exit code, a broken pipe is not an error.
 
-    ``report`` gets the error; without it, it becomes one or two lines on stderr.
+    ``report`` gets the error; without ``report``, it is printed as one or two lines on stderr.
     """
     report = report or _print
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # file names need not be Unicode
@@ -72,7 +43,7 @@ def run_program(app: Callable[..., Any], *, report: Callable[[TlpipeError], None
         try:
             app()
         finally:
-            sys.stdout.flush()  # not at the interpreter's end, where a broken pipe cannot be caught
+            sys.stdout.flush()  # not at interpreter exit, when a broken pipe cannot be caught
     except TlpipeError as error:
         _fail(error, report)
     except BrokenPipeError:
@@ -82,15 +53,15 @@ def run_program(app: Callable[..., Any], *, report: Callable[[TlpipeError], None
             _end_quietly()
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
             where = error.filename or "writing"
-            _fail(Unavailable(f"{error.strerror}", "Make room, or name another place.", where=where), report)
+            _fail(Unavailable(f"{error.strerror}", "Free some space, or name another path.", where=where), report)
         traceback.print_exc()
         sys.exit(TlpipeError.exit_code)
 
 
 def _end_quietly() -> None:
-    """Exit with 0. Python flushes stdout once more: give it somewhere to go (docs.python.org, "Note on SIGPIPE")."""
+    """Exit with 0. Python flushes stdout once more, so redirect it (docs.python.org, "Note on SIGPIPE")."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.exit(0)
 

@@ -1,4 +1,4 @@
-"""The command `camera`: the loop's answers and outages as lines, to systemd, and on the live page."""
+"""The command `camera`: prints the answers and outages of the loop, and sends them to systemd and to the live page."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ from tlpipe_edge.live_page.server import Preview
 
 @dataclass(frozen=True)
 class CameraOptions:
-    """What the command was told; see its help."""
+    """The options of the command; see its help."""
 
     model: Path
     source: str
@@ -35,7 +35,7 @@ class CameraOptions:
 
 
 def run(options: CameraOptions) -> None:
-    """Watch until the end of the source, SIGTERM or Ctrl-C. Raises the errors of Classifier, Preview and ``watch``."""
+    """Run until the end of the source, SIGTERM or Ctrl-C. Raise the errors of Classifier, Preview and ``watch``."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     classifier = Classifier.open(options.model, recipe=options.recipe, threads=options.threads, runtime=options.runtime)
@@ -68,7 +68,7 @@ def run(options: CameraOptions) -> None:
 
 
 def _stop(*_: Any) -> None:
-    """Leave by the way of an exception, so that the camera and the page are closed."""
+    """Exit by an exception, so that the camera and the page are closed."""
     notify(STOPPING="1")
     sys.exit(0)
 

@@ -1,4 +1,4 @@
-"""``tlpipe-edge``: thin: it parses, calls and prints."""
+"""The commands of ``tlpipe-edge``: they parse the options, call a function and print the result."""
 
 import json
 import shlex
@@ -10,23 +10,25 @@ from typing import Annotated, Any
 import typer
 
 from tlpipe_edge import __version__
-from tlpipe_edge.cli.app import application, numbers, run_program
+from tlpipe_edge.cli.app import numbers, run_program
+from tlpipe_edge.cli.application import application
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.errors import BadData, TlpipeError, Unavailable
 
 app = application(
     "tlpipe-edge",
-    about="Classify photographs on a small device with a model that tlpipe exported.",
+    about="Classify images on a small device, with a model that tlpipe exported.",
     example="tlpipe-edge classify exported/clothing photo.jpg",
     version=__version__,
+    packages=("ai-edge-litert", "tflite-runtime"),
 )
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle, or a .tflite file with TFLite Metadata.")]
 Recipe = Annotated[
-    str | None, typer.Option(help="A number format of the bundle, such as int8.", show_default="the fastest")
+    str | None, typer.Option(metavar="FORMAT", help="Number format, such as int8.", show_default="the fastest")
 ]
-Runtime = Annotated[str, typer.Option(help="auto, ai-edge-litert or tflite-runtime.")]
-Threads = Annotated[int, typer.Option(min=1, help="Threads of the runtime for one image.")]
+Runtime = Annotated[str, typer.Option(metavar="NAME", help="TFLite runtime: auto, ai-edge-litert or tflite-runtime.")]
+Threads = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the runtime.")]
 
 
 def main() -> None:
@@ -37,16 +39,21 @@ def main() -> None:
 @app.command(epilog="Example: tlpipe-edge classify exported/clothing photo.jpg --top-k 3")
 def classify(
     model: Model,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photographs, or folders of them.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Images, or folders of images.")],
     recipe: Recipe = None,
     runtime: Runtime = "auto",
-    threads: Threads = 1,
-    top_k: Annotated[int, typer.Option(min=1, help="How many labels to give.")] = 3,
+    threads: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Threads of each classifier; several images are classified at the same time."
+        ),
+    ] = 1,
+    top_k: Annotated[int, typer.Option(min=1, metavar="N", help="Number of labels to print.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
-    """Name what each photograph shows; many of them on all cores.
+    """Classify images, several at a time on all cores.
 
-    An image that cannot be read is reported with its reason, the others are classified, and the exit code is that of
+    If an image cannot be read, the reason is reported, the others are still classified, and the exit code is that of
     the first failure.
     """
     from tlpipe_edge.classify import batch
@@ -57,13 +64,13 @@ def classify(
 
     classifier = open_classifier()
     if model.is_file():
-        print("note: a file without its bundle does not say how to crop: the centre is taken", file=sys.stderr)
+        print("note: this file does not state a crop, so center-crop is used", file=sys.stderr)
     failure: TlpipeError | None = None
     rows: list[dict[str, Any]] = []
     files = list(_walk(images))
     workers = batch.workers(len(files), threads=threads)
-    answers = batch.classify(open_classifier if workers > 1 else lambda: classifier, files, workers=workers)
-    for file, answer in zip(files, answers, strict=True):
+    results = batch.classify(open_classifier if workers > 1 else lambda: classifier, files, workers=workers)
+    for file, result in zip(files, results, strict=True):
         row: dict[str, Any] = {
             "file": str(file),
             "label": None,
@@ -72,13 +79,13 @@ def classify(
             "timings_ms": None,
             "error": None,
         }
-        if isinstance(answer, TlpipeError):
-            failure = failure or answer
-            problem = BadData("no images in this folder", where=file) if file.is_dir() else answer
+        if isinstance(result, TlpipeError):
+            failure = failure or result
+            problem = BadData("no images in this folder", where=file) if file.is_dir() else result
             row["error"] = problem.what
         else:
-            top = [{"label": each.label, "score": each.score} for each in answer.top_k(top_k)]
-            row |= top[0] | {"top_k": top, "timings_ms": answer.timings_ms}
+            top = [{"label": each.label, "score": each.score} for each in result.top_k(top_k)]
+            row |= top[0] | {"top_k": top, "timings_ms": result.timings_ms}
         if as_json:
             rows.append(row)
         elif row["error"] is not None:
@@ -94,7 +101,7 @@ def classify(
 
 @app.command(epilog="Example: tlpipe-edge info exported/clothing")
 def info(model: Model) -> None:
-    """Say what a bundle or a .tflite file holds."""
+    """Describe a bundle or a .tflite file."""
     from tlpipe_edge.cli import describe
 
     for line in describe.model(model).split("\n"):
@@ -105,29 +112,42 @@ def info(model: Model) -> None:
 def camera(
     model: Model,
     source: Annotated[
-        str, typer.Option(help="A camera's number, picamera2, an http or rtsp URL, a video file or a folder.")
+        str,
+        typer.Option(
+            metavar="SOURCE", help="Number of a camera, picamera2, an http or rtsp URL, a video file or a folder."
+        ),
     ] = "0",
     recipe: Recipe = None,
     runtime: Runtime = "auto",
     threads: Threads = 1,
-    threshold: Annotated[float, typer.Option(min=0.0, max=1.0, help="Below this score the label is unknown.")] = 0.5,
+    threshold: Annotated[
+        float, typer.Option(min=0.0, max=1.0, metavar="SCORE", help="Minimum score; below it, the label is unknown.")
+    ] = 0.5,
     smoothing: Annotated[
-        float, typer.Option(min=0.0, max=0.99, help="Weight of the scores so far against those of a new frame.")
+        float,
+        typer.Option(
+            min=0.0, max=0.99, metavar="WEIGHT", help="Weight of the previous scores in the moving average; 0 for none."
+        ),
     ] = 0.7,
-    loop: Annotated[bool, typer.Option("--loop", help="Begin a file or folder again at its end.")] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="Start a file or folder again at its end.")] = False,
     preview: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Serve a live page there; a port alone is for this machine.")
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Serve a live page. With a port alone, only this machine can reach it."),
     ] = None,
     token: Annotated[
         str | None,
-        typer.Option(envvar="TLPIPE_PREVIEW_TOKEN", help="What the page asks for, so that others may see it."),
+        typer.Option(
+            metavar="TEXT",
+            envvar="TLPIPE_PREVIEW_TOKEN",
+            help="Password of the live page; required if other machines can reach it.",
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document a line, and nothing else.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line and nothing else.")] = False,
 ) -> None:
-    """Name what a camera sees, until it is told to stop.
+    """Classify what a camera sees, until stopped.
 
-    A camera that is unplugged, busy, blocked, black or frozen is reported on stderr and opened again, after 1 s at
-    first and a minute at last. A systemd unit is in edge/systemd.
+    If the camera is unplugged, in use by another program, not responding, black or frozen, this is reported on stderr
+    and the camera is opened again, first after 1 s, then after up to 60 s. A systemd unit is in edge/systemd.
     """
     from tlpipe_edge.cli import camera_command
 
@@ -153,22 +173,24 @@ def bench(
     model: Model,
     data: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Photographs, best a folder per class.", show_default="the bundle's golden"),
+        typer.Option(
+            metavar="DIR",
+            help="A folder of images with one subfolder per class.",
+            show_default="the test images in golden/ of the bundle",
+        ),
     ] = None,
     recipe: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="FORMAT", help="A number format of the bundle, such as int8; repeatable.", show_default="all"
-        ),
+        typer.Option(metavar="FORMAT", help="Number format, such as int8; repeatable.", show_default="all"),
     ] = None,
-    threads: Annotated[str, typer.Option(metavar="N,N", help="Numbers of threads, each in turn.")] = "1",
+    threads: Annotated[str, typer.Option(metavar="N,N", help="Thread counts to measure, separated by commas.")] = "1",
     runtime: Runtime = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
-    """Measure a model here: latency by stage, cold start, memory, throughput, accuracy.
+    """Benchmark a model on this machine: latency by step, cold start, memory, throughput and accuracy.
 
-    Some 20 seconds for each recipe and number of threads. What was throttled, disturbed or too short is said to be
-    invalid; where the processor is emulated there is no latency.
+    This takes about 20 seconds per number format and number of threads. A measurement that was throttled, disturbed or
+    too short is marked invalid. On an emulated processor no latency is measured.
     """
     from tlpipe_edge.bench import run, table
     from tlpipe_edge.bench.target import BenchOptions, find_images, read_target
@@ -183,9 +205,9 @@ def bench(
 
 @app.command(epilog="Example: tlpipe-edge doctor")
 def doctor() -> None:
-    """Look at this machine, and say for each problem what to do.
+    """Check this machine and say how to fix each problem.
 
-    The exit code is 69 when something keeps tlpipe-edge from working.
+    The exit code is 69 if a problem keeps tlpipe-edge from working.
     """
     from tlpipe_edge.cli.doctor import Level, examine
     from tlpipe_edge.machine import device
@@ -201,7 +223,7 @@ def doctor() -> None:
 
 
 def _walk(images: list[Path]) -> Iterator[Path]:
-    """What is named, and in the place of a folder the photographs below it in sorted order, unless it has none."""
+    """The files, and for each folder the images below it in sorted order; the folder itself if it has none."""
     from tlpipe_edge.images.walker import images_below
 
     for path in images:
@@ -209,8 +231,8 @@ def _walk(images: list[Path]) -> Iterator[Path]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    """One readable line for an image: file, prediction, the runners-up, where the time went."""
-    answers = ", ".join(f"{printable(each['label'])} {each['score']:.3f}" for each in row["top_k"])
+    """One line for an image: file, the top-k labels with their scores, and the times of the steps."""
+    best = ", ".join(f"{printable(each['label'])} {each['score']:.3f}" for each in row["top_k"])
     times = row["timings_ms"]
     stages = ", ".join(f"{stage} {times[stage]:.1f}" for stage in ("decode", "resize", "invoke"))
-    return f"{printable(row['file'])}: {answers}  ({times['total']:.1f} ms: {stages})"
+    return f"{printable(row['file'])}: {best}  ({times['total']:.1f} ms: {stages})"

@@ -1,4 +1,4 @@
-"""What ``info`` prints: a bundle or a single .tflite file in words."""
+"""The text that ``info`` prints: a description of a bundle or of a single .tflite file."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tlpipe_edge.errors import MissingInput
 
 
 def model(path: Path) -> str:
-    """A text of a few lines. Raises MissingInput or BadData where there is no model, or a damaged one."""
+    """A text of a few lines. Raise MissingInput if there is no model, BadData if it is damaged."""
     if path.is_file():
         return _file(path)
     if not path.exists():
@@ -33,7 +33,7 @@ def _bundle(bundle: Bundle) -> str:
         lines.append(f"calibration: {len(manifest.calibration.images)} images, {manifest.calibration.method}")
     lines += [
         "",
-        table(("recipe", "size", "input", "output", "file"), map(_row, manifest.artifacts)),
+        table(("format", "size", "input", "output", "file"), map(_row, manifest.artifacts)),
         "every file has the sha256 that the manifest names",
     ]
     lines += [f"{artifact.recipe}: {note}" for artifact in manifest.artifacts for note in artifact.notes]
@@ -62,6 +62,6 @@ def _file(path: Path) -> str:
             f"{printable(classifier.name)}: {_classes(classifier.labels)}",
             f"input: {_tensor(classifier.session.input)}",
             f"output: {_tensor(classifier.session.output)}",
-            "no manifest: crop and provenance are unknown, a centre crop is assumed",
+            "no manifest: crop and provenance are unknown; center-crop is used",
         ]
     )

@@ -1,4 +1,4 @@
-"""Looks at the machine and says for each problem what to do."""
+"""Checks the machine, and says for each problem what to do."""
 
 import importlib.metadata
 import os
@@ -14,14 +14,14 @@ from tlpipe_edge.errors import Unavailable
 from tlpipe_edge.machine.device import Device
 from tlpipe_edge.tflite import interpreter
 
-OLDEST_GLIBC = (2, 27)
-"""What the wheels of LiteRT, NumPy 2 and Pillow for 64-bit ARM ask for."""
+MIN_GLIBC = (2, 27)
+"""Minimum version for the wheels of LiteRT, NumPy 2 and Pillow for 64-bit ARM."""
 HOT = 80.0
 """Degrees Celsius at which a Raspberry Pi slows down (Raspberry Pi documentation, "Frequency management")."""
 
 
 class Level(StrEnum):
-    """How grave a finding is: a problem keeps tlpipe-edge from working, a warning makes it worse than it could be."""
+    """The severity of a finding: with a problem tlpipe-edge does not work, with a warning it works less well."""
 
     FINE = "ok"
     WARNING = "warning"
@@ -30,7 +30,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: what was found, and what to do about it (empty when it is fine)."""
+    """The result of one check: what was found, and the advice (empty if it is fine)."""
 
     topic: str
     level: Level
@@ -39,7 +39,7 @@ class Finding:
 
 
 def examine(device: Device, *, root: Path = Path("/")) -> Iterator[Finding]:
-    """Each finding in turn; ``root`` is where /dev is looked for."""
+    """All findings, one after the other; ``root`` is the folder that holds /dev."""
     yield Finding("machine", Level.FINE, f"{device.board}, {device.cores} cores, {device.os}, kernel {device.kernel}")
     yield _userland(device)
     yield _python()
@@ -58,7 +58,7 @@ def _userland(device: Device) -> Finding:
             "userland",
             Level.WARNING,
             found,
-            "pip takes it for a 64-bit system: install with `linux32 pip install`, or better a 64-bit system.",
+            "pip would install 64-bit packages: use `linux32 pip install`, or better, install a 64-bit system.",
         )
     return Finding("userland", Level.FINE, found)
 
@@ -75,8 +75,8 @@ def _glibc() -> Finding:
     numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
     if name != "glibc":
         return Finding("C library", Level.WARNING, name or "not glibc", "There are no wheels for it: build them.")
-    if numbers < OLDEST_GLIBC:
-        return Finding("C library", Level.PROBLEM, f"glibc {version}", "Take a newer system: Bookworm or Trixie.")
+    if numbers < MIN_GLIBC:
+        return Finding("C library", Level.PROBLEM, f"glibc {version}", "Use a newer system: Bookworm or Trixie.")
     return Finding("C library", Level.FINE, f"glibc {version}")
 
 
@@ -97,7 +97,7 @@ def _runtime() -> Finding:
         return Finding("runtime", Level.PROBLEM, error.what, error.advice)
     found = f"{distribution} {version}"
     if distribution == "tflite-runtime" and int(importlib.metadata.version("numpy").split(".")[0]) >= 2:
-        return Finding("runtime", Level.PROBLEM, f"{found} beside NumPy 2", 'pip install "numpy<2"')
+        return Finding("runtime", Level.PROBLEM, f"{found} does not work with NumPy 2", 'pip install "numpy<2"')
     return Finding("runtime", Level.FINE, found)
 
 
@@ -111,7 +111,7 @@ def _camera(root: Path) -> Finding:
             Level.WARNING,
             "no /dev/video*, and no picamera2",
             "Connect a camera; for one on the ribbon cable: sudo apt install python3-picamera2, "
-            "and a virtual environment made with --system-site-packages.",
+            "and make the virtual environment with --system-site-packages.",
         )
     if any(os.access(node, os.R_OK | os.W_OK) for node in nodes):
         return Finding("camera", Level.FINE, ", ".join(node.name for node in nodes))
@@ -122,19 +122,19 @@ def _camera(root: Path) -> Finding:
 
 def _governor(device: Device) -> Finding:
     if device.governor in (None, "performance"):
-        return Finding("governor", Level.FINE, device.governor or "not told")
+        return Finding("governor", Level.FINE, device.governor or "unknown")
     return Finding(
         "governor",
         Level.WARNING,
-        f"{device.governor}: the clock follows the load, and latency with it",
-        "To measure: echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor",
+        f"{device.governor}: clock and latency depend on the load",
+        "Before a benchmark: echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor",
     )
 
 
 def _heat(device: Device) -> Finding:
     known = [f"{device.temperature_c:.0f} °C"] if device.temperature_c is not None else []
     known += device.throttling or ()
-    found = ", ".join(known) or "not told"
+    found = ", ".join(known) or "unknown"
     if any("under-voltage" in words for words in device.throttling or ()):
         return Finding("throttling", Level.WARNING, found, "Use a stronger power supply and a short cable.")
     if device.throttling or (device.temperature_c or 0) >= HOT:
@@ -143,8 +143,8 @@ def _heat(device: Device) -> Finding:
         return Finding(
             "throttling",
             Level.WARNING,
-            f"{found}; whether it is throttled is not told, and a benchmark cannot see it",
-            "vcgencmd tells it: sudo apt install raspi-utils (or libraspberrypi-bin, where there is no such package), "
+            f"{found}; throttling is unknown, so a benchmark cannot report it",
+            "Install vcgencmd: sudo apt install raspi-utils (or libraspberrypi-bin, if there is no such package), "
             "sudo usermod -aG video $USER, and log in again.",
         )
     return Finding("throttling", Level.FINE, found)

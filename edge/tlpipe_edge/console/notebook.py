@@ -1,11 +1,11 @@
-"""What a notebook shows of a value (``_repr_html_``): tables of text, in which nothing from outside is markup."""
+"""HTML tables for ``_repr_html_``, which a notebook shows; text from outside is escaped."""
 
 import html
 from collections.abc import Iterable, Sequence
 
 
 def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """An HTML table; the first cell of each row is its head."""
+    """An HTML table; the first cell of each row is a header cell."""
     heads = "".join(f"<th>{html.escape(head)}</th>" for head in header)
     body = "".join(
         f"<tr><th>{html.escape(first)}</th>{''.join(f'<td>{html.escape(cell)}</td>' for cell in rest)}</tr>"
@@ -16,5 +16,5 @@ def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) ->
 
 
 def percent(share: float | None) -> str:
-    """A share (0..1) in per cent with one digit; a dash for None."""
+    """A share (0..1) in percent with one decimal; a dash for None."""
     return "-" if share is None else f"{100 * share:.1f} %"

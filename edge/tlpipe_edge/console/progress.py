@@ -1,4 +1,4 @@
-"""Progress and notes for the person who waits, on stderr."""
+"""Progress bars, messages and warnings on stderr."""
 
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def say(text: str) -> None:
-    """Print a line of plain text; markup and control characters in it stay inert."""
+    """Print a line of plain text; markup and control characters in it have no effect."""
     console.print(printable(text), markup=False)
 
 
@@ -25,7 +25,7 @@ def warn(text: str) -> None:
 
 
 def track(items: Iterable[T], *, description: str, total: int | None = None) -> Iterator[T]:
-    """Iterate with a bar that goes away when it is full. ``total`` is needed where ``items`` has no length."""
+    """Iterate with a progress bar that disappears when it is full. ``total`` is needed if ``items`` has no length."""
     if total is None and isinstance(items, Sized):
         total = len(items)
     with bar(description, total=total) as advance:
@@ -36,9 +36,9 @@ def track(items: Iterable[T], *, description: str, total: int | None = None) -> 
 
 @contextmanager
 def bar(description: str, *, total: int | None) -> Iterator[Callable[[int], None]]:
-    """A bar that goes away at the end of the block; call what it gives with the number of steps done since.
+    """A progress bar that disappears at the end of the block. It yields a function: call it with the steps done since.
 
-    Where nobody can see a bar, in a log, it is a line.
+    If stderr is not a terminal, print a line instead.
     """
     if not console.is_terminal:
         say(f"{description} ({total})" if total else description)

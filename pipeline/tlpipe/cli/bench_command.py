@@ -1,4 +1,4 @@
-"""``tlpipe bench``: measures here and on devices, and holds the result against a stored one. Half of it are options."""
+"""``tlpipe bench``: measures on this machine and on devices, and compares the results with a stored benchmark."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,36 +21,51 @@ def bench(
     bundle: BundleFolder = None,
     device: Annotated[
         list[str] | None,
-        typer.Option(metavar="ssh://USER@HOST[:PORT]", help="Measure there, too; repeatable.", show_default=False),
+        typer.Option(
+            metavar="ssh://USER@HOST[:PORT]", help="Also measure on this device; repeatable.", show_default=False
+        ),
     ] = None,
     data: LabelledData = None,
     keras: Keras = None,
     recipe: Annotated[
         list[str] | None,
-        typer.Option(metavar="FORMAT", help=f"{choices()}; repeatable.", show_default="all"),
+        typer.Option(metavar="FORMAT", help=f"Number format, repeatable: {choices()}.", show_default="all"),
     ] = None,
-    threads: Annotated[str, typer.Option(metavar="N,N", help="Numbers of threads, each in turn.")] = "1",
-    runtime: Annotated[str, typer.Option(help="auto, ai-edge-litert or tflite-runtime.")] = "auto",
+    threads: Annotated[str, typer.Option(metavar="N,N", help="Thread counts to measure, separated by commas.")] = "1",
+    runtime: Annotated[
+        str, typer.Option(metavar="NAME", help="TFLite runtime: auto, ai-edge-litert or tflite-runtime.")
+    ] = "auto",
     wheelhouse: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Wheels for devices that reach no package index.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of wheels, for devices without access to a package index."),
     ] = None,
     baseline: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Fail (exit code 1) if results are worse than this stored benchmark."),
+        typer.Option(
+            metavar="FILE",
+            help="A stored benchmark (--out). Exit with code 1 if a latency or a top-1 is worse by more than the two "
+            "limits below.",
+        ),
     ] = None,
     max_slowdown: Annotated[
-        float, typer.Option(min=1.0, help="How many times as slow as --baseline is let pass.")
+        float,
+        typer.Option(min=1.0, metavar="RATIO", help="Maximum latency, as a multiple of the latency in the baseline."),
     ] = 1.10,
-    max_drop: Annotated[float, typer.Option(min=0.0, help="How much less top-1 than --baseline is let pass.")] = 0.01,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep the JSON document there.")] = None,
+    max_drop: Annotated[
+        float,
+        typer.Option(
+            min=0.0, metavar="SHARE", help="Maximum drop of top-1 accuracy below the baseline (not below Keras)."
+        ),
+    ] = 0.01,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Store the JSON document in this file.")] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Measure the bundle here, with the Keras original beside it on the same images, and on devices over ssh.
+    """Benchmark the bundle and the Keras model on this machine, and the bundle on devices over ssh.
 
-    A device gets the bundle and the images, and an environment with tlpipe-edge, in ~/.cache/tlpipe-remote; what it has
-    is not sent again. Devices come first; one that fails does not cost the results of the others, and ends with its
-    exit code. Where all fail, nothing is measured here.
+    tlpipe sends the bundle, the images and tlpipe-edge to the device, and makes an environment there, all in
+    ~/.cache/tlpipe-remote. A file is sent only once. Devices are measured first. If a device fails, the others are
+    still measured, and the exit code is that of the failure. If all of them fail, nothing is measured on this machine.
     """
     from tlpipe.remote.address import Address
     from tlpipe_edge.bench import table, target
@@ -64,7 +79,7 @@ def bench(
         _refuse_out(out, baseline, overwrite=overwrite)
     chosen = chosen_bundle(bundle)
     for each in options.recipes:
-        chosen.artifact(each)  # raises for one that is not there
+        chosen.artifact(each)  # raises if there is no such recipe
     stored = _comparable(baseline, chosen, options, elsewhere=bool(addresses)) if baseline else None
     from tlpipe.benchmark import baseline as gate
     from tlpipe.benchmark import measure
@@ -84,17 +99,17 @@ def bench(
 
 
 def _refuse_out(out: Path, baseline: Path | None, *, overwrite: bool) -> None:
-    """Raise where the document that is to be measured could not be kept in ``out``, or at the baseline's cost."""
+    """Raise an error if the result could not be stored in ``out``, or would replace the baseline."""
     if not out.absolute().parent.is_dir():
         raise MissingInput("no such folder", "Make it, or name another FILE.", where=out)
     if out.is_dir() or (out.exists() and not overwrite):
         raise WrongUsage("exists already", "Name another FILE, or pass --overwrite to replace a file.", where=out)
     if baseline is not None and out.resolve() == baseline.resolve():
-        raise WrongUsage("the baseline itself, which would be lost", "Name another FILE for --out.", where=out)
+        raise WrongUsage("is the baseline, which would be lost", "Name another FILE for --out.", where=out)
 
 
 def _comparable(baseline: Path, bundle: "Bundle", options: "BenchOptions", *, elsewhere: bool) -> "Baseline":
-    """The stored benchmark. Raises BadData if nothing that is to be measured could be held against it."""
+    """The stored benchmark. Raise BadData if no planned measurement could be compared with it."""
     from tlpipe.benchmark.baseline import check_comparable, read_baseline
 
     stored = read_baseline(baseline)

@@ -1,4 +1,4 @@
-"""What a command works on: the run or the bundle that it names, or else the newest."""
+"""The run or the bundle of a command: the one that the user names, or else the newest."""
 
 import shlex
 import sys
@@ -18,22 +18,23 @@ def written() -> str:
 
 
 def chosen_run(path: Path | None) -> "Run":
-    """The run at ``path``, or the newest, which is then told. Raises as ``Run.open``, MissingInput if there is none."""
+    """The run at ``path``, or the newest, which is then printed. Raise the errors of ``Run.open``, and MissingInput if
+    there is no run."""
     from tlpipe.runs import run_folder
     from tlpipe_edge.console import progress
 
     if path is None:
         path = places.newest(places.RUNS, marker=run_folder.RUN_FILE, made_by="tlpipe train")
-        progress.say(f"the newest run: {path}")
+        progress.say(f"using the newest run, {path}")
     return run_folder.Run.open(path)
 
 
 def chosen_bundle(path: Path | None) -> "Bundle":
-    """The bundle at ``path``, or the newest, which is then told; as ``chosen_run``."""
+    """The bundle at ``path``, or the newest, which is then printed; errors are as in ``chosen_run``."""
     from tlpipe_edge.console import progress
     from tlpipe_edge.contract.bundle import MANIFEST, Bundle
 
     if path is None:
         path = places.newest(places.EXPORTED, marker=MANIFEST, made_by="tlpipe export")
-        progress.say(f"the newest bundle: {path}")
+        progress.say(f"using the newest bundle, {path}")
     return Bundle.open(path)

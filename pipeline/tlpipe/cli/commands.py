@@ -1,4 +1,7 @@
-"""``tlpipe``: thin: it parses, calls and prints. TensorFlow is imported by the commands that need it, not before."""
+"""The commands of ``tlpipe``: they parse the options, call a function and print the result.
+
+Only the commands that need TensorFlow import it.
+"""
 
 import functools
 from pathlib import Path
@@ -24,6 +27,7 @@ from tlpipe.cli.options import (
     LabelledData,
     LearningRate,
     MaxDrop,
+    Out,
     Overwrite,
     Quantize,
     RunFolder,
@@ -32,12 +36,14 @@ from tlpipe.cli.options import (
     TestFraction,
     TopLayers,
     TuningEpochs,
+    TuningRate,
     ValidationFraction,
     Views,
     Weights,
 )
 from tlpipe.runs.config import Finetuning, Head, Training
-from tlpipe_edge.cli.app import application, run_program
+from tlpipe_edge.cli.app import run_program
+from tlpipe_edge.cli.application import application
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.errors import GateNotMet
 
@@ -46,14 +52,15 @@ if TYPE_CHECKING:
     from tlpipe.workflow import Measured
 
 DEFAULTS = Training()
-"""The values of options that are left out."""
+"""The default values of options."""
 DEFAULT_CROP = CropChoice(DEFAULTS.crop)
 
 app = application(
     "tlpipe",
-    about="From a folder of photographs to an image classifier on a Raspberry Pi, with proof that it is as good.",
+    about="From a folder of images to an image classifier on a Raspberry Pi, with a measured comparison with Keras.",
     example="tlpipe run photos --image-size 224",
     version=__version__,
+    packages=("tensorflow", "keras", "ai-edge-litert"),
 )
 
 
@@ -64,7 +71,7 @@ def main() -> None:
 
 def _training(
     data: Data,
-    out: Annotated[Path | None, typer.Option(help="The run folder; runs/DATA if left out.")] = None,
+    out: Out = None,
     weights: Weights = DEFAULTS.weights,
     image_size: ImageSize = DEFAULTS.image_size,
     alpha: Alpha = DEFAULTS.alpha,
@@ -109,7 +116,7 @@ def _training(
 
 @app.command(
     name="train",
-    help="Train a new head on the frozen backbone.",
+    help="Train a new classification head on the frozen backbone.",
     epilog="Example: tlpipe train photos --out runs/clothing --image-size 224",
 )
 @functools.wraps(_training)
@@ -125,10 +132,13 @@ def finetune(
     run: RunFolder = None,
     top_layers: TopLayers = DEFAULTS.finetuning.top_layers,
     epochs: TuningEpochs = DEFAULTS.finetuning.epochs,
-    learning_rate: LearningRate = DEFAULTS.finetuning.learning_rate,
+    learning_rate: TuningRate = DEFAULTS.finetuning.learning_rate,
     overwrite: Overwrite = False,
 ) -> None:
-    """Go on with the top layers of the backbone unfrozen; what is worse on validation is not kept."""
+    """Fine-tune the top layers of the backbone.
+
+    The export uses the fine-tuned model unless its validation accuracy is lower.
+    """
     chosen = chosen_run(run)
     from tlpipe.training import stages
 
@@ -141,10 +151,12 @@ def finetune(
 def export(
     run: RunFolder = None,
     quantize: Quantize = ["int8"],  # noqa: B006  (typer copies it)
-    out: Annotated[Path | None, typer.Option(help="The bundle; exported/RUN if left out.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The bundle folder. If left out, exported/RUN.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a bundle for devices: a .tflite for each number format, its labels, and the means to check it."""
+    """Write a bundle for devices: a .tflite file per number format, the labels, and reference results."""
     from tlpipe import workflow
 
     print(workflow.export(chosen_run(run), quantize, out=out, overwrite=overwrite).path)
@@ -158,7 +170,7 @@ def evaluate(
     max_drop: MaxDrop = None,
     as_json: Json = False,
 ) -> None:
-    """Score the Keras original and every file of the bundle on the same images."""
+    """Measure the accuracy of the Keras model and of every file of the bundle on the same images."""
     chosen = chosen_bundle(bundle)
     from tlpipe.cli import tables
     from tlpipe.evaluation import evaluate
@@ -168,11 +180,11 @@ def evaluate(
     print(scored.to_json() if as_json else tables.accuracy_table(scored))
     gate = scored.gate
     if gate and not gate.passed:
-        raise GateNotMet(f"the gate of {gate.max_drop:g} was not met: {'; '.join(gate.failures)}")
+        raise GateNotMet(f"top-1 drops by more than {gate.max_drop:g}: {'; '.join(gate.failures)}")
     if gate:
-        progress.say(f"the gate of {gate.max_drop:g} is met")
+        progress.say(f"no file is more than {gate.max_drop:g} below Keras in top-1")
         if 1 / scored.images > gate.max_drop:
-            progress.warn(f"one of {scored.images} images weighs more than the gate: take more images")
+            progress.warn(f"one image of {scored.images} changes top-1 by more than {gate.max_drop:g}: use more images")
 
 
 app.command(epilog="Example: tlpipe bench exported/clothing --threads 1,4 --device ssh://pi@raspberrypi.local")(bench)
@@ -180,7 +192,7 @@ app.command(epilog="Example: tlpipe bench exported/clothing --threads 1,4 --devi
 
 @app.command(
     name="run",
-    help="Train, fine-tune, export in every number format, evaluate and measure.",
+    help="Train, fine-tune, export in every number format, evaluate, benchmark and report.",
     epilog="Example: tlpipe run photos --image-size 224",
 )
 @functools.wraps(_training)
@@ -194,7 +206,7 @@ def run_all(**options: Any) -> None:
 
 @app.command(epilog="Example: tlpipe demo")
 def demo() -> None:
-    """The whole job in a few minutes, offline: handwritten digits on the small backbone that comes with tlpipe."""
+    """Run everything in a few minutes, offline: handwritten digits, on a small backbone that comes with tlpipe."""
     from tlpipe import workflow
 
     reported = workflow.demo(command=written(), show=_show)
@@ -205,12 +217,12 @@ def demo() -> None:
 def report(
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="BUNDLE|FILE...", help="A bundle, and what bench --out wrote, of any devices."),
+        typer.Argument(metavar="BUNDLE|FILE...", help="A bundle, and files that bench --out wrote, of any devices."),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write the report to.")],
     overwrite: Overwrite = False,
 ) -> None:
-    """Write a page, Markdown, JSON and CSV: which file to take on which device, and how far it is from Keras."""
+    """Write a report (HTML, Markdown, JSON, CSV): which file to use on which device, and how close it is to Keras."""
     from tlpipe.reporting import publish
 
     _say_report(publish.of_paths(sources, out, overwrite=overwrite), out)

@@ -1,4 +1,4 @@
-"""The tables that commands print: accuracy, and at the end of ``run`` and ``demo`` size and latency beside it."""
+"""The tables that commands print: accuracy, and at the end of ``run`` and ``demo`` also size and latency."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from tlpipe_edge.contract.latency import LatencyFigures
 
 
 def render(evaluation: Evaluation, bench: Bench) -> str:
-    """What ``evaluate`` and ``bench`` found in one table, with the conditions of its latencies."""
+    """The results of ``evaluate`` and ``bench`` in one table, with the conditions of the latencies."""
     timed = {each.recipe: each for each in bench.results}
     rows = []
     if keras := bench.keras:
@@ -24,15 +24,15 @@ def render(evaluation: Evaluation, bench: Bench) -> str:
         rows.append(_row(each.recipe, each.bytes, each.top1, each.agreement, result.invoke_ms, valid=result.valid))
     header = ("", "size", "top-1", "agreement with Keras", "p50 latency")
     lines = [
-        _looked_at(evaluation),
+        _image_line(evaluation),
         table(header, rows),
-        "p50: the network alone, one image at a time, on this machine: one thread; Keras compiled, all cores",
+        "p50: the network alone, one image at a time, on this machine; files: one thread; Keras: compiled, all cores",
     ]
     return "\n".join(lines + [f"INVALID: {printable(reason)}" for reason in bench.invalid_reasons])
 
 
 def accuracy_table(evaluation: Evaluation) -> str:
-    """What ``evaluate`` found."""
+    """The results of ``evaluate`` as a table."""
     header = ("", "top-1", "95 % interval", "top-5", "agreement", "largest difference", "McNemar p", "ties")
     rows = [("Keras", *_rates(evaluation.keras), "", "", "", str(evaluation.keras.ties))]
     for each in evaluation.artifacts:
@@ -46,13 +46,13 @@ def accuracy_table(evaluation: Evaluation) -> str:
                 str(each.ties),
             )
         )
-    lines = [_looked_at(evaluation), table(header, rows)]
+    lines = [_image_line(evaluation), table(header, rows)]
     lines += [f"counted as wrong: {printable(f.file)}: {printable(f.reason)}" for f in evaluation.failed_images]
     return "\n".join(lines)
 
 
 def next_steps(run: Run, bundle: Bundle) -> str:
-    """What there is to look at, and what to do next."""
+    """The files to look at, and the commands to run next."""
     here = os.path.relpath(bundle.path)
     golden = os.path.relpath(bundle.golden().files[0])
     command = "tlpipe-edge"
@@ -61,7 +61,7 @@ def next_steps(run: Run, bundle: Bundle) -> str:
     return "\n".join(
         [
             "",
-            f"pictures     {os.path.relpath(run.best_stage)}/learning-curve.png, predictions.png, confusion-matrix.png",
+            f"plots        {os.path.relpath(run.best_stage)}/learning-curve.png, predictions.png, confusion-matrix.png",
             f"model card   {here}/MODEL_CARD.md",
             f"latencies    {os.path.relpath(run.path)}/bench.json",
             f"classify     {command} classify {here} {golden}",
@@ -70,8 +70,8 @@ def next_steps(run: Run, bundle: Bundle) -> str:
     )
 
 
-def _looked_at(evaluation: Evaluation) -> str:
-    seen = f"; {evaluation.trained_on} of them were trained on" if evaluation.trained_on else ""
+def _image_line(evaluation: Evaluation) -> str:
+    seen = f"; {evaluation.trained_on} of them are training images" if evaluation.trained_on else ""
     return f"{evaluation.images} images ({printable(evaluation.split)}{seen})"
 
 

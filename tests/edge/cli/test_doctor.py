@@ -41,7 +41,7 @@ def test_a_sound_machine_has_nothing_to_do(tmp_path: Path) -> None:
         ("throttling", {"throttling": ("under-voltage since boot",)}, "under-voltage since boot", "power supply"),
         ("throttling", {"throttling": ("throttled now",)}, "throttled now", "Cool it"),
         ("throttling", {"temperature_c": 84.0}, "84 °C", "Cool it"),
-        ("throttling", {"throttling": None}, "45 °C; whether it is throttled is not told", "install raspi-utils"),
+        ("throttling", {"throttling": None}, "45 °C; throttling is unknown", "install raspi-utils"),
         ("camera", {}, "no /dev/video*", "Connect a camera"),
     ],
 )

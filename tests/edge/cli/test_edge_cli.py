@@ -110,7 +110,7 @@ def test_a_reader_that_goes_away_is_no_error(drawn: Bundle) -> None:
 def test_a_single_file_is_classified_with_a_note_on_its_crop(tlpipe_edge: Command, drawn: Bundle) -> None:
     done = tlpipe_edge("classify", drawn.path / "drawn-int8.tflite", drawn.golden().files[0], "--json")
 
-    assert done.returncode == 0 and "the centre is taken" in done.stderr
+    assert done.returncode == 0 and "center-crop is used" in done.stderr
     assert json.loads(done.stdout)["recipe"] == "int8"
 
 

@@ -85,16 +85,16 @@ def test_json_is_one_document_in_a_program_of_its_own(
     assert json.loads(done.stdout)["keras"] == evaluation["keras"]
 
 
-def test_the_newest_run_and_bundle_are_taken_and_named(tlpipe: Command, run: Run, tmp_path: Path) -> None:
-    shutil.copytree(run.path, tmp_path / "runs/drawn")
+def test_the_newest_run_and_bundle_are_taken_and_named(tlpipe: Command, tiny_run: Run, tmp_path: Path) -> None:
+    shutil.copytree(tiny_run.path, tmp_path / "runs/drawn")
     done = tlpipe("export", "--quantize", "float32")
-    assert done.code == 0 and "the newest run: runs/drawn" in done.stderr
+    assert done.code == 0 and "using the newest run, runs/drawn" in done.stderr
     assert (tmp_path / "exported/drawn/drawn-float32.tflite").is_file()
 
     done = tlpipe("evaluate")
-    assert done.code == 0 and "the newest bundle: exported/drawn" in done.stderr
+    assert done.code == 0 and "using the newest bundle, exported/drawn" in done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].endswith("images (test, cut from train)")
+    assert lines[0].endswith("images (test, held out from train)")
     assert [line.split()[0] for line in lines[2:]] == ["Keras", "float32"]
 
 
@@ -111,7 +111,7 @@ def test_a_gate_that_is_not_met_ends_with_1(
 
     monkeypatch.setattr(Session, "read_output", lambda _: np.array([0.0, 0.0, 1.0], np.float32))
     done = tlpipe("evaluate", copy, *keras, "--max-drop", "0.01", "--json")
-    assert done.code == 1 and done.stderr.splitlines()[-1].startswith("error: the gate of 0.01 was not met: float32: ")
+    assert done.code == 1 and done.stderr.splitlines()[-1].startswith("error: top-1 drops by more than 0.01: float32: ")
     assert json.loads(done.stdout)["gate"]["passed"] is False
 
 
@@ -121,25 +121,25 @@ def test_a_gate_that_is_not_met_ends_with_1(
         (["train"], 2, "DATA"),
         (["train", "FEW", "--views", "0"], 2, "--views"),
         (["train", "FEW", "--seed", "5000000000"], 2, "--seed"),
-        (["train", "FEW", "--out", "few/run"], 2, "inside the photographs"),
-        (["train", "FEW", "--out", "FEW", "--overwrite"], 2, "inside the photographs"),
+        (["train", "FEW", "--out", "few/run"], 2, "inside the image folder"),
+        (["train", "FEW", "--out", "FEW", "--overwrite"], 2, "inside the image folder"),
         (["train", "FEW", "--out", ".", "--overwrite"], 2, "it holds something else"),
         (["export", "RUN", "--out", "FEW", "--overwrite"], 2, "it holds something else"),
         (["train", "FEW", "--crop", "squeeze"], 2, "--crop"),
-        (["train", "FEW", "--alpha", "0.4"], 2, "width 0.4"),
-        (["train", "FEW", "--test-fraction", "1"], 2, "a test fraction of 1"),
+        (["train", "FEW", "--alpha", "0.4"], 2, "alpha 0.4"),
+        (["train", "FEW", "--test-fraction", "1"], 2, "invalid test fraction: 1"),
         (["train", "FEW", "--test-fraction", "0.5", "--validation-fraction", "0.5"], 2, "leave too little to train on"),
         (["train", "FEW", "--weights", "gone.h5"], 66, "no such weights file"),
         (["train", "gone"], 66, "no such folder or CSV file"),
         (["train", "EMPTY"], 65, "no images in class folders"),
-        (["train", "ONE"], 65, "one class only"),
-        (["finetune"], 66, "nothing below runs/ yet"),
+        (["train", "ONE"], 65, "only one class"),
+        (["finetune"], 66, "there are no results in runs/ yet"),
         (["finetune", "FEW"], 66, "no run here"),
-        (["export"], 66, "nothing below runs/ yet"),
+        (["export"], 66, "there are no results in runs/ yet"),
         (["export", "RUN", "--quantize", "int4"], 2, "Choose float32, float16, dynamic, int8."),
-        (["evaluate"], 66, "nothing below exported/ yet"),
+        (["evaluate"], 66, "there are no results in exported/ yet"),
         (["evaluate", "FEW"], 66, "no bundle here"),
-        (["evaluate", "BUNDLE", "--keras", "gone.keras"], 66, "the Keras original is not here"),
+        (["evaluate", "BUNDLE", "--keras", "gone.keras"], 66, "the Keras model was not found"),
         (["evaluate", "BUNDLE", "--data", "gone"], 66, "no such folder"),
         (["evaluate", "BUNDLE", "--max-drop", "-1"], 2, "--max-drop"),
         (["unknown"], 2, "unknown"),
@@ -212,7 +212,7 @@ def test_an_out_below_a_file_is_refused_before_the_work(
     (tmp_path / "file").write_text("")
     done = tlpipe("train", few, *options, "--out", "file/run")
 
-    assert done.code == 2 and f"{tmp_path}/file: a file, so that nothing can be made below it" in done.stderr
+    assert done.code == 2 and f"{tmp_path}/file: is a file, not a folder" in done.stderr
     assert "loading TensorFlow" not in done.stderr
 
 
@@ -222,7 +222,7 @@ def test_a_folder_that_another_run_fills_is_busy(
     with atomic.locked(tmp_path / "run"):
         done = tlpipe("train", few, *options, "--out", "run")
 
-    assert done.code == 75 and "another run is working on it" in done.stderr
+    assert done.code == 75 and "another tlpipe process is writing it" in done.stderr
     assert not (tmp_path / "run").exists()
 
 
@@ -230,4 +230,4 @@ def test_a_run_that_exists_needs_overwrite(tlpipe: Command, few: Path, options: 
     (tmp_path / "run").mkdir()
 
     done = tlpipe("train", few, *options, "--out", "run")
-    assert done.code == 2 and "exists already\nName another place, or pass --overwrite" in done.stderr
+    assert done.code == 2 and "exists already\nName another path, or pass --overwrite" in done.stderr

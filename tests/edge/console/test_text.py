@@ -1,0 +1,22 @@
+"""Tables for a terminal."""
+
+from rich.cells import cell_len
+
+from tlpipe_edge.console.text import table
+
+ROWS = [("드레스", "1.5 MB", "3.2 ms"), ("長袖シャツ (invalid)", "10.25 MB", ""), ("[red]x", "-", "12.25 ms")]
+
+
+def test_columns_stand_below_each_other_in_every_script() -> None:
+    header, *lines = table(("", "size", "p50"), ROWS).splitlines()
+
+    ends = {cell_len(line[: line.index(row[1]) + len(row[1])]) for line, row in zip(lines, ROWS, strict=True)}
+    assert ends == {cell_len(header[: header.index("size") + 4])}
+    assert [line.startswith(row[0]) for line, row in zip(lines, ROWS, strict=True)] == [True] * 3
+    assert not any(line.endswith(" ") for line in lines)
+
+
+def test_what_comes_from_outside_is_inert_and_nothing_is_cut() -> None:
+    drawn = table(("", "file"), [("\x1b[31mred", "x" * 500)])
+
+    assert "\\x1b[31mred" in drawn and "x" * 500 in drawn
