@@ -2,17 +2,19 @@
 PYTHON ?= python3
 VENV ?= .venv
 EDGE_VENV ?= .venv-edge
+DOCS_VENV ?= .venv-docs
 # A file of tests stays in one process; more than four processes would need more memory than most machines have. In their
 # own order the files with few tests, which take longest, are not left for the end.
 PYTEST = -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-PINNED = --quiet --disable-pip-version-check -c constraints.txt
+QUIET = --quiet --disable-pip-version-check
+PINNED = $(QUIET) -c constraints.txt
 
-.PHONY: help demo test lint test-edge test-arm64 bench clean
+.PHONY: help demo test lint test-edge test-arm64 docs bench clean
 
 help: ## List the commands.
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 18
 
-demo: $(VENV)/installed ## The whole job on embedded data, offline: from training to the report, in a few minutes.
+demo: $(VENV)/installed ## Install, then run all steps on embedded data, from training to the report, in a few minutes.
 	$(VENV)/bin/tlpipe demo
 
 test: $(VENV)/installed ## Run all tests, then lint.
@@ -32,11 +34,16 @@ test-edge: $(EDGE_VENV)/installed ## Run the tests of the device side where ther
 test-arm64: ## Run the tests of the device side on emulated 64-bit ARM: minutes, as root, with Debian's packages.
 	scripts/test_arm64.sh $(PYTHON)
 
+docs: $(DOCS_VENV)/installed ## Build the documentation site in build/site; a broken link is an error.
+	rm -rf build/site
+	$(DOCS_VENV)/bin/zensical build --clean --strict
+
 bench: ## Say how to run the benchmarks.
 	@echo "Each benchmark is a script: $(VENV)/bin/python benchmarks/NAME.py. What there is: benchmarks/README.md"
 
 clean: ## Remove environments, caches and build products, not runs/ and exported/.
-	rm -rf .arm64 $(VENV) $(EDGE_VENV) .pytest_cache .grimp_cache .import_linter_cache .mypy_cache .ruff_cache edge/.ruff_cache
+	rm -rf $(VENV) $(EDGE_VENV) $(DOCS_VENV) .arm64 .cache
+	rm -rf .pytest_cache .grimp_cache .import_linter_cache .mypy_cache .ruff_cache edge/.ruff_cache
 	rm -rf build dist edge/build edge/dist pipeline/tlpipe.egg-info edge/tlpipe_edge.egg-info
 	find benchmarks edge pipeline scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -48,6 +55,11 @@ $(VENV)/installed: pyproject.toml edge/pyproject.toml constraints.txt
 $(EDGE_VENV)/installed: edge/pyproject.toml constraints.txt
 	$(virtual-environment)
 	$(@D)/bin/pip install $(PINNED) -e ./edge pytest pytest-xdist
+	@touch $@
+
+$(DOCS_VENV)/installed: constraints-docs.txt
+	$(virtual-environment)
+	$(@D)/bin/pip install $(QUIET) -c constraints-docs.txt zensical mkdocstrings-python ruff
 	@touch $@
 
 # pip is the last thing that venv puts there: without it, an earlier attempt was broken off.
