@@ -1,4 +1,4 @@
-"""tlpipe-edge: classify photographs with TFLite on a small device, without TensorFlow.
+"""tlpipe-edge: classify images with TFLite on a small device, without TensorFlow.
 
 >>> from tlpipe_edge import Classifier
 >>> classifier = Classifier.open("exported/clothing", recipe="int8")
@@ -54,7 +54,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load the classifier on first use, so that ``--help`` and the error classes do not wait for OpenCV."""
+    """Import a class on first use, so that ``--help`` and the error classes do not wait for OpenCV."""
     if name not in _HOME:
         raise AttributeError(f"module 'tlpipe_edge' has no attribute {name!r}")
     from importlib import import_module

@@ -1,12 +1,12 @@
-"""What can go wrong, and the exit code that says so: one class per code, numbered as in BSD's sysexits(3)."""
+"""The errors that a user can act on: one class per exit code, numbered as in BSD's sysexits(3)."""
 
 from typing import Self
 
 
 class TlpipeError(Exception):
-    """An error that a user can act on: where and what in one line, what to do in a second one.
+    """An error that a user can act on: the place and the reason in one line, the advice in a second one.
 
-    Raise one of the subclasses. ``exit_code`` is what the commands exit with.
+    Raise one of the subclasses. The commands exit with ``exit_code``.
 
         TlpipeError
         ├── GateNotMet         1
@@ -21,7 +21,7 @@ class TlpipeError(Exception):
     exit_code = 70
 
     def __init__(self, reason: str, advice: str = "", *, where: object = "") -> None:
-        """``where`` it lies: a file, a field, an option, a device; empty where the reason says all."""
+        """``where``: a file, a field, an option or a device; empty if the reason says all."""
         super().__init__(reason)
         self.reason = reason
         self.advice = advice
@@ -29,11 +29,11 @@ class TlpipeError(Exception):
 
     @property
     def what(self) -> str:
-        """Where and what, in one line."""
+        """The place and the reason, in one line."""
         return f"{self.where}: {self.reason}" if self.where else self.reason
 
     def at(self, where: object) -> Self:
-        """The same error with another place, for a caller who knows it better: raise it ``from`` this one."""
+        """The same error with another place, for a caller that knows it better: raise it ``from`` this one."""
         return type(self)(self.reason, self.advice, where=where)
 
     def __str__(self) -> str:
@@ -47,31 +47,31 @@ class GateNotMet(TlpipeError):
 
 
 class WrongUsage(TlpipeError):
-    """Options that do not go together, or a value outside its range."""
+    """Options that exclude each other, or a value outside its range."""
 
     exit_code = 2
 
 
 class BadData(TlpipeError):
-    """An image, a model, a data set or a manifest that cannot be used as it is."""
+    """An image, a model, a data set or a manifest that is damaged or cannot be used."""
 
     exit_code = 65
 
 
 class MissingInput(TlpipeError):
-    """A file or folder that was named and is not there."""
+    """A file or folder that does not exist."""
 
     exit_code = 66
 
 
 class Unavailable(TlpipeError):
-    """A device, a disk, a runtime or the network that does not do its part."""
+    """A device, a disk, a runtime or the network that is missing or fails."""
 
     exit_code = 69
 
 
 class Busy(TlpipeError):
-    """Another process works in the same directory."""
+    """Another process holds the lock of the directory."""
 
     exit_code = 75
 

@@ -55,12 +55,12 @@ def unplugged(source: str, *, loop: bool) -> Iterator[np.ndarray]:
     """One frame, and then what ``sources`` says of a camera that is pulled out."""
     yield picture(0)
     time.sleep(0.2)
-    raise Unavailable(f"camera {source}: it gives no more pictures", "Is it still plugged in?")
+    raise Unavailable(f"camera {source}: delivers no more frames", "Check that it is still plugged in.")
 
 
 def absent(source: str, *, loop: bool) -> Iterator[np.ndarray]:
     """No camera."""
-    raise Unavailable(f"camera {source}: it does not open", "Is it plugged in?")
+    raise Unavailable(f"camera {source}: cannot be opened", "Is it plugged in?")
 
 
 def broken(source: str, *, loop: bool) -> Iterator[np.ndarray]:

@@ -1,22 +1,22 @@
-"""What ``cold_start`` starts: a process that loads a model and answers, and prints how long each step took.
+"""The process that ``cold_start`` starts: it loads a model, runs it, and prints the times of each step.
 
-python -m tlpipe_edge.bench.cold_start_child MODEL RECIPE THREADS RUNTIME PHOTOGRAPH; RECIPE is empty for a single file.
+python -m tlpipe_edge.bench.cold_start_child MODEL RECIPE THREADS RUNTIME IMAGE; RECIPE is empty for a single file.
 """
 
 import time
 
-BEGUN = time.monotonic_ns()  # before all other imports: they are part of what is measured
+BEGUN = time.monotonic_ns()  # before all other imports: they are part of the measurement
 
 import json  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-ANSWERS = 10
-"""Whole photographs that are classified before memory is read."""
+PREDICTIONS = 10
+"""Image files to classify before the peak memory is read."""
 
 
-def main(model: str, recipe: str, threads: str, runtime: str, photograph: str) -> None:
-    """Load the model, answer once and then a few times more."""
+def main(model: str, recipe: str, threads: str, runtime: str, image: str) -> None:
+    """Load the model, run it once, then classify the image ``PREDICTIONS`` times."""
     import numpy as np
 
     from tlpipe_edge.classify.classifier import Classifier
@@ -27,17 +27,17 @@ def main(model: str, recipe: str, threads: str, runtime: str, photograph: str) -
     classifier = Classifier.open(model, recipe=recipe or None, threads=int(threads), runtime=runtime)
     loaded = time.monotonic_ns()
     classifier.scores(np.full((classifier.image.size, classifier.image.size, 3), 127, np.uint8))
-    answered = time.monotonic_ns()
-    for _ in range(ANSWERS):
-        classifier(photograph)
-    steps = {"begun": BEGUN, "imported": imported, "loaded": loaded, "answered": answered}
+    invoked = time.monotonic_ns()
+    for _ in range(PREDICTIONS):
+        classifier(image)
+    steps = {"begun": BEGUN, "imported": imported, "loaded": loaded, "invoked": invoked}
     print(json.dumps(steps | {"peak_memory_mb": _peak_memory_mb()}))
 
 
 def _peak_memory_mb() -> float | None:
-    """VmHWM, in millions of bytes; None where it is not told.
+    """VmHWM, in millions of bytes; None if the system does not report it.
 
-    Not getrusage: its maximum is handed down from the process that started this one (getrusage(2)).
+    Not getrusage: a child inherits its maximum from the process that started it (getrusage(2)).
     """
     try:
         with Path("/proc/self/status").open() as status:

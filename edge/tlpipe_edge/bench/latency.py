@@ -1,4 +1,4 @@
-"""Latency as raw samples: warm-up until stable, loop, percentiles. The clock is injected: a test needs no waiting."""
+"""Latency as raw samples: warm-up until stable, loop, percentiles. The clock is a parameter, so tests need not wait."""
 
 import contextlib
 import gc
@@ -18,12 +18,12 @@ Clock = Callable[[], int]
 
 @dataclass(frozen=True)
 class Rules:
-    """What makes a measurement long enough.
+    """How long a measurement lasts.
 
-    A warm-up goes in windows of ``window_runs`` and ``window_seconds``, whichever ends later, until the medians of two
-    successive ones differ by no more than ``agreement`` (a share); so it has at least 10 runs and 0.5 s. After
-    ``max_windows`` it is given up. What is timed then has at least ``runs`` runs and ``seconds``. A cold start is
-    taken in ``processes`` processes, and full load lasts ``full_seconds``.
+    The warm-up runs in windows of ``window_runs`` and ``window_seconds``, whichever takes longer, until the medians of
+    two successive windows differ by no more than ``agreement`` (a share). So it has at least 10 runs and 0.5 s. It
+    stops after ``max_windows``. The timed loop then has at least ``runs`` runs and ``seconds``. The cold start is
+    measured in ``processes`` processes. Full load lasts ``full_seconds``.
     """
 
     window_runs: int = 5
@@ -41,9 +41,9 @@ RULES = Rules()
 
 @dataclass(frozen=True)
 class Latency:
-    """Durations of single runs in milliseconds, in the order in which they were taken, warm-up left out.
+    """Durations of single runs in milliseconds, in the order of the runs, without the warm-up.
 
-    ``stable`` tells whether the warm-up ended with windows that agree.
+    ``stable``: whether the warm-up ended with two windows that agree.
     """
 
     samples_ms: tuple[float, ...]
@@ -85,7 +85,7 @@ def measure(step: Callable[[], object], *, rules: Rules = RULES, clock: Clock = 
 
 
 def warm_up(step: Callable[[], object], *, rules: Rules = RULES, clock: Clock = time.perf_counter_ns) -> bool:
-    """Call ``step`` until its duration is stable; False where it never was."""
+    """Call ``step`` until its duration is stable; False if it never was."""
     medians = (
         float(np.median(_repeat(step, rules.window_runs, rules.window_seconds, clock)))
         for _ in range(rules.max_windows)
@@ -96,17 +96,17 @@ def warm_up(step: Callable[[], object], *, rules: Rules = RULES, clock: Clock = 
 def timed(
     step: Callable[[], object], *, rules: Rules = RULES, clock: Clock = time.perf_counter_ns, stable: bool = True
 ) -> Latency:
-    """Time a ``step`` that is warm already."""
+    """Time a ``step`` after its warm-up."""
     with _no_garbage_collection():
         return Latency(_milliseconds(_repeat(step, rules.runs, rules.seconds, clock)), stable)
 
 
 class Stages:
-    """A chain of named stages over one source after the other, timed stage by stage.
+    """A chain of named stages that processes one source after the other, timed stage by stage.
 
-    Each of ``stages`` takes what the one before gave, the first one a source. ``run`` goes through once; with what it
-    recorded, ``latencies`` and ``total`` are of the runs since the last ``forget``, and ``answers`` are pairs of a
-    source's number and what the last stage gave.
+    The first of ``stages`` takes a source, each other one the result of the stage before. ``run`` processes the next
+    source. ``latencies`` and ``total`` are over the runs since the last ``forget``; so are ``results``, pairs of the
+    index of the source and the result of the last stage.
     """
 
     def __init__(
@@ -119,30 +119,30 @@ class Stages:
         self._names, self._functions = tuple(stages), tuple(stages.values())
         self._turn, self._clock = itertools.cycle(enumerate(sources)), clock
         self._marks: list[list[int]] = []
-        self.answers: list[tuple[int, Any]] = []
+        self.results: list[tuple[int, Any]] = []
 
     def run(self) -> None:
-        """Take the next source through all stages."""
+        """Process the next source in all stages."""
         number, value = next(self._turn)
         marks = [self._clock()]
         for function in self._functions:
             value = function(value)
             marks.append(self._clock())
         self._marks.append(marks)
-        self.answers.append((number, value))
+        self.results.append((number, value))
 
     def forget(self) -> None:
-        """Drop what was recorded, such as the warm-up."""
+        """Drop the records of the runs so far, such as the warm-up."""
         self._marks.clear()
-        self.answers.clear()
+        self.results.clear()
 
     def latencies(self) -> dict[StageName, Latency]:
-        """Of each stage."""
+        """The latency of each stage."""
         durations = np.diff(np.array(self._marks), axis=1)
         return {name: Latency(_milliseconds(durations[:, at])) for at, name in enumerate(self._names)}
 
     def total(self, *, stable: bool = True) -> Latency:
-        """From before the first stage to after the last."""
+        """The latency of all stages together."""
         return Latency(_milliseconds([marks[-1] - marks[0] for marks in self._marks]), stable)
 
 
@@ -158,7 +158,7 @@ def _repeat(step: Callable[[], object], count: int, seconds: float, clock: Clock
 
 
 def _milliseconds(nanoseconds: Sequence[int] | np.ndarray) -> tuple[float, ...]:
-    """To a ten-thousandth: what figures are computed from is then what a report holds."""
+    """Rounded to a ten-thousandth: figures are computed from the samples that a report holds."""
     return tuple(round(float(duration) / 1e6, 4) for duration in nanoseconds)
 
 

@@ -30,7 +30,7 @@ from tlpipe_edge.contract.conditions import (
 from tlpipe_edge.contract.scores import Failed
 from tlpipe_edge.contract.validity import judged
 from tlpipe_edge.errors import BadData
-from tlpipe_edge.images.labelled import Photographs
+from tlpipe_edge.images.labelled import LabelledImages
 from tlpipe_edge.machine import load
 from tlpipe_edge.machine.emulation import emulated
 from tlpipe_edge.machine.load import Moment
@@ -40,17 +40,17 @@ from tlpipe_edge.tflite.interpreter import Session
 PACKAGES = ("tlpipe-edge", "numpy", "opencv-python-headless", "pillow", "ai-edge-litert", "tflite-runtime")
 
 
-def bench(target: BenchmarkTarget, images: Photographs, options: BenchOptions, *, command: str) -> Bench:
-    """Measure each recipe with each number of threads, without Keras beside it.
+def bench(target: BenchmarkTarget, images: LabelledImages, options: BenchOptions, *, command: str) -> Bench:
+    """Measure each recipe with each number of threads, without the Keras model.
 
-    Raises BadData where none of the photographs can be read, and as ``Classifier.open`` does.
+    Raise BadData if no image can be read, and the errors of ``Classifier.open``.
     """
-    imitated = emulated()
-    if imitated:
+    is_emulated = emulated()
+    if is_emulated:
         progress.warn("this processor is emulated: no latency is measured")
     begin = load.now()
-    if begin.device.hides_throttling and not imitated:
-        progress.warn("this board does not tell whether it is throttled: `tlpipe-edge doctor` says what to do")
+    if begin.device.hides_throttling and not is_emulated:
+        progress.warn("this board does not report throttling: `tlpipe-edge doctor` says what to do")
     results: list[BenchResult] = []
     failed: dict[int, str] = {}
     recipes, skipped = _runnable(target, options)
@@ -60,20 +60,20 @@ def bench(target: BenchmarkTarget, images: Photographs, options: BenchOptions, *
         original = scoring.keras_scores(images.items, target.reference, classes=len(target.labels))
         rates = scoring.rates(scored.scores, images.items, labels=target.labels)
         comparison = scoring.against_keras(scored.scores, original, images.items, labels=target.labels)
-        numbers = predictions(scored.scores)
-        answers = {each: int(numbers[at]) for at, each in enumerate(images.items) if at not in failed}
+        best = predictions(scored.scores)
+        predicted = {each: int(best[at]) for at, each in enumerate(images.items) if at not in failed}
         for threads in options.threads:
-            progress.say(f"{_named(recipe, threads)}{': timing' * (not imitated)}")
+            progress.say(f"{'timing ' * (not is_emulated)}{_named(recipe, threads)}")
             session = target.open(recipe, threads=threads, runtime=options.runtime).session
             timed = NOT_TIMED
-            if not imitated:
-                timed = timing.measure(target, recipe, threads=threads, options=options, answers=answers)
+            if not is_emulated:
+                timed = timing.measure(target, recipe, threads=threads, options=options, predicted=predicted)
             results.append(_result(target.file(recipe), session, timed, rates, comparison))
     reasons = [replace(why, scope=_named(each.recipe, each.threads)) for each in results for why in each.reasons]
     return Bench(
         model=ModelDescription(target.name, target.labels, target.spec, target.keras_sha256),
         device=DeviceDescription(**asdict(begin.device)),
-        conditions=_conditions(begin, load.now(), command=command, imitated=imitated),
+        conditions=_conditions(begin, load.now(), command=command, is_emulated=is_emulated),
         **vars(judged(reasons)),
         images=_image_set(images, failed),
         results=tuple(results),
@@ -86,9 +86,9 @@ def _named(recipe: str, threads: int | None) -> str:
 
 
 def _runnable(target: BenchmarkTarget, options: BenchOptions) -> tuple[list[str], list[SkippedRecipe]]:
-    """The recipes that the runtime takes, and the others with its reasons: tflite-runtime has no operator for dynamic.
+    """The recipes that the runtime can run, and the others with the reason (tflite-runtime cannot run dynamic).
 
-    Raises BadData for one that was asked for by name, or is damaged, and where none is left.
+    Raise BadData if a recipe that the user named cannot run, if a file is damaged, and if no recipe can run.
     """
     recipes: list[str] = []
     skipped: list[SkippedRecipe] = []
@@ -99,23 +99,25 @@ def _runnable(target: BenchmarkTarget, options: BenchOptions) -> tuple[list[str]
             target.file(recipe)
             if options.recipes or len(skipped) == len(target.recipes) - 1:
                 raise
-            progress.warn(f"{recipe} is left out: {error.what}")
+            progress.warn(f"{recipe} is skipped: {error.what}")
             skipped.append(SkippedRecipe(recipe, error.what))
         else:
             recipes.append(recipe)
     return recipes, skipped
 
 
-def _scored(target: BenchmarkTarget, recipe: str, images: Photographs, options: BenchOptions) -> scoring.Scored:
+def _scored(target: BenchmarkTarget, recipe: str, images: LabelledImages, options: BenchOptions) -> scoring.Scored:
     scored = scoring.score(
         lambda: target.open(recipe, threads=1, runtime=options.runtime),
         images.items,
         classes=len(target.labels),
-        what=f"{recipe}: answers to the photographs",
+        description=f"{recipe}: classifying images",
     )
     if len(scored.failed) == len(images.items):
         first = scored.failed[0]
-        raise BadData(f"none of {len(scored.failed)} photographs can be read; the first: {first}", "Name others.")
+        raise BadData(
+            f"none of {len(scored.failed)} images can be read; the first: {first}", "Name other images with --data DIR."
+        )
     return scored
 
 
@@ -133,24 +135,24 @@ def _result(file: ModelFile, session: Session, timed: Timed, rates: Confusion, c
     )
 
 
-def _image_set(images: Photographs, failed: dict[int, str]) -> ImageSet:
+def _image_set(images: LabelledImages, failed: dict[int, str]) -> ImageSet:
     return ImageSet(
         name=images.name,
         count=len(images.items),
-        sha256=_of_all(images),
-        labelled=sum(each.truth is not None for each in images.items),
+        sha256=_sha256_of_all(images),
+        labelled=sum(each.label is not None for each in images.items),
         trained_on=images.trained_on,
         failed=tuple(Failed(str(images.items[at].file), reason) for at, reason in failed.items()),
     )
 
 
-def _of_all(images: Photographs) -> str:
-    """One sum for all photographs and their labels, in whatever order: two reports are of the same ones or not."""
-    lines = sorted(f"{each.sha256} {each.truth}" for each in images.items)
+def _sha256_of_all(images: LabelledImages) -> str:
+    """One hash of all images and their labels, in any order. It tells whether two reports are on the same images."""
+    lines = sorted(f"{each.sha256} {each.label}" for each in images.items)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _conditions(begin: Moment, end: Moment, *, command: str, imitated: bool) -> Conditions:
+def _conditions(begin: Moment, end: Moment, *, command: str, is_emulated: bool) -> Conditions:
     first, last = begin.device, end.device
     return Conditions(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -162,5 +164,5 @@ def _conditions(begin: Moment, end: Moment, *, command: str, imitated: bool) -> 
         temperature_c=Temperatures(first.temperature_c, last.temperature_c),
         throttling=Flags(first.throttling, last.throttling),
         load_average=Loads(begin.load_average, end.load_average),
-        emulated=imitated,
+        emulated=is_emulated,
     )

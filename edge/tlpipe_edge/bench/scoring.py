@@ -1,4 +1,4 @@
-"""What a classifier says of photographs, against their labels and against the Keras original, image by image."""
+"""Predictions of a classifier, compared with the true labels and with the Keras model, image by image."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,53 +13,53 @@ from tlpipe_edge.console import progress
 from tlpipe_edge.contract.benchmark import Comparison, Confusion, Disagreement
 from tlpipe_edge.contract.bundle import Reference
 from tlpipe_edge.errors import TlpipeError
-from tlpipe_edge.images.labelled import Photograph
+from tlpipe_edge.images.labelled import LabelledImage
 
 
 @dataclass(frozen=True)
 class Scored:
-    """(N, classes) float32 ``scores`` of N photographs, NaN for one that cannot be read; ``failed`` has their reasons,
-    by their number."""
+    """(N, classes) float32 ``scores`` of N images, NaN for an image that cannot be read; ``failed`` maps the index of
+    such an image to the reason."""
 
     scores: np.ndarray
     failed: dict[int, str]
 
 
 def score(
-    open_classifier: Callable[[], Classifier], photographs: Sequence[Photograph], *, classes: int, what: str
+    open_classifier: Callable[[], Classifier], images: Sequence[LabelledImage], *, classes: int, description: str
 ) -> Scored:
-    """Classify all photographs on all cores; ``what`` names the work to the person who waits."""
-    scores = np.full((len(photographs), classes), np.nan, np.float32)
+    """Classify all images on all cores; ``description`` is shown with the progress."""
+    scores = np.full((len(images), classes), np.nan, np.float32)
     failed = {}
-    files = [photograph.file for photograph in photographs]
-    answers = batch.classify(open_classifier, files, workers=batch.workers(len(files), threads=1))
-    for number, answer in enumerate(progress.track(answers, description=what, total=len(files))):
-        if isinstance(answer, TlpipeError):
-            failed[number] = answer.what
+    files = [image.file for image in images]
+    results = batch.classify(open_classifier, files, workers=batch.workers(len(files), threads=1))
+    for number, result in enumerate(progress.track(results, description=description, total=len(files))):
+        if isinstance(result, TlpipeError):
+            failed[number] = result.what
         else:
-            scores[number] = answer.scores
+            scores[number] = result.scores
     return Scored(scores, failed)
 
 
-def keras_scores(photographs: Sequence[Photograph], reference: Reference | None, *, classes: int) -> np.ndarray:
-    """(N, classes) float32: what the Keras original said of each photograph, found by its sha256; NaN where unknown."""
-    rows = np.full((len(photographs), classes), np.nan, np.float32)
+def keras_scores(images: Sequence[LabelledImage], reference: Reference | None, *, classes: int) -> np.ndarray:
+    """(N, classes) float32: the scores of the Keras model for each image, found by sha256; NaN if unknown."""
+    rows = np.full((len(images), classes), np.nan, np.float32)
     if reference is not None:
         at = {sha256: row for row, sha256 in enumerate(reference.images)}
-        for number, photograph in enumerate(photographs):
-            if photograph.sha256 in at:
-                rows[number] = reference.probabilities[at[photograph.sha256]]
+        for number, image in enumerate(images):
+            if image.sha256 in at:
+                rows[number] = reference.probabilities[at[image.sha256]]
     return rows
 
 
-def rates(scores: np.ndarray, photographs: Sequence[Photograph], *, labels: Sequence[str]) -> Confusion:
-    """Accuracy over the photographs whose label is known; every value is None where there are none."""
-    labelled = [number for number, photograph in enumerate(photographs) if photograph.truth is not None]
+def rates(scores: np.ndarray, images: Sequence[LabelledImage], *, labels: Sequence[str]) -> Confusion:
+    """Accuracy over the images with a known label; every value is None if there are none."""
+    labelled = [number for number, image in enumerate(images) if image.label is not None]
     if not labelled:
         return Confusion()
-    truth = np.array([photographs[number].truth for number in labelled], np.int64)
-    result = accuracy(scores[labelled], truth, labels=labels)
-    counts = confusion(predictions(scores[labelled]), truth, classes=len(labels))
+    true_labels = np.array([images[number].label for number in labelled], np.int64)
+    result = accuracy(scores[labelled], true_labels, labels=labels)
+    counts = confusion(predictions(scores[labelled]), true_labels, classes=len(labels))
     return Confusion(
         top1=result.top1,
         top1_interval=result.top1_interval,
@@ -70,23 +70,24 @@ def rates(scores: np.ndarray, photographs: Sequence[Photograph], *, labels: Sequ
 
 
 def against_keras(
-    scores: np.ndarray, keras: np.ndarray, photographs: Sequence[Photograph], *, labels: Sequence[str]
+    scores: np.ndarray, keras: np.ndarray, images: Sequence[LabelledImage], *, labels: Sequence[str]
 ) -> Comparison:
-    """Agreement over the photographs of which the Keras original's answer is known (None: of none), and the others."""
+    """Agreement with the Keras model over the images with a known Keras prediction (None if there are none), and
+    the images on which both disagree."""
     ours, theirs = predictions(scores), predictions(keras)
     known = theirs >= 0
     share = agreement(scores[known], keras[known])
 
     def disagreement(number: int) -> Disagreement:
-        photograph, answered = photographs[number], ours[number] >= 0
+        image, readable = images[number], ours[number] >= 0
         return Disagreement(
-            image=photograph.sha256,
-            file=str(photograph.file),
-            truth=None if photograph.truth is None else labels[photograph.truth],
+            image=image.sha256,
+            file=str(image.file),
+            truth=None if image.label is None else labels[image.label],
             keras=labels[theirs[number]],
-            answer=labels[ours[number]] if answered else None,
+            answer=labels[ours[number]] if readable else None,
             keras_score=float(keras[number, theirs[number]]),
-            score=float(scores[number, ours[number]]) if answered else None,
+            score=float(scores[number, ours[number]]) if readable else None,
         )
 
     return Comparison(

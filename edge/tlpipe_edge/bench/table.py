@@ -1,4 +1,4 @@
-"""The document of ``bench`` as lines for a person."""
+"""The document of ``bench`` as tables for a terminal."""
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
@@ -8,20 +8,20 @@ from tlpipe_edge.contract.benchmark import Bench, BenchResult, ImageSet, KerasRe
 from tlpipe_edge.contract.conditions import Conditions
 from tlpipe_edge.contract.latency import LatencyFigures
 
-TIMES = ("", "threads", "p50", "p90", "p99", "whole p50", "images/s", "cold start", "memory")
+TIMES = ("", "threads", "p50", "p90", "p99", "end to end p50", "images/s", "cold start", "memory")
 QUALITY = ("", "size", "top-1", "95 % interval", "agree")
 
-ENOUGH = 100
-"""Labelled images for a top-1 without a word of doubt: each is a point or less."""
-TOO_FEW = ": too few to tell how accurate it is; name more with --data"
+MIN_IMAGES = 100
+"""Labelled images for a top-1 without a remark: each one counts for a point or less."""
+TOO_FEW = ": too few to measure accuracy; name more with --data"
 
 Rows = Iterator[tuple[str, ...]]
 
 
 def render(*benches: Bench) -> str:
-    """Two tables, what is quick and what is good, with conditions and what is not to be trusted.
+    """A table of latency and a table of accuracy, with the conditions and the invalid measurements.
 
-    They are of one model; of several devices each row begins with the device.
+    All ``benches`` are of one model. If there are several, each row begins with the device.
     """
     original = next((bench for bench in benches if bench.keras), None)
     compared = original is not None
@@ -29,13 +29,14 @@ def render(*benches: Bench) -> str:
         [
             *map(_title, benches),
             _table(TIMES + ("faster",) * compared, benches, _times),
-            "p50, p90, p99: the network alone; whole: from a file's bytes to its label;",
-            "images/s: by as many at once as the cores have room for; cold start: a new process up to its first answer"
+            "p50, p90, p99: the network alone; end to end: from the bytes of a file to its label;",
+            "images/s: with as many classifiers as fit the cores; cold start: a new process up to its first prediction"
             + "; faster: than Keras, compiled" * compared,
             "",
-            *map(_looked_at, filter(None, (benches[0].images,))),
+            *map(_image_line, filter(None, (benches[0].images,))),
             _table(QUALITY + ("smaller", "top-1 lost") * compared, benches, functools.partial(_quality, original)),
-            "agree: the same answer as the Keras original" + "; smaller, lost: against it" * compared,
+            "agree: share of images with the same prediction as the Keras model"
+            + "; smaller, lost: compared with it" * compared,
             *(line for bench in benches for line in ("", *_remarks(bench, named=len(benches) > 1))),
         ]
     )
@@ -47,9 +48,9 @@ def _title(bench: Bench) -> str:
     return f"{printable(bench.model.name)} on {printable(where)}, {device.cores} cores"
 
 
-def _looked_at(images: ImageSet) -> str:
-    seen = f"; {images.trained_on} of them were trained on: accuracy is too good" if images.trained_on else ""
-    return f"{images.count} images ({printable(images.name)}){seen}" + TOO_FEW * (0 < images.scored < ENOUGH)
+def _image_line(images: ImageSet) -> str:
+    seen = f"; {images.trained_on} of them are training images: accuracy is too high" if images.trained_on else ""
+    return f"{images.count} images ({printable(images.name)}){seen}" + TOO_FEW * (0 < images.scored < MIN_IMAGES)
 
 
 def _place(bench: Bench) -> str:
@@ -57,7 +58,7 @@ def _place(bench: Bench) -> str:
 
 
 def _table(header: tuple[str, ...], benches: Sequence[Bench], rows_of: Callable[[Bench], Rows]) -> str:
-    """The rows of all benches; cells that one has and another has not are empty."""
+    """The rows of all benches; a cell that a bench does not have is empty."""
     several = len(benches) > 1
     rows = [
         (_place(bench),) * several + row + ("",) * (len(header) - len(row))
@@ -68,10 +69,10 @@ def _table(header: tuple[str, ...], benches: Sequence[Bench], rows_of: Callable[
 
 
 def _remarks(bench: Bench, *, named: bool) -> Iterator[str]:
-    yield f"{_place(bench)}: " * named + _said(bench.conditions)
+    yield f"{_place(bench)}: " * named + _conditions_line(bench.conditions)
     if bench.conditions.emulated:
         yield "emulated: latency, memory and throughput are not reported"
-    yield from (f"left out: {printable(each.recipe)}: {printable(each.reason)}" for each in bench.skipped)
+    yield from (f"skipped: {printable(each.recipe)}: {printable(each.reason)}" for each in bench.skipped)
     failed = bench.images.failed if bench.images else ()
     yield from (f"counted as wrong: {printable(each.file)}: {printable(each.reason)}" for each in failed)
     yield from (f"INVALID: {printable(reason)}" for reason in bench.invalid_reasons)
@@ -97,9 +98,10 @@ def _times(bench: Bench) -> Rows:
 
 
 def _quality(original: Bench | None, bench: Bench) -> Rows:
-    """A row for a recipe: accuracy does not depend on the threads.
+    """A row for each recipe: accuracy does not depend on the number of threads.
 
-    Against the Keras original of whichever bench has it: its size is the same everywhere, and so is what it answers.
+    The comparison is with the Keras model of any bench that has one: its size and predictions are the same
+    everywhere.
     """
     if keras := bench.keras:
         yield "Keras", _megabytes(keras.bytes), *_rate(keras)
@@ -120,7 +122,7 @@ def _quality(original: Bench | None, bench: Bench) -> Rows:
 
 
 def _lost(original: Bench, bench: Bench, result: BenchResult) -> float | None:
-    """Top-1 of Keras minus that of a result on the same images."""
+    """Top-1 of Keras minus top-1 of the result, on the same images."""
     if not (original.keras and original.images and bench.images) or original.images.sha256 != bench.images.sha256:
         return None
     before, after = original.keras.top1, result.top1
@@ -155,7 +157,7 @@ def _with(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
 
 
-def _said(conditions: Conditions) -> str:
+def _conditions_line(conditions: Conditions) -> str:
     frequency = conditions.frequency_mhz and conditions.frequency_mhz.after
     temperature = conditions.temperature_c and conditions.temperature_c.after
     load = conditions.load_average and conditions.load_average.before

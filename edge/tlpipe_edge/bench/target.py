@@ -1,4 +1,4 @@
-"""What a benchmark is about: a bundle or a single .tflite file, what is measured of it, and the photographs for it."""
+"""What a benchmark measures: a bundle or a single .tflite file, its recipes, the options, and the images."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from tlpipe_edge.contract.bundle import Bundle, Reference
 from tlpipe_edge.contract.manifest import ImageSpec
 from tlpipe_edge.errors import MissingInput, WrongUsage
 from tlpipe_edge.images import labelled
-from tlpipe_edge.images.labelled import Photographs
+from tlpipe_edge.images.labelled import LabelledImages
 
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """What is measured and how: ``recipes`` (empty for all in the bundle), numbers of ``threads``.
+    """What to measure and how: ``recipes`` (empty for all in the bundle), numbers of ``threads``.
 
-    Raises WrongUsage for a number of threads below 1, and for none.
+    Raise WrongUsage if ``threads`` is empty or a number is below 1.
     """
 
     recipes: tuple[str, ...] = ()
@@ -28,12 +28,14 @@ class BenchOptions:
 
     def __post_init__(self) -> None:
         if not self.threads or min(self.threads) < 1:
-            raise WrongUsage(f"numbers of threads: {list(self.threads)}", "Name one or several from 1.")
+            raise WrongUsage(
+                f"invalid numbers of threads: {list(self.threads)}", "Name one or several, each 1 or more."
+            )
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """What of a recipe's file stands in a report; ``bytes`` is its size."""
+    """The file of a recipe as a report describes it; ``bytes`` is its size."""
 
     recipe: str
     file: str
@@ -43,7 +45,7 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class BenchmarkTarget:
-    """A bundle or a single file, what is known of it, and which of its ``recipes`` are measured."""
+    """A bundle or a single file, its description, and the ``recipes`` to measure."""
 
     path: Path
     recipes: tuple[str, ...]
@@ -58,11 +60,11 @@ class BenchmarkTarget:
         return Classifier.open(self.path, recipe=self.named(recipe), threads=threads, runtime=runtime)
 
     def named(self, recipe: str) -> str | None:
-        """What a recipe is opened by: its name, and None for the one of a single file."""
+        """The ``recipe`` argument of ``Classifier.open``: the name, or None for a single file."""
         return None if self.path.is_file() else recipe
 
     def file(self, recipe: str) -> ModelFile:
-        """The file of a recipe. Raises as ``Bundle.read`` does."""
+        """The file of a recipe. Raise the errors of ``Bundle.read``."""
         if self.path.is_file():
             content = files.read(self.path)
             sha256 = hashlib.sha256(content).hexdigest()
@@ -74,10 +76,10 @@ class BenchmarkTarget:
 
 
 def read_target(model: Path, options: BenchOptions) -> BenchmarkTarget:
-    """The bundle, or the single .tflite file, at ``model``. Raises as ``Classifier.open`` does."""
+    """The bundle, or the single .tflite file, at ``model``. Raise the errors of ``Classifier.open``."""
     if model.is_file() or not model.exists():
         if options.recipes and model.exists():
-            raise WrongUsage("a single file has no recipe to choose from", "Leave --recipe out.", where=model)
+            raise WrongUsage("a single file has no formats to choose from", "Leave --recipe out.", where=model)
         single = Classifier.open(model, runtime=options.runtime)
         return BenchmarkTarget(model, (single.recipe,), single.name, single.labels, single.image, None, None)
     exported = Bundle.open(model)
@@ -98,10 +100,10 @@ def read_target(model: Path, options: BenchOptions) -> BenchmarkTarget:
     )
 
 
-def find_images(target: BenchmarkTarget, data: Path | None) -> Photographs:
-    """What the benchmark looks at: the photographs below ``data``, or the bundle's golden ones."""
+def find_images(target: BenchmarkTarget, data: Path | None) -> LabelledImages:
+    """The images of the benchmark: those below ``data``, or the golden images of the bundle."""
     if data is not None:
         return labelled.below(data, labels=target.labels, reference=target.reference)
     if target.path.is_file():
-        raise WrongUsage("a single file comes without photographs", "Name a folder with --data DIR.", where=target.path)
+        raise WrongUsage("a single file comes without images", "Name a folder with --data DIR.", where=target.path)
     return labelled.golden(Bundle.open(target.path), target.reference)

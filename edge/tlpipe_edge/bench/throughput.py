@@ -1,7 +1,7 @@
-"""How many photographs a second a machine classifies with classifiers side by side, each with threads of its own.
+"""Throughput: images a second with several classifiers in parallel, each with its own threads.
 
-A benchmark takes as many as its cores have room for: four cores hold four classifiers of one thread, or one of three
-threads, which leaves a core idle.
+A benchmark runs as many classifiers as fit the cores: four cores hold four classifiers of one thread, or one of three
+threads, which leaves one core idle.
 """
 
 import threading
@@ -21,7 +21,7 @@ def measure(
     seconds: float,
     clock: Clock = time.perf_counter_ns,
 ) -> float:
-    """Photographs a second, from bytes to answers, by ``workers`` classifiers side by side for ``seconds``."""
+    """Images a second, from bytes to predictions, with ``workers`` classifiers in parallel for ``seconds``."""
     classifiers = [open_classifier() for _ in range(workers)]
     for classifier in classifiers:
         classifier(sources[0])

@@ -1,7 +1,7 @@
-"""One recipe with one number of threads, timed: the network alone, stage by stage, from nothing, and at full load.
+"""Times one recipe with one number of threads: the network alone, the steps of a prediction, cold start and full load.
 
-Full load is as many classifiers side by side as the cores have room for, at least one: cores // threads. Where threads
-do not divide the cores, some stay idle.
+Under full load, as many classifiers run in parallel as the cores allow: cores // threads, at least one. If the number
+of threads does not divide the number of cores, some cores stay idle.
 """
 
 import functools
@@ -15,48 +15,56 @@ from tlpipe_edge.bench.cold_start import NOT_MEASURED, ColdStart
 from tlpipe_edge.bench.latency import Latency, Rules, Stages, timed, warm_up
 from tlpipe_edge.bench.target import BenchmarkTarget, BenchOptions
 from tlpipe_edge.classify.classifier import Classifier
+from tlpipe_edge.console import progress
 from tlpipe_edge.contract.conditions import Span
 from tlpipe_edge.contract.latency import SampleName, StageName, Timing
 from tlpipe_edge.contract.validity import Reason
 from tlpipe_edge.errors import MissingInput, Unavailable
 from tlpipe_edge.images import decode
-from tlpipe_edge.images.labelled import Photograph
+from tlpipe_edge.images.labelled import LabelledImage
 from tlpipe_edge.machine import load
 from tlpipe_edge.machine.load import Moment
 
-PHOTOGRAPHS = 64
-BYTES = 64_000_000
-"""Of the photographs that the timed loop holds in memory, at most."""
+MAX_IMAGES = 64
+MAX_BYTES = 64_000_000
+"""Image files that the timed loop holds in memory: maximum number, and maximum bytes of all together."""
 
 
 @dataclass(frozen=True)
 class Timed:
-    """``timing`` and why it is not to be trusted, if it is not."""
+    """``timing``, and the ``reasons`` if it is invalid."""
 
     timing: Timing
     reasons: tuple[Reason, ...] = ()
 
 
 NOT_TIMED = Timed(Timing())
-"""Under emulation."""
+"""The result under emulation, where nothing is timed."""
 
 
 def measure(
-    target: BenchmarkTarget, recipe: str, *, threads: int, options: BenchOptions, answers: Mapping[Photograph, int]
+    target: BenchmarkTarget,
+    recipe: str,
+    *,
+    threads: int,
+    options: BenchOptions,
+    predicted: Mapping[LabelledImage, int],
 ) -> Timed:
-    """Time one recipe. ``answers`` are the photographs that can be read, with the label's number of each.
+    """Time one recipe. ``predicted`` maps each readable image to the index of its predicted label.
 
-    The machine is watched all the while. Full load comes last: it makes hot what would be measured after it.
-    Raises MissingInput where one of them is gone meanwhile.
+    The state of the machine is read before and after each part. Full load comes last, because it heats the machine. A
+    line announces each part: a progress bar would take time from what is timed.
+    Raise MissingInput if an image file is gone.
     """
-    chosen, sources = _chosen(list(answers))
+    chosen, sources = _chosen(list(predicted))
     classifier = target.open(recipe, threads=threads, runtime=options.runtime)
     classifier(sources[0])
     before, network, stages, end_to_end = _one_by_one(classifier, sources, rules=options.rules)
     after, by_stage = load.now(), stages.latencies()
 
     largest = max(zip(map(len, sources), chosen, strict=True), key=lambda pair: pair[0])[1]
-    apart, without = _apart(target, recipe, largest, threads=threads, options=options)
+    progress.say(f"  cold start, {options.rules.processes} processes")
+    cold, not_started = _cold_start(target, recipe, largest, threads=threads, options=options)
     started = load.now()
 
     workers = max(1, before.device.cores // threads)
@@ -66,7 +74,8 @@ def measure(
         sources,
         workers=workers,
     )
-    # With many cores at work a clock may be slower than with one: it is looked at once that has come about.
+    progress.say(f"  full load, {1.25 * options.rules.full_seconds:g} s")
+    # With many busy cores the clock may be slower than with one: it is read after it has settled.
     full_load(seconds=options.rules.full_seconds / 4)
     warm = load.now()
     per_second = full_load(seconds=options.rules.full_seconds)
@@ -76,23 +85,23 @@ def measure(
         invoke_ms=network.figures(),
         end_to_end_ms=end_to_end.figures(),
         stages_ms={name: each.figures() for name, each in by_stage.items()},
-        cold_start_ms=apart.cold_start_ms,
-        peak_memory_mb=apart.peak_memory_mb,
+        cold_start_ms=cold.cold_start_ms,
+        peak_memory_mb=cold.peak_memory_mb,
         throughput_per_s=round(per_second, 2),
         throughput_workers=workers,
         frequency_mhz=Span(before.device.frequency_mhz, after.device.frequency_mhz),
         other_load=load.other_load(before, after),
         samples_ms=_samples(network, end_to_end, by_stage),
     )
-    changed = {chosen[at] for at, answer in stages.answers if answer != answers[chosen[at]]}
+    changed = {chosen[at] for at, index in stages.results if index != predicted[chosen[at]]}
     return Timed(
         figures,
         (
             *validity.disturbances(before, after),
             *validity.doubts(network, [end_to_end]),
-            # A process that starts waits for the disk, and a clock may be slower meanwhile: that is part of it.
+            # A starting process waits for the disk, and the clock may slow down: that is part of a cold start.
             *validity.disturbances(after, started, warm=started, when="at cold start"),
-            *without,
+            *not_started,
             *validity.disturbances(started, end, warm=warm, when="at full load"),
             *_changed(changed),
         ),
@@ -102,11 +111,13 @@ def measure(
 def _one_by_one(
     classifier: Classifier, sources: Sequence[bytes], *, rules: Rules
 ) -> tuple[Moment, Latency, Stages, Latency]:
-    """When the machine was warm; then, of one image after the other, the network alone, the stages, and all of them."""
+    """The moment after the warm-up; then, one image after the other: the network alone, the stages, and all stages."""
+    progress.say(f"  warm-up; then the network alone, {rules.seconds:g} s")
     stable = warm_up(classifier.session.invoke, rules=rules)
     before = load.now()
     network = timed(classifier.session.invoke, rules=rules, stable=stable)
     stages = _stages(classifier, sources)
+    progress.say(f"  warm-up; then from file to label, {rules.seconds:g} s")
     stable = warm_up(stages.run, rules=rules)
     stages.forget()
     timed(stages.run, rules=rules)
@@ -125,24 +136,24 @@ def _samples(
     return samples
 
 
-def _changed(photographs: set[Photograph]) -> list[Reason]:
-    """That predictions of the timed run are not those of the accuracy run."""
-    if not photographs:
+def _changed(images: set[LabelledImage]) -> list[Reason]:
+    """The reason if predictions of the timed run differ from those of the accuracy run."""
+    if not images:
         return []
-    names = ", ".join(sorted(photograph.file.name for photograph in photographs)[:3])
-    return [Reason("predictions changed in the timed run", f"of {len(photographs)} images, such as {names}")]
+    names = ", ".join(sorted(image.file.name for image in images)[:3])
+    return [Reason("predictions changed in the timed run", f"of {len(images)} images, such as {names}")]
 
 
 def _stages(classifier: Classifier, sources: Sequence[bytes]) -> Stages:
-    """From the bytes of a file to the number of the best label, by the steps of ``Classifier.__call__``."""
-    at_least = decode.needed(classifier.image)
+    """From the bytes of a file to the index of the predicted label, in the steps of ``Classifier.__call__``."""
+    min_side = decode.needed(classifier.image)
 
     def invoke(_: None) -> None:
         classifier.session.invoke()
 
     return Stages(
         {
-            "decode": lambda content: decode.decode(content, at_least=at_least),
+            "decode": lambda content: decode.decode(content, min_side=min_side),
             "resize": lambda decoded: decode.resize(decoded, classifier.image),
             "set_input": classifier.set_input,
             "invoke": invoke,
@@ -152,33 +163,33 @@ def _stages(classifier: Classifier, sources: Sequence[bytes]) -> Stages:
     )
 
 
-def _chosen(readable: Sequence[Photograph]) -> tuple[list[Photograph], list[bytes]]:
-    """Which photographs are timed, and their files: evenly spread over all, so many as memory is meant to hold."""
-    chosen: list[Photograph] = []
-    room = BYTES
+def _chosen(readable: Sequence[LabelledImage]) -> tuple[list[LabelledImage], list[bytes]]:
+    """The images to time and the contents of their files: evenly spread over all, within the limits above."""
+    chosen: list[LabelledImage] = []
+    room = MAX_BYTES
     try:
-        for at in np.linspace(0, len(readable) - 1, min(PHOTOGRAPHS, len(readable))).astype(int):
+        for at in np.linspace(0, len(readable) - 1, min(MAX_IMAGES, len(readable))).astype(int):
             size = readable[at].file.stat().st_size
             if not chosen or size <= room:
                 chosen.append(readable[at])
                 room -= size
-        return chosen, [photograph.file.read_bytes() for photograph in chosen]
+        return chosen, [image.file.read_bytes() for image in chosen]
     except OSError as error:
-        reason = f"cannot be read any more ({error.strerror})"
+        reason = f"can no longer be read ({error.strerror})"
         raise MissingInput(reason, "Put it back, or leave it out.", where=error.filename) from error
 
 
-def _apart(
-    target: BenchmarkTarget, recipe: str, photograph: Photograph, *, threads: int, options: BenchOptions
+def _cold_start(
+    target: BenchmarkTarget, recipe: str, image: LabelledImage, *, threads: int, options: BenchOptions
 ) -> tuple[ColdStart, list[Reason]]:
-    """The cold start, or why there is none: what was timed before it is not lost."""
+    """The cold start, or the reason why it failed: the times measured before are kept."""
     try:
         measured = cold_start.measure(
             target.path,
             recipe=target.named(recipe),
             threads=threads,
             runtime=options.runtime,
-            photograph=photograph.file,
+            image=image.file,
             processes=options.rules.processes,
         )
     except Unavailable as error:

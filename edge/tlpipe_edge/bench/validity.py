@@ -1,4 +1,4 @@
-"""Whether figures can be trusted: of the machine meanwhile, and of the samples themselves."""
+"""Whether a measurement is valid, judged by the state of the machine and by the samples."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,21 +7,21 @@ from tlpipe_edge.contract.validity import Reason
 from tlpipe_edge.machine.load import Moment, other_load
 
 MAX_FREQUENCY_CHANGE = 0.10
-"""Share by which the clock may move; the steps of a Raspberry Pi's governor and firmware are larger."""
+"""Maximum relative change of the clock; the steps of a Raspberry Pi's governor and firmware are larger."""
 MAX_OTHER_LOAD = 0.10
-"""Share of the machine that others may use meanwhile."""
+"""Maximum share of the machine that other processes may use."""
 MAX_SPREAD = 1.25
-"""How many times the median the 90th percentile of the network alone may be."""
+"""Maximum ratio of the 90th percentile to the median of the network alone."""
 
 
 def disturbances(before: Moment, after: Moment, *, warm: Moment | None = None, when: str = "") -> Iterator[Reason]:
-    """Why what was measured between two moments is not to be trusted; ``when`` it was is said in each reason.
+    """Why a measurement between two moments is invalid; each reason says ``when`` it was.
 
-    The machine was warm at the first, or else at ``warm``, and from then on the clock must be steady.
+    The machine was warm at ``before``, or else at ``warm``. From then on the clock must be steady.
     """
     when = when and f" {when}"
     then, later = before.device.throttling or (), after.device.throttling or ()
-    # Bits "since boot" may be of last week: they count when they are new.
+    # Bits "since boot" may be old: they count only if they are new.
     throttled = [words for words in later if words not in then or words.endswith(" now")]
     throttled += [words for words in then if words.endswith(" now") and words not in throttled]
     if throttled:
@@ -35,7 +35,7 @@ def disturbances(before: Moment, after: Moment, *, warm: Moment | None = None, w
 
 
 def doubts(network: Latency, others: Iterable[Latency] = (), *, max_spread: float = MAX_SPREAD) -> Iterator[Reason]:
-    """Why samples by themselves are not to be trusted: of the ``network`` alone, and of what else was timed."""
+    """Why the samples are invalid: those of the ``network`` alone, and those of the ``others``."""
     for each in (network, *others):
         if len(each.samples_ms) < RULES.runs or each.seconds < 0.9 * RULES.seconds:
             yield Reason("too short", f"{len(each.samples_ms)} runs in {each.seconds:.1f} s")

@@ -1,7 +1,7 @@
-"""Frames through a process of their own, which can be killed when a camera's driver does not come back.
+"""Reads frames in a separate process, which can be killed if the driver of the camera hangs.
 
-The process keeps the newest frame and hands it over when it is asked, so a slow reader misses frames and never lags.
-The end of either side is the end of the pipe between them, which the other notices.
+The process keeps the newest frame and sends it on request, so a slow reader misses frames and never lags. When either
+process ends, the pipe between them closes, and the other process notices.
 """
 
 import importlib
@@ -24,12 +24,12 @@ from tlpipe_edge.images.decode import Pixels
 READER = "tlpipe_edge.camera.sources:read"
 """The function that opens a source, as MODULE:NAME."""
 START_SECONDS = 30.0
-"""For the process to start, to import OpenCV and to open the camera."""
+"""Time limit for the process to start, to import OpenCV and to open the camera."""
 KILL_SECONDS = 1.0
-"""How long each way of ending the process is waited for; one that stays after SIGKILL is left behind."""
+"""How long to wait after each way of ending the process; one that survives SIGKILL is left behind."""
 
 _QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
-"""OpenCV and FFmpeg print several lines at each attempt; what matters comes back as an error."""
+"""OpenCV and FFmpeg would print several lines at each attempt; errors are reported by exceptions."""
 
 _HEADER = struct.Struct("<cQII")
 _FRAME, _ERROR, _END = b"F", b"E", b"."
@@ -38,21 +38,21 @@ _ERRORS: dict[str, type[TlpipeError]] = {kind.__name__: kind for kind in (BadDat
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame, RGB uint8 (H, W, 3), and its ``number``, counted from 1 as the source gave them."""
+    """A frame, RGB uint8 (H, W, 3), and its ``number``, counted from 1 in the order of the source."""
 
     number: int
     pixels: Pixels
 
 
 class Capture:
-    """A source in its own process, from ``with`` to the end of the block."""
+    """A context manager that reads a source in a separate process."""
 
     def __init__(self, source: str, *, loop: bool = False, reader: str = READER) -> None:
         self._source, self._loop, self._reader, self._first = source, loop, reader, True
 
     def __enter__(self) -> "Capture":
         self._pipe, theirs = Pipe()
-        # Not multiprocessing.Process, which at the end of this program would wait for one that cannot be killed.
+        # Not multiprocessing.Process: at exit this program would wait for a process that cannot be killed.
         arguments = [str(theirs.fileno()), self._reader, self._source, *["loop"] * self._loop]
         command = [sys.executable, "-P", "-m", "tlpipe_edge.camera.capture", *arguments]
         self._process = subprocess.Popen(
@@ -62,29 +62,31 @@ class Capture:
         return self
 
     def frame(self, seconds: float) -> Frame | None:
-        """The newest frame, which is another one each time; None at the end of a file.
+        """The newest frame, a new one at each call; None at the end of a file.
 
-        Waits at most ``seconds``, for the first frame ``START_SECONDS`` more. Raises what the source raised, and
-        Unavailable where nothing comes in time or the process died.
+        Wait at most ``seconds``, and ``START_SECONDS`` more for the first frame. Raise the errors of the source, and
+        Unavailable if no frame comes in time or the process has ended.
         """
         wait, self._first = seconds + START_SECONDS * self._first, False
         try:
             self._pipe.send_bytes(b"next")
             if not self._pipe.poll(wait):
-                raise Unavailable(f"no picture for {seconds:g} s: the camera is blocked", "Unplug it and plug it in.")
+                raise Unavailable(
+                    f"no frame for {seconds:g} s: the camera does not respond", "Unplug it and plug it in again."
+                )
             kind, number, height, width = _HEADER.unpack(self._pipe.recv_bytes())
             if kind == _END:
                 return None
             body = self._pipe.recv_bytes()
         except (EOFError, OSError) as error:
-            raise Unavailable("the process that reads the camera died", "Look into the system's log.") from error
+            raise Unavailable("the camera process ended unexpectedly", "See the system log (journalctl).") from error
         if kind == _ERROR:
             name, reason, advice, where = body.decode().split("\0")
             raise _ERRORS.get(name, Unavailable)(reason, advice, where=where)
         return Frame(number, np.frombuffer(body, np.uint8).reshape(height, width, 3))
 
     def __exit__(self, *_: object) -> None:
-        """Release the camera: the process ends by itself when the pipe closes, or is ended."""
+        """Release the camera: the process ends when the pipe closes, or it is killed."""
         self._pipe.close()
         for ending in (None, signal.SIGTERM, signal.SIGKILL):
             if ending:
@@ -95,7 +97,7 @@ class Capture:
 
 
 class _Newest:
-    """The newest frame between the thread that reads the source and the one that hands frames over."""
+    """The newest frame, shared by the thread that reads the source and the one that sends frames."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -109,7 +111,7 @@ class _Newest:
                 with self._changed:
                     self._number, self._pixels = self._number + 1, pixels
                     self._changed.notify()
-        except Exception as error:  # whatever a driver comes up with is told to the parent
+        except Exception as error:  # whatever a driver raises is sent to the parent
             told = error if isinstance(error, TlpipeError) else Unavailable(repr(error))
             fields = (type(told).__name__, told.reason, told.advice, told.where)
             end = _HEADER.pack(_ERROR, 0, 0, 0) + "\0".join(fields).encode()
@@ -118,14 +120,14 @@ class _Newest:
             self._changed.notify()
 
     def after(self, number: int) -> tuple[int, Pixels, bytes]:
-        """The first newer frame, or what came at the end: its header, and for an error its text."""
+        """The next newer frame, or the last message: its header, and for an error its text."""
         with self._changed:
             self._changed.wait_for(lambda: self._number > number or self._end)
             return self._number, self._pixels, b"" if self._number > number else self._end
 
 
 def _serve(pipe: Connection, reader: str, source: str, *, loop: bool) -> None:
-    """The process: hands over the newest frame whenever it is asked, until either side ends."""
+    """The main function of the process: send the newest frame on each request, until either side ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pipe
     newest = _Newest()
     threading.Thread(target=newest.fill, args=(source,), kwargs={"loop": loop, "reader": reader}, daemon=True).start()
@@ -140,7 +142,7 @@ def _serve(pipe: Connection, reader: str, source: str, *, loop: bool) -> None:
                 continue
             pipe.send_bytes(_HEADER.pack(_FRAME, number, *pixels.shape[:2]))
             pipe.send_bytes(np.ascontiguousarray(pixels).reshape(-1).data)
-    os._exit(0)  # not through the reading thread, which a driver may hold for ever
+    os._exit(0)  # without waiting for the reading thread, which a driver may block for ever
 
 
 if __name__ == "__main__":

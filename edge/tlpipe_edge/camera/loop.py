@@ -1,4 +1,4 @@
-"""The camera loop: frames in, smoothed answers out, and outages that are reported, waited for and tried again."""
+"""The camera loop: it classifies frames, smooths the scores, reports outages, and opens the camera again."""
 
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -13,20 +13,20 @@ from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.errors import TlpipeError, Unavailable
 
 TIMEOUT = 5.0
-"""Seconds without a picture, or with black or repeating ones, after which a camera is out."""
-LONGEST_WAIT = 60.0
-"""Seconds between two attempts at most; the first wait is 1 s, and each is twice the one before."""
+"""Seconds without a frame, or with only black or repeated frames, after which there is an outage."""
+MAX_WAIT = 60.0
+"""Maximum seconds between two attempts; the first wait is 1 s, and each one is twice the one before."""
 SLICE = 5.0
-"""Seconds after which an outage that lasts is told again, so that whoever watches the loop sees that it lives."""
+"""Seconds after which a lasting outage is reported again, so that a watchdog sees that the loop is alive."""
 STEADY = 10.0
-"""Seconds of pictures after which the waits begin again at 1 s: a loose plug gives one now and then."""
+"""Seconds of frames after which the waits begin again at 1 s: a loose plug gives a frame now and then."""
 BLACK = 8
-"""Of 255: where no value of a picture is above, the lens is covered or the sensor gives nothing."""
+"""Maximum value, of 255, in a frame that counts as black: the lens is covered or the sensor gives nothing."""
 
 
 @dataclass(frozen=True)
 class Outage:
-    """The camera gives no pictures. ``attempt`` counts from 1; the next one is in ``seconds``."""
+    """The camera gives no frames. ``attempt`` counts from 1; the next attempt is in ``seconds``."""
 
     reason: str
     attempt: int
@@ -44,11 +44,11 @@ def watch(
     reader: str = READER,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Generator[Answer | Outage, None, None]:
-    """An answer for each newest frame of a source (see ``sources.read``), and an outage for each time there is none.
+    """Yield an answer for each newest frame of a source (see ``sources.read``), and outages while there is no frame.
 
-    ``smoothing`` (0 to below 1) is the weight of the scores so far against those of a new frame; below ``threshold``
-    (0..1) the label is ``UNKNOWN``. Ends at the end of a file or folder, whose errors are raised. A live source that
-    gives nothing new for ``timeout`` seconds is opened again after 1, 2, 4, ... 60 s, and its outage told meanwhile.
+    ``smoothing`` (0 to below 1) is the weight of the scores so far against those of a new frame. Below ``threshold``
+    (0..1) the label is ``UNKNOWN``. A file or folder ends the loop at its end, and its errors are raised. A live source
+    that gives nothing new for ``timeout`` seconds is opened again after 1, 2, 4, ... 60 s, and its outage is reported.
     """
     live, attempt = sources.is_live(source), 0
     while True:
@@ -72,7 +72,7 @@ def watch(
 
 
 def _wait(reason: str, attempt: int, sleep: Callable[[float], None]) -> Iterator[Outage]:
-    left = min(2.0 ** (attempt - 1), LONGEST_WAIT)
+    left = min(2.0 ** (attempt - 1), MAX_WAIT)
     while left > 0:
         yield Outage(reason, attempt, left)
         sleep(min(left, SLICE))
@@ -80,14 +80,14 @@ def _wait(reason: str, attempt: int, sleep: Callable[[float], None]) -> Iterator
 
 
 class _Sight:
-    """Notices a camera that goes on giving black pictures, or the same one."""
+    """Notices a camera that gives only black frames, or the same frame."""
 
     def __init__(self, timeout: float) -> None:
         self._timeout, self._last = timeout, np.empty(0, np.uint8)
         self._seen = time.monotonic()
 
     def is_news(self, frame: Frame) -> bool:
-        """Whether the frame shows something new. Raises Unavailable where for ``timeout`` seconds none did."""
+        """Whether the frame is new and not black. Raise Unavailable if none was for ``timeout`` seconds."""
         now, pixels = time.monotonic(), frame.pixels
         black = not (pixels > BLACK).any()
         repeats = np.array_equal(pixels, self._last)
@@ -96,14 +96,14 @@ class _Sight:
             self._seen = now
             return True
         if now - self._seen > self._timeout:
-            what = "black pictures" if black else "the same picture again and again"
-            raise Unavailable(f"the camera gives {what}", "Look at its lens and its cable.")
+            what = "delivers only black frames" if black else "keeps repeating one frame"
+            raise Unavailable(f"the camera {what}", "Check its lens and its cable.")
         return False
 
 
 @dataclass
 class _Smoother:
-    """Classifies frames; keeps the moving average of the scores, and counts."""
+    """Classifies frames; keeps the moving average of the scores, and counts frames."""
 
     classifier: Classifier
     threshold: float

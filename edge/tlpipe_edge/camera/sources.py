@@ -1,4 +1,4 @@
-"""Where frames come from: a camera, a stream, a video file, a folder of photographs. Runs in the capture process."""
+"""Where frames come from: a camera, a stream, a video file, a folder of images. Runs in the capture process."""
 
 import itertools
 import time
@@ -15,19 +15,19 @@ from tlpipe_edge.images.decode import Pixels
 from tlpipe_edge.images.walker import images_below
 
 PICAMERA = "picamera2"
-USUAL_RATE = 25.0
-"""Frames a second of a video file that does not tell its own."""
-PHOTOGRAPH_SECONDS = 1.0
-"""How long each photograph of a folder is shown."""
+DEFAULT_RATE = 25.0
+"""Frames a second of a video file that does not state its own."""
+IMAGE_SECONDS = 1.0
+"""How long each image of a folder is a frame."""
 
 
 def is_live(source: str) -> bool:
-    """Whether a source goes on for ever, so that its end is an outage: a camera or a URL, not a file or a folder."""
+    """Whether a source never ends by itself (a camera or a URL, not a file or a folder), so its end is an outage."""
     return source == PICAMERA or source.isdecimal() or "://" in source or source.startswith("/dev/")
 
 
 def shown(source: str) -> str:
-    """The source as messages name it: of a URL without user, password and query."""
+    """The source as messages name it: a URL without user, password and query."""
     if "://" not in source:
         return source
     parts = urlsplit(source)
@@ -35,11 +35,11 @@ def shown(source: str) -> str:
 
 
 def read(source: str, *, loop: bool = False) -> Iterator[Pixels]:
-    """The frames of a source as they come, RGB uint8 (H, W, 3): files at their own speed, with ``loop`` for ever.
+    """The frames of a source, RGB uint8 (H, W, 3), files at their own speed; with ``loop``, a file starts again.
 
     ``source`` is a V4L2 index or device ("0", "/dev/video0"), "picamera2", an http or rtsp URL, a video file or a
-    folder of photographs. Raises Unavailable for a camera or stream that does not open or ends, MissingInput and
-    BadData for files.
+    folder of images. Raise Unavailable if a camera or stream does not open or ends, MissingInput and BadData for
+    files.
     """
     if source == PICAMERA:
         return _from_picamera()
@@ -58,13 +58,15 @@ def _from_live(device: int | str) -> Iterator[Pixels]:
     try:
         if not capture.isOpened():
             raise Unavailable(
-                "it does not open", "Is it plugged in, and does nothing else use it?", where=f"camera {source}"
+                "cannot be opened", "Plug it in, and close other programs that use it.", where=f"camera {source}"
             )
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         while True:
             there, frame = capture.read()
             if not there:
-                raise Unavailable("it gives no more pictures", "Is it still plugged in?", where=f"camera {source}")
+                raise Unavailable(
+                    "delivers no more frames", "Check that it is still plugged in.", where=f"camera {source}"
+                )
             yield _rgb(frame)
     finally:
         capture.release()
@@ -76,7 +78,7 @@ def _from_picamera() -> Iterator[Pixels]:
     except ImportError as error:
         raise Unavailable(
             "picamera2 is not installed",
-            "sudo apt install python3-picamera2, and a virtual environment made with --system-site-packages",
+            "sudo apt install python3-picamera2, and make the virtual environment with --system-site-packages",
         ) from error
     try:
         camera = Picamera2()
@@ -84,7 +86,7 @@ def _from_picamera() -> Iterator[Pixels]:
         camera.configure(camera.create_video_configuration(main={"format": "BGR888"}))
         camera.start()
     except (RuntimeError, IndexError) as error:
-        raise Unavailable(f"picamera2: {error}", "Is the camera connected, and does nothing else use it?") from error
+        raise Unavailable(f"picamera2: {error}", "Connect it, and close other programs that use it.") from error
     try:
         while True:
             yield np.ascontiguousarray(camera.capture_array("main")[..., :3])
@@ -96,9 +98,9 @@ def _from_video(path: Path) -> Iterator[Pixels]:
     capture = cv2.VideoCapture(str(path))
     try:
         if not capture.isOpened():
-            raise BadData("not a video that can be read here", "Convert it, or name another one.", where=path)
+            raise BadData("not a video that OpenCV can read", "Convert it, or name another one.", where=path)
         rate = capture.get(cv2.CAP_PROP_FPS)
-        paced = _paced(1 / (rate if 0 < rate <= 1000 else USUAL_RATE))
+        paced = _paced(1 / (rate if 0 < rate <= 1000 else DEFAULT_RATE))
         while True:
             there, frame = capture.read()
             if not there:
@@ -110,8 +112,8 @@ def _from_video(path: Path) -> Iterator[Pixels]:
 
 
 def _from_folder(folder: Path) -> Iterator[Pixels]:
-    """The photographs below the folder in sorted order; one that cannot be read is passed over."""
-    paced, shown = _paced(PHOTOGRAPH_SECONDS), 0
+    """The images below the folder in sorted order; images that cannot be read are skipped."""
+    paced, shown = _paced(IMAGE_SECONDS), 0
     for file in images_below(folder):
         try:
             pixels = decode.decode(file)
@@ -121,11 +123,11 @@ def _from_folder(folder: Path) -> Iterator[Pixels]:
         shown += 1
         yield pixels
     if not shown:
-        raise BadData("no photographs that can be read", "Name another folder.", where=folder)
+        raise BadData("no images that can be read", "Name another folder.", where=folder)
 
 
 def _paced(seconds: float) -> Iterator[None]:
-    """Each ``next`` waits for its turn, so many ``seconds`` after the one before; what is late is not made up for."""
+    """Each ``next`` waits until ``seconds`` after the one before; a delay is not made up for."""
     turn = time.monotonic()
     while True:
         time.sleep(max(0.0, turn - time.monotonic()))

@@ -1,4 +1,4 @@
-"""Scores and truth in, accuracy out: top-1, top-5, agreement, per class, intervals; ties and failures said aloud.
+"""Accuracy from scores and true labels: top-1, top-5, agreement, per class, intervals, ties and failed images.
 
 A row of NaN is an image that could not be read: it counts as wrong.
 """
@@ -14,7 +14,7 @@ from tlpipe_edge.contract.scores import ClassCount
 
 @dataclass(frozen=True)
 class ClassAccuracy:
-    """How one class fared: how many of its ``images`` were ``correct``."""
+    """The accuracy of one class: how many of its ``images`` were classified as it (``correct``)."""
 
     label: str
     images: int
@@ -22,13 +22,13 @@ class ClassAccuracy:
 
     @property
     def top1(self) -> float:
-        """The share that was correct, 0..1; NaN for a class without images."""
+        """The share of correct predictions, 0..1; NaN for a class without images."""
         return self.correct / self.images if self.images else math.nan
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Accuracy over ``images`` pictures; rates are 0..1. ``ties`` counts images whose best score is shared."""
+    """Accuracy over a number of ``images``; rates are 0..1. ``ties`` counts images with two or more best scores."""
 
     images: int
     failed: int
@@ -40,56 +40,56 @@ class Accuracy:
 
     @property
     def counts(self) -> dict[str, ClassCount]:
-        """Each class as documents hold it."""
+        """Each class as the documents state it."""
         return {each.label: ClassCount.of(each.images, each.correct) for each in self.per_class}
 
 
 def predictions(scores: np.ndarray) -> np.ndarray:
-    """(N, classes) float scores -> (N,) int64 index of the best, the lowest where they tie, -1 for a failed image."""
+    """(N, classes) float scores -> (N,) int64 index of the best score, the lowest in a tie, -1 for a failed image."""
     failed = np.isnan(scores).any(axis=1)
     return np.where(failed, -1, np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1))
 
 
-def top_k_hits(scores: np.ndarray, truth: np.ndarray, k: int) -> np.ndarray:
-    """(N, classes) scores, (N,) truth -> (N,) bool: fewer than ``k`` other classes score at least as high."""
-    of_truth = scores[np.arange(len(truth)), truth][:, None]
-    rivals = (scores >= of_truth).sum(axis=1) - 1
+def top_k_hits(scores: np.ndarray, true_labels: np.ndarray, k: int) -> np.ndarray:
+    """(N, classes) scores, (N,) indices -> (N,) bool: fewer than ``k`` other classes score at least as high."""
+    of_true_label = scores[np.arange(len(true_labels)), true_labels][:, None]
+    rivals = (scores >= of_true_label).sum(axis=1) - 1
     return (rivals < k) & ~np.isnan(scores).any(axis=1)
 
 
-def accuracy(scores: np.ndarray, truth: np.ndarray, *, labels: Sequence[str]) -> Accuracy:
-    """(N, classes) scores against (N,) label indices. Raises ValueError for no images, or shapes that do not fit."""
-    if len(truth) == 0 or scores.shape != (len(truth), len(labels)):
-        raise ValueError(f"scores {scores.shape} for {len(truth)} images and {len(labels)} labels")
+def accuracy(scores: np.ndarray, true_labels: np.ndarray, *, labels: Sequence[str]) -> Accuracy:
+    """(N, classes) scores against (N,) label indices. Raise ValueError if there is no image or the shapes differ."""
+    if len(true_labels) == 0 or scores.shape != (len(true_labels), len(labels)):
+        raise ValueError(f"scores {scores.shape} for {len(true_labels)} images and {len(labels)} labels")
     failed = np.isnan(scores).any(axis=1)
-    correct = predictions(scores) == truth
+    correct = predictions(scores) == true_labels
     best = np.where(failed, np.nan, scores.max(axis=1))[:, None]
     return Accuracy(
-        images=len(truth),
+        images=len(true_labels),
         failed=int(failed.sum()),
         top1=float(correct.mean()),
-        top1_interval=wilson(int(correct.sum()), len(truth)),
-        top5=float(top_k_hits(scores, truth, 5).mean()),
+        top1_interval=wilson(int(correct.sum()), len(true_labels)),
+        top5=float(top_k_hits(scores, true_labels, 5).mean()),
         ties=int(((scores == best).sum(axis=1) > 1).sum()),
         per_class=tuple(
-            ClassAccuracy(label, int((truth == index).sum()), int(correct[truth == index].sum()))
+            ClassAccuracy(label, int((true_labels == index).sum()), int(correct[true_labels == index].sum()))
             for index, label in enumerate(labels)
         ),
     )
 
 
 def agreement(scores: np.ndarray, other: np.ndarray) -> float:
-    """The share (0..1) of images for which two models name the same class; what neither could read does not count."""
+    """The share (0..1) of images for which two models predict the same class, without those that neither could read."""
     ours, theirs = predictions(scores), predictions(other)
     readable = (ours >= 0) | (theirs >= 0)
     return float((ours == theirs)[readable].mean()) if readable.any() else math.nan
 
 
-def confusion(answers: np.ndarray, truth: np.ndarray, *, classes: int) -> np.ndarray:
-    """(classes, classes) int64 counts, rows the truth, columns the answers; failed ones (-1) are left out."""
+def confusion(predicted: np.ndarray, true_labels: np.ndarray, *, classes: int) -> np.ndarray:
+    """(classes, classes) int64 counts: rows are true labels, columns predictions; failed images (-1) are left out."""
     counts = np.zeros((classes, classes), np.int64)
-    answered = answers >= 0
-    np.add.at(counts, (truth[answered], answers[answered]), 1)
+    readable = predicted >= 0
+    np.add.at(counts, (true_labels[readable], predicted[readable]), 1)
     return counts
 
 

@@ -1,4 +1,4 @@
-"""Many photographs on all cores: one single-threaded classifier a core, which beats one classifier on all cores."""
+"""Many images on all cores: a single-threaded classifier per core, which is faster than one classifier on all cores."""
 
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -10,25 +10,25 @@ from tlpipe_edge.errors import TlpipeError
 from tlpipe_edge.images.source import Source
 from tlpipe_edge.machine import device
 
-FEW = 4
-"""Up to so many photographs a core another classifier takes longer to open than it saves."""
+MIN_IMAGES_PER_WORKER = 4
+"""For fewer images, it takes longer to open another classifier than it saves."""
 
 
-def workers(photographs: int, *, threads: int) -> int:
-    """How many classifiers of ``threads`` threads each serve so many photographs best on this machine."""
-    return max(1, min(device.cores() // threads, photographs // FEW))
+def workers(images: int, *, threads: int) -> int:
+    """The best number of classifiers, of ``threads`` threads each, for so many images on this machine."""
+    return max(1, min(device.cores() // threads, images // MIN_IMAGES_PER_WORKER))
 
 
 def classify(
     open_classifier: Callable[[], Classifier], images: Sequence[Source], *, workers: int, bgr: bool = False
 ) -> Generator[Prediction | TlpipeError, None, None]:
-    """The prediction for each image in order, or why there is none. Each worker thread opens a classifier of its own.
+    """The prediction for each image in order, or the error. Each worker thread opens its own classifier.
 
-    ``bgr`` is that of ``Classifier.__call__``.
+    ``bgr`` is as in ``Classifier.__call__``.
     """
     own = threading.local()
 
-    def answer(image: Source) -> Prediction | TlpipeError:
+    def classify_one(image: Source) -> Prediction | TlpipeError:
         if not hasattr(own, "classifier"):
             own.classifier = open_classifier()
         try:
@@ -38,6 +38,6 @@ def classify(
 
     pool = ThreadPoolExecutor(workers)
     try:
-        yield from pool.map(answer, images)
+        yield from pool.map(classify_one, images)
     finally:
         pool.shutdown(cancel_futures=True)

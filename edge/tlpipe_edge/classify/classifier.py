@@ -1,4 +1,4 @@
-"""An image in, a prediction out: the public face of the device side."""
+"""The classifier: an image in, a prediction out."""
 
 import contextlib
 import time
@@ -29,8 +29,8 @@ class Classifier:
 
     Open one with ``Classifier.open``; give each thread its own.
 
-    ``name``, ``recipe``, ``labels``, ``image`` (the ImageSpec) and ``session`` (runtime, tensors) say what it is. Of a
-    single file the recipe is what its name says, or "unknown", and the crop is the centre.
+    ``name``, ``recipe``, ``labels``, ``image`` (the ImageSpec) and ``session`` (runtime, tensors) describe it. For a
+    single file the recipe is taken from the file's name, or is "unknown", and the crop is center-crop.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Classifier:
         if session.input.shape != (1, spec.size, spec.size, 3):
             raise BadData(
                 f"input of shape {session.input.shape} for RGB images of {spec.size} pixels",
-                "Export it again.",
+                "Export the model again.",
                 where=name,
             )
         if session.output.shape != (1, len(labels)):
@@ -69,7 +69,7 @@ class Classifier:
         )
 
     def _repr_html_(self) -> str:
-        """What it is as a table, for a notebook."""
+        """Its description as a table, for a notebook."""
         size, session = self.image.size, self.session
         more = ", ..." if len(self.labels) > SHOWN else ""
         rows = (
@@ -85,14 +85,14 @@ class Classifier:
     def open(
         cls, model: Path | str, *, recipe: str | None = None, threads: int = 1, runtime: str = "auto"
     ) -> "Classifier":
-        """Open a bundle (its fastest recipe, unless one is named) or a .tflite file with TFLite Metadata.
+        """Open a bundle (its fastest recipe if none is named) or a .tflite file with TFLite Metadata.
 
-        Raises MissingInput, BadData, WrongUsage (a recipe that is not there) or Unavailable (no runtime).
+        Raise MissingInput, BadData, WrongUsage (unknown recipe) or Unavailable (no runtime).
         """
         path = Path(model)
         if path.is_file():
             if recipe is not None:
-                raise WrongUsage("a single file has no recipe to choose from", "Leave --recipe out.", where=path)
+                raise WrongUsage("a single file has no formats to choose from", "Leave --recipe out.", where=path)
             return cls._from_file(path, threads, runtime)
         if not path.exists():
             raise MissingInput(
@@ -145,15 +145,15 @@ class Classifier:
         """Classify an image, or a list or tuple of them on all cores.
 
         An image is a path, the bytes of an image file, an open binary file, a PIL image, or a uint8 array (H, W, 3) in
-        RGB, or, with ``bgr``, as ``cv2.imread`` and ``VideoCapture.read`` give it.
+        RGB, or, with ``bgr``, in BGR, as ``cv2.imread`` and ``VideoCapture.read`` return it.
 
-        Raises MissingInput or BadData for an image that cannot be read, WrongUsage for ``bgr`` with anything but an
-        array. The first such image of a list ends it, and is named by its index: ``images[3]: gone.jpg: no such file``.
+        Raise MissingInput or BadData if an image cannot be read, WrongUsage for ``bgr`` without an array. In a list,
+        the first error is raised and names the index: ``images[3]: gone.jpg: no such file``.
         """
         if isinstance(source, list | tuple):
             return self._all(source, bgr=bgr)
         start = time.perf_counter_ns()
-        decoded = pixels_of(source, at_least=decode.needed(self.image), bgr=bgr)
+        decoded = pixels_of(source, min_side=decode.needed(self.image), bgr=bgr)
         after_decode = time.perf_counter_ns()
         pixels = decode.resize(decoded, self.image)
         after_resize = time.perf_counter_ns()
@@ -177,20 +177,20 @@ class Classifier:
                 raise BadData(f"a {type(source).__name__} in a list", advice, where=f"images[{number}]")
         from tlpipe_edge.classify import batch  # which imports this module
 
-        many = batch.workers(len(sources), threads=self.session.threads) if _independent(sources) else 1
-        classifiers = [self, *(self._twin() for _ in range(many - 1))]
+        workers = batch.workers(len(sources), threads=self.session.threads) if _independent(sources) else 1
+        classifiers = [self, *(self._copy() for _ in range(workers - 1))]
         predictions = []
-        # Closed whatever happens: a worker that went on would share this classifier with the caller's next image.
-        with contextlib.closing(batch.classify(classifiers.pop, sources, workers=many, bgr=bgr)) as answers:
-            for number, answer in enumerate(answers):
-                if isinstance(answer, TlpipeError):
+        # Closed in any case: a worker that went on would share this classifier with the caller's next image.
+        with contextlib.closing(batch.classify(classifiers.pop, sources, workers=workers, bgr=bgr)) as results:
+            for number, result in enumerate(results):
+                if isinstance(result, TlpipeError):
                     place = f"images[{number}]"
-                    raise answer.at(f"{place}: {answer.where}" if answer.where else place) from answer
-                predictions.append(answer)
+                    raise result.at(f"{place}: {result.where}" if result.where else place) from result
+                predictions.append(result)
         return predictions
 
-    def _twin(self) -> "Classifier":
-        """Another one of the same model, for another thread."""
+    def _copy(self) -> "Classifier":
+        """Another classifier of the same model, for another thread."""
         return Classifier(
             Session(self._model, threads=self.session.threads, runtime=self.session.runtime),
             name=self.name,
@@ -202,24 +202,24 @@ class Classifier:
         )
 
     def scores(self, pixels: np.ndarray) -> np.ndarray:
-        """Probabilities (classes,) float32 of one image that has the model's size already: (size, size, 3) uint8."""
+        """Probabilities (classes,) float32 of one image of the model's size: (size, size, 3) uint8."""
         self.set_input(pixels)
         self.session.invoke()
         return self.session.read_output()
 
     def set_input(self, pixels: np.ndarray) -> None:
-        """Put an image of the model's size, (size, size, 3) uint8, where the next ``session.invoke`` reads it."""
+        """Copy an image of the model's size, (size, size, 3) uint8, into the input tensor of the next invoke."""
         self.session.set_input(self._to_tensor(pixels))
 
 
 def _independent(sources: Sequence[Source]) -> bool:
-    """Whether threads may read them beside each other: not where an open file or a PIL image is there twice."""
+    """Whether threads may read them in parallel: not if an open file or a PIL image occurs twice."""
     stateful = [id(source) for source in sources if isinstance(source, BinaryFile | Image.Image)]
     return len(set(stateful)) == len(stateful)
 
 
 def _proven(model: bytes, where: str, *, classes: int, threads: int, runtime: str) -> Session:
-    """A session of a model whose structure is sound and that a child process has run."""
+    """A session of a model whose structure was checked and that has run in a child process."""
     verify.check(model, where=where, classes=classes)
     sandbox.prove(model, where=where, runtime=runtime)
     return Session(model, threads=threads, runtime=runtime)

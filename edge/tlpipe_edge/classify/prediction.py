@@ -1,4 +1,4 @@
-"""What a model says of one image."""
+"""The prediction of a model for one image."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from tlpipe_edge.console import notebook
 
 SHOWN = 5
-"""How many labels a notebook shows."""
+"""Number of labels that a notebook shows."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Score:
 class Prediction:
     """The prediction for one image: ``scores`` (classes,) float32 in the order of ``labels``.
 
-    ``timings_ms`` has ``decode`` (next to 0 for an array, but for turning BGR round), ``resize``, ``invoke`` (with its
+    ``timings_ms`` has ``decode`` (for an array only the conversion from BGR, if any), ``resize``, ``invoke`` (with the
     copies in and out) and ``total``.
     """
 

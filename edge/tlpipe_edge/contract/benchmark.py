@@ -1,11 +1,11 @@
-"""The document of ``bench``: what the device writes, the workstation adds Keras to, and tables, gate and report read.
+"""The document of ``bench``. The device writes it, the workstation adds Keras; tables, gate and report read it.
 
 A history of the format, by its schema number:
 
-1 - (tlpipe 0.1.0) The first. Added since, without a new number: images.trained_on, which was the end of images.name;
-    reasons beside each invalid_reasons.
+1 - (tlpipe 0.1.0) The first. Keys added since, without a new schema number: images.trained_on (before, the end of
+    images.name), and reasons (beside each invalid_reasons).
 
-Unknown keys are ignored. What is not known is None (null), never 0; a key may be missing where a field has a default.
+Unknown keys are ignored. An unknown value is None (null), never 0. A key may be missing if its field has a default.
 """
 
 from collections.abc import Sequence
@@ -37,16 +37,16 @@ from tlpipe_edge.errors import BadData
 
 SCHEMA = 1
 CallName = Literal["predict", "compiled"]
-"""The ways in which Keras is called."""
-NOT_ONE = "Name what tlpipe bench --json or tlpipe-edge bench --json wrote."
+"""The ways of calling Keras."""
+NOT_ONE = "Name a file that tlpipe bench --out (or --json) or tlpipe-edge bench --json wrote."
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """What was scored; ``name`` says which images these are. Accuracy is over the ``labelled`` ones (None: all).
+    """The images of a benchmark; ``name`` says which ones. Accuracy is over the ``labelled`` ones (None: all).
 
-    ``sha256`` is one sum of all images and their labels, in whatever order. The model was ``trained_on`` so many of
-    them, for which accuracy is too good (None: not known).
+    ``sha256`` is one hash of all images and their labels, in any order. ``trained_on`` is the number of training images
+    among them, for which accuracy is too high (None: unknown).
     """
 
     name: str
@@ -58,17 +58,17 @@ class ImageSet:
 
     @property
     def scored(self) -> int:
-        """How many images accuracy is over."""
+        """The number of images that accuracy is over."""
         return self.count if self.labelled is None else self.labelled
 
     def check(self) -> None:
         if self.scored > self.count:
-            raise Misfit("more labelled than there are", ".labelled")
+            raise Misfit("more labelled images than images", ".labelled")
 
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What was measured."""
+    """The model that was measured."""
 
     name: str
     labels: Labels
@@ -77,7 +77,7 @@ class ModelDescription:
 
     def check(self) -> None:
         if len(set(self.labels)) < len(self.labels):
-            raise Misfit("one of them twice", ".labels")
+            raise Misfit("a label occurs twice", ".labels")
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,10 @@ class SkippedRecipe:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """An image (sha256 of its file) for which an artifact does not answer what Keras does.
+    """An image (sha256 of its file) for which the predictions of an artifact and of Keras differ.
 
-    ``truth``, ``keras`` and ``answer`` are labels; None for the answer to an image that could not be read.
+    ``truth`` (the true label), ``keras`` and ``answer`` (the artifact's prediction) are labels. ``answer`` is None if
+    the image could not be read.
     """
 
     image: str
@@ -106,9 +107,9 @@ class Disagreement:
 
 @dataclass(frozen=True, kw_only=True)
 class Confusion(Rates):
-    """Rates with ``confusion``: counts in rows of true labels and columns of predictions, in the order of the labels.
+    """Rates, and the ``confusion`` matrix: rows are true labels, columns predictions, in the order of the labels.
 
-    Images that could not be read are left out of it.
+    It leaves out images that could not be read.
     """
 
     confusion: tuple[tuple[Count, ...], ...] | None = None
@@ -116,14 +117,14 @@ class Confusion(Rates):
     def check_classes(self, labels: Sequence[str]) -> None:
         super().check_classes(labels)
         if self.confusion is not None and [len(row) for row in self.confusion] != [len(labels)] * len(labels):
-            raise Misfit("not a row and a column for each label", ".confusion")
+            raise Misfit("not one row and one column per label", ".confusion")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Predictions beside those of the Keras original, over the ``compared`` images of which Keras's is known.
+    """Predictions compared with those of the Keras model, over ``compared`` images with a known Keras prediction.
 
-    ``agreement`` is the share of them with the same prediction.
+    ``agreement`` is the share of these with the same prediction.
     """
 
     agreement: Share | None = None
@@ -133,7 +134,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Speedup:
-    """How many times as fast as Keras the network alone is, by medians."""
+    """Median latency of Keras divided by that of the network alone."""
 
     predict: Reading | None
     compiled: Reading | None
@@ -155,9 +156,9 @@ class MeasuredFile(Validity):
 
 @dataclass(frozen=True, kw_only=True)
 class BenchResult(Timing, Comparison, Confusion, MeasuredFile):
-    """All that was measured of one artifact.
+    """All measurements of one artifact.
 
-    Where Keras was measured: ``speedup`` over it, ``size_ratio`` (how many times smaller than its file) and
+    If Keras was measured: ``speedup`` over it, ``size_ratio`` (size of its file divided by this size) and
     ``top1_difference`` (this top-1 minus that of Keras).
     """
 
@@ -179,7 +180,7 @@ class BenchResult(Timing, Comparison, Confusion, MeasuredFile):
 
 @dataclass(frozen=True, kw_only=True)
 class KerasResult(Validity, Confusion):
-    """The original, scored on the same images, and timed, one image at a time, by ``predict`` and compiled."""
+    """The Keras model, scored on the same images, and timed one image at a time, with ``predict`` and compiled."""
 
     sha256: Sha256 | None = None
     bytes: Positive | None = None
@@ -199,7 +200,7 @@ class KerasResult(Validity, Confusion):
 
 @dataclass(frozen=True, kw_only=True)
 class Bench(Validity):
-    """What ``bench --json`` says of one device."""
+    """The document that ``bench --json`` prints for one device."""
 
     model: ModelDescription
     device: DeviceDescription
@@ -211,7 +212,7 @@ class Bench(Validity):
     schema: Annotated[int, Interval(ge=SCHEMA, le=SCHEMA)] = SCHEMA
 
     def _repr_html_(self) -> str:
-        """What was measured as a table, for a notebook."""
+        """The results as a table, for a notebook."""
         rows = [
             (
                 result.recipe + ("" if result.valid else " (latency invalid)"),
@@ -227,7 +228,7 @@ class Bench(Validity):
         return notebook.table(caption, ("", "threads", "p50", "size", "top-1", "agreement with Keras"), rows)
 
     def why_all(self) -> tuple[Reason, ...]:
-        """Why all that was timed is invalid: the reasons that are not of a result or of Keras alone."""
+        """The reasons that apply to all latencies."""
         own = tuple(reason for reason in self.why() if reason.scope is None)
         return own if self.reasons or not self._invalid_parts() else ()
 
@@ -257,7 +258,10 @@ def to_json(benches: Sequence[Bench]) -> str:
 
 
 def benches(document: Any, where: str, advice: str = NOT_ONE) -> tuple[Bench, ...]:
-    """The benches of a document: one, or those of several devices. Raises BadData, which begins with ``where``."""
+    """The benchmarks in a document of one device or of several.
+
+    Raise BadData if the document is not a benchmark; its message begins with ``where``.
+    """
     if not isinstance(document, dict) or not {"benches", "results"} & set(document):
         raise BadData("not a benchmark", advice, where=where)
     require_schema(document, SCHEMA, where)

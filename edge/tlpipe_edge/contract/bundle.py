@@ -1,4 +1,4 @@
-"""A bundle: a folder with a manifest and its artifacts, opened with the hashes checked."""
+"""A bundle: a folder with a manifest and its artifacts, whose hashes are checked when they are read."""
 
 import hashlib
 from dataclasses import dataclass
@@ -17,27 +17,28 @@ EVALUATION = "evaluation.json"
 GOLDEN = "golden"
 
 PREFERENCE = ("int8", "float16", "float32", "dynamic")
-"""The recipes of version 0.1.0, the fastest first (CPU, XNNPACK): for bundles whose artifacts state no rank."""
+"""The formats of version 0.1.0, the fastest first (CPU, XNNPACK), for bundles without ranks."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What the Keras original said of each test image, so that a device without TensorFlow can compare.
+    """Scores of the Keras model for each test image, for comparisons on a device without TensorFlow.
 
-    ``images`` are sha256 sums of the files, ``truth`` (N,) int64 label indices, ``probabilities`` (N, classes) float32.
+    ``images`` are sha256 sums of the files, ``true_labels`` (N,) int64 label indices, ``probabilities`` (N, classes)
+    float32.
     """
 
     images: tuple[str, ...]
-    truth: np.ndarray
+    true_labels: np.ndarray
     probabilities: np.ndarray
 
 
 @dataclass(frozen=True)
 class Golden:
-    """A few test images with what is expected of them: the bundle can test itself anywhere.
+    """A few test images with the expected results: the bundle can test itself anywhere.
 
-    ``files`` are the photographs, ``pixels`` (N, size, size, 3) uint8 what the decoder makes of them, and ``scores``
-    maps a recipe to its (N, classes) float32 probabilities.
+    ``files`` are the image files, ``pixels`` (N, size, size, 3) uint8 the expected input tensors, and ``scores`` maps
+    a recipe to the expected (N, classes) float32 probabilities.
     """
 
     files: tuple[Path, ...]
@@ -54,7 +55,7 @@ class Bundle:
 
     @classmethod
     def open(cls, path: Path | str) -> "Bundle":
-        """Read the manifest. Raises MissingInput where there is no bundle, BadData where the manifest is damaged."""
+        """Read the manifest. Raise MissingInput if there is no bundle, BadData if the manifest is damaged."""
         path = Path(path)
         file = path / MANIFEST
         if not file.is_file():
@@ -71,34 +72,34 @@ class Bundle:
         return notebook.table(caption, ("", "file", "size"), rows)
 
     def artifact(self, recipe: str | None = None) -> Artifact:
-        """The artifact of ``recipe``, or the one of the lowest rank. Raises WrongUsage if ``recipe`` is not here."""
+        """The artifact of ``recipe``, or the one of the lowest rank. Raise WrongUsage if there is no such format."""
         by_recipe = {artifact.recipe: artifact for artifact in self.manifest.artifacts}
         if recipe is None:
             recipe = min(by_recipe.values(), key=_rank).recipe
         if recipe not in by_recipe:
-            raise WrongUsage(f"no recipe {recipe} in this bundle", f"It holds {', '.join(by_recipe)}.", where=self.path)
+            raise WrongUsage(f"no format {recipe} in this bundle", f"It holds {', '.join(by_recipe)}.", where=self.path)
         return by_recipe[recipe]
 
     def read(self, artifact: Artifact) -> bytes:
-        """The artifact's bytes. Raises MissingInput or BadData where the file is gone or is not the one exported."""
+        """The bytes of the artifact. Raise MissingInput if the file is gone, BadData if it is not the exported one."""
         file = self.path / artifact.file
         if not file.is_file():
             raise MissingInput("named in the manifest, but not here", "Copy the bundle again.", where=file)
         size = file.stat().st_size
         if size != artifact.bytes:
             raise BadData(
-                f"{size:,} bytes, and the manifest says {artifact.bytes:,}", "Copy the bundle again.", where=file
+                f"{size:,} bytes, but the manifest says {artifact.bytes:,}", "Copy the bundle again.", where=file
             )
         content = read(file)
         if hashlib.sha256(content).hexdigest() != artifact.sha256:
-            raise BadData("its sha256 is not the manifest's: damaged or changed", "Copy the bundle again.", where=file)
+            raise BadData("its sha256 is not that of the manifest", "Copy the bundle again.", where=file)
         return content
 
     def reference(self) -> Reference:
-        """The Keras original's answers. Raises BadData where they are damaged, MissingInput where there are none."""
+        """The scores of the Keras model. Raise BadData if they are damaged, MissingInput if there are none."""
         file = self.path / REFERENCE
         if not file.is_file():
-            raise MissingInput("the bundle has no reference answers", "Export it again.", where=file)
+            raise MissingInput("the bundle has no reference scores", "Export the run again.", where=file)
         arrays = _arrays(file)
         try:
             return Reference(tuple(map(str, arrays["images"])), arrays["truth"], arrays["probabilities"])
@@ -106,10 +107,10 @@ class Bundle:
             raise BadData(f"no array {error}", "Copy the bundle again.", where=file) from error
 
     def golden(self) -> Golden:
-        """The golden images. Raises BadData where they are damaged, MissingInput where there are none."""
+        """The golden images. Raise BadData if they are damaged, MissingInput if there are none."""
         folder = self.path / GOLDEN
         if not (folder / "expected.npz").is_file():
-            raise MissingInput("the bundle has no golden images", "Export it again.", where=folder)
+            raise MissingInput("the bundle has no golden images", "Export the run again.", where=folder)
         arrays = _arrays(folder / "expected.npz")
         try:
             files = tuple(folder / Path(str(name)).name for name in arrays.pop("files"))
@@ -125,7 +126,7 @@ def _rank(artifact: Artifact) -> int:
 
 
 def _arrays(file: Path) -> dict[str, np.ndarray]:
-    """All arrays of an .npz, without pickles; raises BadData where it is damaged."""
+    """All arrays of an .npz, without pickles. Raise BadData if it is damaged."""
     try:
         with np.load(file, allow_pickle=False) as archive:
             return dict(archive)

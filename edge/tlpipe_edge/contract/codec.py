@@ -1,7 +1,7 @@
-"""JSON becomes frozen dataclasses by their annotations, and dataclasses become JSON.
+"""Reads JSON into frozen dataclasses by their annotations, and turns dataclasses into JSON.
 
-A range stands at its field, in the words of annotated-types: ``Annotated[float, Ge(0), Le(1)]``. What a field alone
-cannot say, such as "min is at most p50", a dataclass says in a method ``check`` that raises Misfit.
+The range of a field is in its annotation, with annotated-types: ``Annotated[float, Ge(0), Le(1)]``. A condition on
+several fields, such as "min is at most p50", is in a method ``check`` of the dataclass, which raises Misfit.
 """
 
 import dataclasses
@@ -23,11 +23,11 @@ COPY_AGAIN = "Copy the bundle again, or export it again."
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
-SCALARS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
+SCALARS = {float: "a number", int: "an integer", str: "a string", bool: "true or false"}
 
 
 class Misfit(Exception):
-    """A value does not fit its field; ``path`` is where it lies, from the outside in."""
+    """A value does not fit its field; ``path`` is the path of the field in the document."""
 
     def __init__(self, reason: str, path: str = "") -> None:
         super().__init__(reason)
@@ -38,15 +38,15 @@ class Misfit(Exception):
         return f"{self.path.removeprefix('.')}: {self.reason}" if self.path else self.reason
 
     def below(self, part: str) -> "Misfit":
-        """The same, seen from one level further out."""
+        """The same, with ``part`` in front of its path."""
         return Misfit(self.reason, part + self.path)
 
 
 def read(kind: Callable[..., T], value: Any, where: str, advice: str = COPY_AGAIN) -> T:
-    """``value``, as JSON gave it, as the type ``kind``: a dataclass, tuple, dict, StrEnum, optional or scalar.
+    """``value``, from JSON, as the type ``kind``: a dataclass, tuple, dict, StrEnum, optional or scalar.
 
-    Keys that a dataclass does not have are ignored. Raises BadData, which begins with ``where`` and the path of the
-    first misfit, such as ``results[0].invoke_ms.p50``.
+    Keys that a dataclass does not have are ignored. Raise BadData if a value does not fit; it begins with ``where`` and
+    the path of the first misfit, such as ``results[0].invoke_ms.p50``.
     """
     try:
         found: T = _reader(kind)(value)
@@ -56,7 +56,7 @@ def read(kind: Callable[..., T], value: Any, where: str, advice: str = COPY_AGAI
 
 
 def check_fields(value: Any) -> None:
-    """Raise Misfit for a field of a dataclass, made by code, that is not what its annotation says."""
+    """Raise Misfit if a field of a dataclass that code made does not fit its annotation."""
     known = typing.get_type_hints(type(value), include_extras=True)
     for field in dataclasses.fields(value):
         kind, found = known[field.name], getattr(value, field.name)
@@ -70,10 +70,10 @@ def check_fields(value: Any) -> None:
 
 
 def require_schema(document: Any, known: int, where: str, advice: str = "Upgrade tlpipe, or measure again.") -> None:
-    """Raise BadData, which begins with ``where``, for a document of another schema than ``known``."""
+    """Raise BadData, which begins with ``where``, if the schema of a document is not ``known``."""
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != known:
-        raise BadData(f"schema {schema}, this program reads {known}", advice, where=where)
+        raise BadData(f"schema {schema}, but this program reads schema {known}", advice, where=where)
 
 
 def as_json(value: Any) -> Any:
@@ -88,15 +88,15 @@ def as_json(value: Any) -> Any:
 
 
 def indented(document: Any) -> str:
-    """A JSON document as text, with a list of numbers on one line. Raises ValueError for NaN or infinity."""
+    """A JSON document as text, with a list of numbers on one line. Raise ValueError for NaN or infinity."""
     text = json.dumps(document, indent=2, allow_nan=False)
-    # A string of JSON holds no line break, so what is put on one line here is never part of one.
+    # A JSON string holds no line break, so this never changes a string.
     return re.sub(r"\[\n[\s\d.,eE+-]+\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
 
 
 @functools.cache
 def _reader(kind: Any) -> Reader:
-    """What reads a value of this type; it raises Misfit."""
+    """The function that reads a value of this type; it raises Misfit."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:
         return _constrained(_reader(arguments[0]), arguments[1:])
@@ -113,7 +113,7 @@ def _reader(kind: Any) -> Reader:
         return functools.partial(_member, kind)
     if kind in SCALARS:
         return functools.partial(_scalar, kind)
-    raise TypeError(f"{kind} is no type that is read from JSON")
+    raise TypeError(f"{kind} cannot be read from JSON")
 
 
 def _dataclass(kind: Any) -> Reader:
@@ -159,7 +159,7 @@ def _items(reader: Reader) -> Reader:
 
 
 def _entries(reader: Reader, known: tuple[str, ...] | None) -> Reader:
-    """A dictionary by name; of names that are a Literal, others are ignored, as keys of a dataclass are."""
+    """A dictionary. If its keys are a Literal, other keys are ignored, as those of a dataclass are."""
 
     def read_entries(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -190,7 +190,7 @@ def _scalar(kind: type, value: Any) -> Any:
         except OverflowError:
             number = math.inf
         if not math.isfinite(number):
-            raise Misfit("a number that no float holds")
+            raise Misfit("a number that does not fit a float")
         return number
     if type(value) is not kind:
         raise _unfit(value, SCALARS[kind])
@@ -212,7 +212,7 @@ def _constrained(reader: Reader, metadata: tuple[Any, ...]) -> Reader:
 
 
 def _test(constraint: Any) -> tuple[Callable[[Any], bool], str]:
-    """What must hold, and in words what is expected."""
+    """The condition, and its description for a message."""
     match constraint:
         case Ge(ge=limit):
             return lambda value: bool(value >= limit), f"at least {limit}"
@@ -223,17 +223,17 @@ def _test(constraint: Any) -> tuple[Callable[[Any], bool], str]:
         case Lt(lt=limit):
             return lambda value: bool(value < limit), f"less than {limit:g}"
         case MinLen(min_length=limit):
-            return lambda value: len(value) >= limit, f"at least {limit} of them"
+            return lambda value: len(value) >= limit, f"at least {limit} items"
         case MaxLen(max_length=limit):
-            return lambda value: len(value) <= limit, f"at most {limit} of them"
+            return lambda value: len(value) <= limit, f"at most {limit} items"
         case Predicate(func=holds):
             return holds, (holds.__doc__ or holds.__name__).rstrip(".")
-    raise TypeError(f"{constraint} is no constraint that is checked here")
+    raise TypeError(f"{constraint} cannot be checked")
 
 
 def _unfit(value: Any, expected: str) -> Misfit:
     try:
-        said = repr(value)
+        shown = repr(value)
     except ValueError:  # int has a limit for digits that are printed (sys.set_int_max_str_digits)
-        said = "a very large number"
-    return Misfit(f"{said if len(said) <= 42 else said[:40] + '...'} is not what belongs here ({expected})")
+        shown = "a very large number"
+    return Misfit(f"{shown if len(shown) <= 42 else shown[:40] + '...'} is not valid (expected: {expected})")

@@ -1,4 +1,4 @@
-"""The machine that was measured, and how it was before and after: a part of the document of ``bench``."""
+"""The measured machine and its state before and after the run: a part of the document of ``bench``."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from tlpipe_edge.contract.ranges import Celsius, Positive, Reading
 
 @dataclass(frozen=True)
 class DeviceDescription:
-    """The machine that was measured, as it was before; ``address`` is None for the machine that wrote the document.
+    """The measured machine, in its state before the run; ``address`` is None for the machine that wrote the document.
 
-    Frequency is in MHz, temperature in degrees Celsius. ``throttling`` is empty where nothing was throttled.
+    Frequency is in MHz, temperature in degrees Celsius. ``throttling`` is empty if nothing was throttled.
     """
 
     board: str
@@ -28,7 +28,7 @@ class DeviceDescription:
 
 @dataclass(frozen=True)
 class Temperatures:
-    """In degrees Celsius, before and after what was measured."""
+    """Temperatures in degrees Celsius, before and after the run."""
 
     before: Celsius | None = None
     after: Celsius | None = None
@@ -36,7 +36,7 @@ class Temperatures:
 
 @dataclass(frozen=True)
 class Span:
-    """A reading, such as a frequency in MHz, before and after what was measured."""
+    """A reading, such as a frequency in MHz, before and after the run."""
 
     before: Reading | None = None
     after: Reading | None = None
@@ -44,7 +44,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Flags:
-    """What was throttled before and after the run; empty for nothing, None for unknown."""
+    """Throttling before and after the run; empty for none, None for unknown."""
 
     before: tuple[str, ...] | None = None
     after: tuple[str, ...] | None = None
@@ -52,7 +52,7 @@ class Flags:
 
 @dataclass(frozen=True)
 class Loads:
-    """The load averages over 1, 5 and 15 minutes, before and after."""
+    """The load averages over 1, 5 and 15 minutes, before and after the run."""
 
     before: tuple[Reading, ...] | None = None
     after: tuple[Reading, ...] | None = None
@@ -60,7 +60,7 @@ class Loads:
 
 @dataclass(frozen=True)
 class Conditions:
-    """Under which a bench ran. ``date`` is ISO 8601, ``versions`` of the packages that take part."""
+    """The conditions of a benchmark. ``date`` is ISO 8601; ``versions`` are those of the packages in use."""
 
     date: str
     emulated: bool

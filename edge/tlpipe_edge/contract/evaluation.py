@@ -1,10 +1,10 @@
-"""The document of ``evaluate``: Keras and every artifact on one list of images, as it is written and read.
+"""The document of ``evaluate``: the accuracy of Keras and of every artifact on the same images.
 
 A history of the format, by its schema number:
 
 1 - (tlpipe 0.1.0) The first. Added since, without a new number: trained_on, which was the end of split.
 
-Unknown keys are ignored, and a key may be missing where a field has a default.
+Unknown keys are ignored. A key may be missing if its field has a default.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ AGAIN = "Run tlpipe evaluate again."
 
 @dataclass(frozen=True, kw_only=True)
 class Scores(Rates):
-    """What was found of a model. ``ties`` counts images whose best score is shared."""
+    """The accuracy of a model. ``ties`` counts images with two or more best scores."""
 
     top1: Share
     top1_interval: Interval95
@@ -38,8 +38,8 @@ class Scores(Rates):
 
 @dataclass(frozen=True, kw_only=True)
 class ArtifactScores(Scores):
-    """The same of an artifact, beside Keras: the share of equal predictions, the absolute differences of probabilities,
-    and McNemar's exact test of the difference in top-1."""
+    """The accuracy of an artifact, and its comparison with Keras: ``agreement`` (the share of equal predictions), the
+    absolute differences of probabilities, and the p-value of McNemar's exact test of the difference in top-1."""
 
     recipe: str
     file: str
@@ -53,7 +53,7 @@ class ArtifactScores(Scores):
 
 @dataclass(frozen=True)
 class Gate:
-    """Whether every artifact's top-1 is at most ``max_drop`` below that of Keras."""
+    """Whether the top-1 of every artifact is at most ``max_drop`` below that of Keras."""
 
     max_drop: float
     passed: bool
@@ -62,9 +62,9 @@ class Gate:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What ``evaluate --json`` says. ``split`` names the images, ``images`` counts them.
+    """The document that ``evaluate --json`` prints. ``split`` names the images, ``images`` counts them.
 
-    The model was ``trained_on`` so many of them, for which accuracy is too good (None: not known).
+    ``trained_on`` is the number of training images among them, for which accuracy is too high (None: unknown).
     """
 
     images: Positive
@@ -92,7 +92,7 @@ class Evaluation:
 
 
 def evaluation(document: Any, labels: Sequence[str], where: str) -> Evaluation:
-    """An evaluation of a model with these labels. Raises BadData, which begins with ``where``."""
+    """Read an evaluation of a model with these labels. Raise BadData, which begins with ``where``."""
     if not isinstance(document, dict):
         raise BadData("not an evaluation", AGAIN, where=where)
     require_schema(document, SCHEMA, where)
@@ -101,7 +101,7 @@ def evaluation(document: Any, labels: Sequence[str], where: str) -> Evaluation:
         places = {".keras": found.keras} | {f".artifacts[{at}]": each for at, each in enumerate(found.artifacts)}
         for place, scores in places.items():
             if set(scores.per_class) != set(labels):
-                raise Misfit("its classes are not the model's", f"{place}.per_class")
+                raise Misfit("its classes are not those of the model", f"{place}.per_class")
     except Misfit as misfit:
         raise BadData(f"{misfit}", AGAIN, where=where) from misfit
     if found.trained_on is not None:

@@ -1,4 +1,4 @@
-"""Files that travel between workstation and device: read with a limit, as strict JSON, and named by their sha256."""
+"""Reads files that travel between workstation and device: with a size limit, as strict JSON, and by their sha256."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ MAX_BYTES = 256_000_000
 
 
 def read(file: Path) -> bytes:
-    """The bytes of a model or manifest. Raises BadData for more than ``MAX_BYTES`` bytes."""
+    """The bytes of a model or manifest. Raise BadData if there are more than ``MAX_BYTES``."""
     with file.open("rb") as stream:
         content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
@@ -23,7 +23,7 @@ def read(file: Path) -> bytes:
 
 
 def sha256_of(file: Path | BufferedReader) -> str:
-    """The sha256 of a file's content, in hexadecimal, or of what is left of an open one. Raises OSError."""
+    """The sha256 of a file, in hexadecimal; of an open file, that of the rest. Raise OSError."""
     if isinstance(file, Path):
         with file.open("rb") as stream:
             return sha256_of(stream)
@@ -31,27 +31,27 @@ def sha256_of(file: Path | BufferedReader) -> str:
 
 
 def load_json(file: Path) -> Any:
-    """The JSON of a file. Raises MissingInput where there is none, BadData where it cannot be read as JSON."""
+    """The JSON of a file. Raise MissingInput if there is no file, BadData if it is not JSON or cannot be read."""
     if not file.is_file():
         raise MissingInput("no such file or bundle", "Check the path.", where=file)
     try:
         return parse_json(read(file))
     except (ValueError, RecursionError) as error:
-        raise BadData(f"not valid JSON ({error})", "Write it again.", where=file) from error
+        raise BadData(f"not valid JSON ({error})", "Create it again.", where=file) from error
     except OSError as error:
         raise BadData(f"cannot be read ({error.strerror})", "Check the file.", where=file) from error
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Strict JSON: every number fits a float. Raises ValueError, or RecursionError if it nests too deep."""
+    """Parse strict JSON: every number fits a float. Raise ValueError, or RecursionError if it is nested too deep."""
 
     def finite(digits: str) -> float:
         if not math.isfinite(number := float(digits)):
-            raise ValueError(f"{digits[:20]} is no number that is read here")
+            raise ValueError(f"{digits[:20]} is not a finite number")
         return number
 
-    def whole(digits: str) -> int:
+    def integer(digits: str) -> int:
         finite(digits)
         return int(digits)
 
-    return json.loads(text, parse_constant=finite, parse_float=finite, parse_int=whole)
+    return json.loads(text, parse_constant=finite, parse_float=finite, parse_int=integer)

@@ -1,7 +1,7 @@
-"""The contract between the workstation and the device: what a bundle says of itself, in ``manifest.json``.
+"""``manifest.json``: the description of a bundle, which the workstation writes and the device reads.
 
-Frozen dataclasses inside, JSON at the border. Unknown keys are ignored, so that an older device reads what a newer
-workstation wrote; an unknown schema number is refused.
+Unknown keys are ignored, so that an older device can read the manifest of a newer workstation. An unknown schema number
+is an error.
 """
 
 import json
@@ -19,11 +19,11 @@ from tlpipe_edge.errors import BadData
 SCHEMA = 1
 
 MAX_SIZE = 4096
-"""Pixels of a side of the input."""
+"""Maximum side of the input, in pixels."""
 
 
 class Crop(StrEnum):
-    """How a photograph of any shape becomes a square."""
+    """How an image of any shape becomes a square."""
 
     CENTER = "center-crop"
     STRETCH = "stretch"
@@ -32,9 +32,9 @@ class Crop(StrEnum):
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """How a photograph becomes the input tensor: RGB uint8, ``size`` x ``size`` pixels.
+    """How an image becomes the input tensor: RGB uint8, ``size`` x ``size`` pixels.
 
-    Normalization is no part of it: it is inside the graph, so that the camera's bytes are the tensor.
+    It has no normalization: that is inside the graph, so that the camera's bytes are the tensor.
     """
 
     size: Annotated[int, Interval(ge=1, le=MAX_SIZE)]
@@ -43,9 +43,9 @@ class ImageSpec:
 
 @dataclass(frozen=True)
 class Tensor:
-    """One end of a model: dtype as numpy names it, shape with its batch of 1, affine quantization (0.0 means none).
+    """The input or output of a model: numpy dtype, shape with the batch of 1, affine quantization (scale 0.0: none).
 
-    A stored integer ``q`` stands for ``scale * (q - zero_point)``.
+    A stored integer ``q`` represents ``scale * (q - zero_point)``.
     """
 
     dtype: str
@@ -58,8 +58,8 @@ class Tensor:
 class Artifact:
     """One .tflite file of a bundle. ``file`` is relative to the bundle; ``bytes`` is its size.
 
-    ``rank`` orders the artifacts of a bundle for a device, the lowest first; the device need not know their formats by
-    name. Bundles of version 0.1.0 have none.
+    If no format is named, a device takes the artifact of the lowest ``rank``, so it need not know the formats by name.
+    Bundles of version 0.1.0 have no ranks.
     """
 
     recipe: str
@@ -74,7 +74,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a bundle comes from. ``keras_file`` is the original's path, relative to the bundle where it can be."""
+    """The origin of a bundle. ``keras_file`` is the path of the Keras model, relative to the bundle if possible."""
 
     run: str
     stage: str
@@ -89,7 +89,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The representative data set, on which int8 ranges were measured: sha256 of image files of the train split."""
+    """The representative data set for the int8 ranges: sha256 of image files of the train split."""
 
     images: tuple[str, ...]
     method: str
@@ -98,7 +98,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All that a device needs to know of a bundle, and where the bundle comes from."""
+    """The description of a bundle for a device, and its origin."""
 
     name: str
     labels: Labels
@@ -114,7 +114,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str | bytes, *, where: str = "manifest.json") -> "Manifest":
-        """Read a manifest. Raises BadData, naming ``where`` and the field, when it is none or is of another schema."""
+        """Read a manifest. Raise BadData, with ``where`` and the field, if it is invalid or of another schema."""
         try:
             document = parse_json(text)
         except (ValueError, RecursionError) as error:

@@ -1,23 +1,23 @@
-"""What the values of a document can be: the types that its fields are annotated with."""
+"""The ranges of values in the documents: types with which their fields are annotated."""
 
 from typing import Annotated
 
 from annotated_types import Ge, Interval, Len, Predicate
 
-SHORTEST_MS = 1e-6
-"""No run is shorter, for clocks count nanoseconds."""
-LONGEST_MS = 1e9
-"""No duration is longer: 11 days."""
+MIN_MS = 1e-6
+"""Minimum duration of a run: clocks count nanoseconds."""
+MAX_MS = 1e9
+"""Maximum duration: 11 days."""
 MAX_COUNT = 10**15
-"""More than any count, size or reading of a machine: with it, charts and ratios stay far from the end of a float."""
+"""More than any count, size or reading of a machine. It keeps charts and ratios far below the largest float."""
 MAX_NAME_BYTES = 255
-"""Of a file's name, on all usual file systems (pathname lookup ends with ENAMETOOLONG for a longer one)."""
+"""Maximum length of a file name on all usual file systems (a longer one gives ENAMETOOLONG)."""
 MAX_PATH_BYTES = 4095
-"""PATH_MAX of Linux, without the NUL."""
+"""Maximum length of a path: PATH_MAX of Linux, without the NUL."""
 
 
 def _is_path(text: str) -> bool:
-    """a path that a system can have"""
+    """a valid path"""
     try:
         encoded = text.encode(errors="surrogateescape")
     except UnicodeEncodeError:
@@ -27,22 +27,22 @@ def _is_path(text: str) -> bool:
 
 
 def _is_file_name(text: str) -> bool:
-    """the name of a file in this folder"""
+    """a file name without a folder"""
     return _is_path(text) and "/" not in text and text not in ("", ".", "..")
 
 
 Share = Annotated[float, Interval(ge=0, le=1)]
 Count = Annotated[int, Interval(ge=0, lt=MAX_COUNT)]
 Positive = Annotated[int, Interval(ge=1, lt=MAX_COUNT)]
-Milliseconds = Annotated[float, Interval(ge=0, lt=LONGEST_MS)]
+Milliseconds = Annotated[float, Interval(ge=0, lt=MAX_MS)]
 Reading = Annotated[float, Interval(ge=0, lt=MAX_COUNT)]
 """A frequency, a load, a rate or a size in memory."""
 Celsius = Annotated[float, Interval(ge=-273.15, lt=MAX_COUNT)]
 Difference = Annotated[float, Interval(ge=-1, le=1)]
-"""Of two shares."""
+"""The difference of two shares."""
 Samples = Annotated[tuple[Milliseconds, ...], Len(1)]
 Interval95 = Annotated[tuple[Share, ...], Len(2, 2)]
-"""The lower and the upper end of a 95 % interval."""
+"""The lower and the upper bound of a 95 % interval."""
 Sha256 = Annotated[str, Len(64, 64)]
 Labels = Annotated[tuple[str, ...], Len(2)]
 FileName = Annotated[str, Predicate(_is_file_name)]

@@ -9,7 +9,7 @@ from tlpipe_edge.contract.ranges import Count, Interval95, Share
 
 @dataclass(frozen=True)
 class ClassCount:
-    """How many ``images`` of a class there were, and how many of them were ``correct``; ``top1`` is None for none."""
+    """The number of ``images`` of a class, and of ``correct`` predictions; ``top1`` is None if there are no images."""
 
     images: Count
     correct: Count
@@ -17,17 +17,17 @@ class ClassCount:
 
     @classmethod
     def of(cls, images: int, correct: int) -> "ClassCount":
-        """With its top-1."""
+        """The counts with their top-1."""
         return cls(images, correct, correct / images if images else None)
 
     def check(self) -> None:
         if self.correct > self.images:
-            raise Misfit("more correct than there are images", ".correct")
+            raise Misfit("more correct predictions than images", ".correct")
 
 
 @dataclass(frozen=True)
 class Failed:
-    """An image that could not be read, and so counts as wrong."""
+    """An image that could not be read, which counts as wrong."""
 
     file: str
     reason: str
@@ -35,7 +35,7 @@ class Failed:
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """Accuracy over the images whose label is known; None where there are none. A failed image counts as wrong.
+    """Accuracy over the images with a known label; None if there are none. A failed image counts as wrong.
 
     ``top1_interval`` is the 95 % interval (Wilson).
     """
@@ -47,10 +47,10 @@ class Rates:
 
     def check(self) -> None:
         if self.top1_interval is not None and self.top1_interval[0] > self.top1_interval[1]:
-            raise Misfit("its ends are the wrong way round", ".top1_interval")
+            raise Misfit("the lower bound is above the upper bound", ".top1_interval")
 
     def check_classes(self, labels: Sequence[str]) -> None:
-        """Raise Misfit for a class that the model does not have."""
+        """Raise Misfit if there is a class that the model does not have."""
         for label in self.per_class or {}:
             if label not in labels:
                 raise Misfit("a class that the model does not have", f".per_class.{label[:40]}")

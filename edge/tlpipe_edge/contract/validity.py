@@ -1,4 +1,4 @@
-"""Whether what was timed is to be believed, and why not."""
+"""Whether latencies are valid, and the reasons if not."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from tlpipe_edge.contract.codec import Misfit
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a latency is invalid: its ``kind`` ("throttled"), and the ``detail`` of this one, "" for none.
+    """Why a latency is invalid: a ``kind`` of reason ("throttled"), and the ``detail`` of this case, or "".
 
-    ``scope`` names the result that it is about ("int8, 2 threads", "Keras"); None for the one that states it, or, of a
-    benchmark, for all that was timed.
+    ``scope`` names the result it is about ("int8, 2 threads", "Keras"). It is None in a result, which is meant itself,
+    and in a benchmark if all latencies are meant.
     """
 
     kind: str
@@ -27,23 +27,23 @@ NOT_GIVEN = Reason("no reason is given")
 
 @dataclass(frozen=True, kw_only=True)
 class Validity:
-    """``reasons`` why what was timed is not ``valid``; ``invalid_reasons`` are the same as text."""
+    """Whether latencies are ``valid``, and the ``reasons`` if not; ``invalid_reasons`` are the same as text."""
 
     valid: bool
     invalid_reasons: tuple[str, ...]
     reasons: tuple[Reason, ...] = ()
 
     def check_reasons(self) -> None:
-        """Raise Misfit for what is valid in spite of a reason."""
+        """Raise Misfit if there is a reason although it is valid."""
         if self.valid and (self.invalid_reasons or self.reasons):
-            raise Misfit("reasons why it is invalid, and it is valid", ".invalid_reasons")
+            raise Misfit("there are reasons although it is valid", ".invalid_reasons")
 
     def why(self) -> tuple[Reason, ...]:
-        """The reasons: none of what is valid, and never none of what is not."""
+        """The reasons: empty if valid, otherwise at least one."""
         return () if self.valid else self.reasons or (NOT_GIVEN,)
 
 
 def judged(reasons: Iterable[Reason]) -> Validity:
-    """Valid without any reason."""
+    """The validity with these reasons: valid if there are none."""
     reasons = tuple(reasons)
     return Validity(valid=not reasons, invalid_reasons=tuple(map(str, reasons)), reasons=reasons)

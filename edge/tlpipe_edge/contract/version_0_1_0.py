@@ -1,4 +1,4 @@
-"""What version 0.1.0 wrote as text becomes the fields that documents have today."""
+"""Converts texts in documents of version 0.1.0 into the fields that documents have today."""
 
 import re
 from dataclasses import replace
@@ -13,16 +13,16 @@ _TRAINED_ON = re.compile(r"(.*); (\d{1,9}) of them were trained on", re.DOTALL)
 
 
 def trained_on(name: str) -> tuple[str, int | None]:
-    """The name of images without the end by which version 0.1.0 said how many of them were trained on, and that number;
-    None for a name without it."""
+    """The name of the images, and how many of them are training images. Version 0.1.0 wrote this number at the end of
+    the name; None if it is not there."""
     found = _TRAINED_ON.fullmatch(name)
     return (found[1], int(found[2])) if found else (name, None)
 
 
 def upgraded(bench: "Bench") -> "Bench":
-    """With the fields that version 0.1.0 wrote as text alone: reasons, and what was trained on.
+    """The benchmark with the fields that version 0.1.0 wrote only as text: reasons, and the number of training images.
 
-    In the text of a bench the reasons of a part are repeated after its name.
+    The text of a benchmark repeats the reasons of each part, after the name of the part.
     """
     parts = [each for each in (*bench.results, bench.keras) if each is not None]
     repeated = {text for part in parts for text in part.invalid_reasons}
@@ -52,7 +52,7 @@ def _reasons(part: Validity) -> tuple[Reason, ...]:
 
 
 def _from_text(text: str) -> Reason:
-    """A reason as version 0.1.0 wrote it: of Keras, with the way in which it was called, and then kind: detail."""
+    """A reason as version 0.1.0 wrote it: "kind: detail", for Keras after the way of calling it ("predict: ")."""
     scope, _, rest = text.partition(": ")
     if scope not in ("predict", "compiled"):  # as in benchmark.CallName
         scope, rest = "", text

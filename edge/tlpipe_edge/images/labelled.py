@@ -1,4 +1,4 @@
-"""The photographs that a benchmark looks at: found, hashed, labelled by their folder or the bundle's reference."""
+"""The images of a benchmark: found, hashed, and labelled by their folder or by the reference of the bundle."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,59 +11,62 @@ from tlpipe_edge.images.walker import SUFFIXES, images_below
 
 
 @dataclass(frozen=True)
-class Photograph:
-    """A file with its sha256 ("" where the system will not read it) and its label's index (None where not known)."""
+class LabelledImage:
+    """A file with its sha256 ("" if it cannot be read) and the index of its label (None if unknown)."""
 
     file: Path
     sha256: str
-    truth: int | None
+    label: int | None
 
 
 @dataclass(frozen=True)
-class Photographs:
-    """What is looked at: ``name`` says which photographs these are. The model was ``trained_on`` so many of them."""
+class LabelledImages:
+    """The images of a benchmark. ``name`` says which ones; ``trained_on`` is the number of training images among them
+    (None if unknown)."""
 
     name: str
-    items: tuple[Photograph, ...]
+    items: tuple[LabelledImage, ...]
     trained_on: int | None = None
 
 
-def golden(bundle: Bundle, reference: Reference | None) -> Photographs:
-    """The bundle's own few photographs. Raises MissingInput or BadData where they are missing or damaged."""
-    known = _truth(reference)
+def golden(bundle: Bundle, reference: Reference | None) -> LabelledImages:
+    """The golden images of the bundle. Raise MissingInput or BadData if they are missing or damaged."""
+    known = _true_labels(reference)
     hashed = [(file, _sha256(file)) for file in bundle.golden().files]
-    return Photographs(GOLDEN, tuple(Photograph(file, sha256, known.get(sha256)) for file, sha256 in hashed))
+    return LabelledImages(GOLDEN, tuple(LabelledImage(file, sha256, known.get(sha256)) for file, sha256 in hashed))
 
 
-def below(folder: Path, *, labels: Sequence[str], reference: Reference | None) -> Photographs:
-    """The photographs below ``folder`` in sorted order.
+def below(folder: Path, *, labels: Sequence[str], reference: Reference | None) -> LabelledImages:
+    """The images below ``folder`` in sorted order.
 
-    A photograph's label is the first folder on its way that is named as one, else what the reference says of a file of
-    that sha256. Raises MissingInput or BadData for a folder that is none, or without photographs.
+    The label of an image is the first folder on its path that has the name of a label, or else the label in the
+    reference for its sha256. Raise MissingInput if there is no such folder, BadData if it has no images.
     """
     if not folder.is_dir():
         raise MissingInput(
-            "no such folder", "Name a folder of photographs, best with a folder per class.", where=folder
+            "no such folder",
+            "Name a folder of images, with one subfolder per class if you want accuracy.",
+            where=folder,
         )
     index = {label: number for number, label in enumerate(labels)}
-    known = _truth(reference)
+    known = _true_labels(reference)
     items = []
     for file in images_below(folder):
         way = file.relative_to(folder).parts[:-1]
         sha256 = _sha256(file)
         named = next((index[part] for part in way if part in index), None)
-        items.append(Photograph(file, sha256, named if named is not None else known.get(sha256)))
+        items.append(LabelledImage(file, sha256, named if named is not None else known.get(sha256)))
     if not items:
-        raise BadData(f"no photographs ({', '.join(sorted(SUFFIXES))})", "Name another folder.", where=folder)
-    return Photographs(str(folder), tuple(items))
+        raise BadData(f"no images ({', '.join(sorted(SUFFIXES))})", "Name another folder.", where=folder)
+    return LabelledImages(str(folder), tuple(items))
 
 
-def _truth(reference: Reference | None) -> dict[str, int]:
-    return {} if reference is None else dict(zip(reference.images, map(int, reference.truth), strict=True))
+def _true_labels(reference: Reference | None) -> dict[str, int]:
+    return {} if reference is None else dict(zip(reference.images, map(int, reference.true_labels), strict=True))
 
 
 def _sha256(file: Path) -> str:
-    """The file's sha256; "" where the system will not read it."""
+    """The sha256 of the file; "" if it cannot be read."""
     try:
         return sha256_of(file)
     except OSError:

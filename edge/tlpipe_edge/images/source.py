@@ -1,4 +1,4 @@
-"""Whatever an image comes as, a file, its bytes, an array or an image of Pillow, becomes RGB uint8 (H, W, 3)."""
+"""Turns a path, the bytes of a file, an open file, an array or a Pillow image into RGB uint8 (H, W, 3)."""
 
 import os
 from pathlib import Path
@@ -19,24 +19,24 @@ ACCEPTED = (
 
 @runtime_checkable
 class BinaryFile(Protocol):
-    """What has ``read``: an open file, a BytesIO, an upload of a web framework."""
+    """Anything with ``read``: an open file, a BytesIO, an upload of a web framework."""
 
     def read(self, size: int = -1, /) -> bytes: ...
 
 
 PIECE = 1 << 20
-"""Bytes asked of a file at once: one that is asked for more sets memory aside for them."""
+"""Bytes of one read: a larger request may allocate that much memory."""
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryFile | Image.Image | np.ndarray
 
 
-def pixels_of(source: Source, *, at_least: tuple[int, int] | None = None, bgr: bool = False) -> Pixels:
-    """An image as RGB uint8 (H, W, 3), upright; ``at_least`` is that of ``decode``.
+def pixels_of(source: Source, *, min_side: tuple[int, int] | None = None, bgr: bool = False) -> Pixels:
+    """An image as RGB uint8 (H, W, 3), upright; ``min_side`` is as in ``decode``.
 
-    An array is taken as it is, its channels turned round if it is ``bgr``, as OpenCV's are. An open file is read from
-    where it stands. A JPEG that Pillow opened and has not loaded has the pixels of its file; of one that is loaded,
-    Pillow's full size is resized, which differs from ``decode`` at reduced size.
-    Raises MissingInput or BadData for what cannot be read or is no image, WrongUsage for ``bgr`` without an array.
+    An array is used as it is, or converted from BGR with ``bgr``, as for OpenCV. An open file is read from its current
+    position. If Pillow opened a JPEG and has not loaded it, its file is decoded. If it is loaded, its pixels at full
+    size are used, which can differ from those of ``decode`` at reduced size.
+    Raise MissingInput or BadData if it cannot be read or is not an image, WrongUsage for ``bgr`` without an array.
     """
     if isinstance(source, np.ndarray):
         check_pixels(source)
@@ -44,30 +44,30 @@ def pixels_of(source: Source, *, at_least: tuple[int, int] | None = None, bgr: b
     if bgr and source is not None:  # None is a frame that OpenCV could not read
         raise WrongUsage(f"bgr=True with {type(source).__name__}", "Only an array can be BGR: leave bgr out.")
     if isinstance(source, Path | str | bytes):
-        return decode(source, at_least=at_least)
+        return decode(source, min_side=min_side)
     if isinstance(source, os.PathLike):
-        return decode(os.fsdecode(source), at_least=at_least)
+        return decode(os.fsdecode(source), min_side=min_side)
     if isinstance(source, bytearray | memoryview):
-        return decode(bytes(source), at_least=at_least)
+        return decode(bytes(source), min_side=min_side)
     if isinstance(source, Image.Image):
         jpeg = _jpeg_not_loaded(source)
-        return from_pillow(source) if jpeg is None else decode(jpeg, at_least=at_least)
+        return from_pillow(source) if jpeg is None else decode(jpeg, min_side=min_side)
     if isinstance(source, BinaryFile):
-        return decode(_content(source), at_least=at_least)
-    raise BadData(f"{type(source).__name__}, which is no image", ACCEPTED, where="image data")
+        return decode(_content(source), min_side=min_side)
+    raise BadData(f"expected an image, got {type(source).__name__}", ACCEPTED, where="image data")
 
 
 def _content(file: BinaryFile) -> bytes:
-    """The rest of a file; no more than ``MAX_BYTES``, for a stream may never end."""
+    """The rest of a file; at most ``MAX_BYTES``, because a stream may never end."""
     content, where = bytearray(), "image data"
     while len(content) <= MAX_BYTES:
         try:
             piece = file.read(PIECE)
-        except Exception as error:  # uploads, archives and connections raise classes of their own
+        except Exception as error:  # uploads, archives and connections raise their own classes
             reason = " ".join(str(error).split()) or type(error).__name__
             raise BadData(f"the file cannot be read ({reason})", "Open it again.", where=where) from error
         if not isinstance(piece, bytes):
-            found = f"a file that gives {type(piece).__name__} where bytes belong"
+            found = f"a file that gives {type(piece).__name__}, not bytes"
             raise BadData(found, 'Open it with mode "rb".', where=where)
         if not piece and not content:
             raise BadData("the file is empty, or at its end", "Call its seek(0) first.", where=where)
@@ -77,13 +77,13 @@ def _content(file: BinaryFile) -> bytes:
     raise BadData(f"more than {MAX_BYTES // 10**6} MB, too large for an image", "Scale it down.", where=where)
 
 
-def _jpeg_not_loaded(picture: Image.Image) -> bytes | None:
-    """The file of a JPEG whose pixels Pillow has not loaded; the picture is left as it is."""
-    if not isinstance(picture, JpegImageFile) or not picture.tile or picture.fp is None or picture.fp.closed:
+def _jpeg_not_loaded(image: Image.Image) -> bytes | None:
+    """The bytes of a JPEG whose pixels Pillow has not loaded, or None; the position in its file is restored."""
+    if not isinstance(image, JpegImageFile) or not image.tile or image.fp is None or image.fp.closed:
         return None
-    stands = picture.fp.tell()
+    position = image.fp.tell()
     try:
-        picture.fp.seek(0)
-        return _content(picture.fp)
+        image.fp.seek(0)
+        return _content(image.fp)
     finally:
-        picture.fp.seek(stands)
+        image.fp.seek(position)

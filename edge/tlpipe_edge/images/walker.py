@@ -1,4 +1,4 @@
-"""Images below a folder, told by the suffix of their names."""
+"""Finds the images below a folder, by the suffix of their names."""
 
 from pathlib import Path
 

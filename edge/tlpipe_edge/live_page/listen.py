@@ -1,4 +1,4 @@
-"""Where a server listens: HOST:PORT as a person types it, resolved, and the name under which others reach it."""
+"""The address of a server: parses HOST:PORT, resolves it, and finds the name under which other machines reach it."""
 
 import ipaddress
 import re
@@ -20,7 +20,7 @@ class ListenAddress:
 
     @classmethod
     def parse(cls, written: str) -> "ListenAddress":
-        """Of HOST:PORT, [IPV6]:PORT, :PORT or PORT; no host means 127.0.0.1. Raises WrongUsage for anything else."""
+        """Parse HOST:PORT, [IPV6]:PORT, :PORT or PORT; no host means 127.0.0.1. Raise WrongUsage for anything else."""
         match = _WRITTEN.fullmatch(written)
         if match is None or int(match["port"]) > 65535:
             raise WrongUsage(
@@ -32,7 +32,7 @@ class ListenAddress:
         try:
             family, _, _, _, address = socket.getaddrinfo(name, match["port"], type=socket.SOCK_STREAM)[0]
         except (OSError, UnicodeError) as error:
-            raise WrongUsage(f"no host {name} is known here", "Write its address in numbers.", where=written) from error
+            raise WrongUsage(f"unknown host {name}", "Write its numeric address.", where=written) from error
         return cls(family, str(address[0]), int(match["port"]))
 
     def __str__(self) -> str:
@@ -40,20 +40,20 @@ class ListenAddress:
 
     @property
     def socket_address(self) -> tuple[str, int]:
-        """What the socket functions take."""
+        """The address as the socket functions take it."""
         return self.host, self.port
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only programs on this machine reach it."""
+        """Whether only programs on this machine can reach it."""
         return ipaddress.ip_address(self.host).is_loopback
 
     @property
     def public_name(self) -> str:
-        """The host as a person on another machine writes it in a URL."""
+        """The host in a URL for other machines."""
         if not ipaddress.ip_address(self.host).is_unspecified:
             return _in_url(self.host)
-        # Connecting a datagram socket sends nothing; it asks the routing table which of our addresses others see.
+        # Connecting a datagram socket sends nothing; the routing table tells which of our addresses others see.
         elsewhere = "192.0.2.1" if self.family == socket.AF_INET else "2001:db8::1"
         with socket.socket(self.family, socket.SOCK_DGRAM) as asking:
             try:

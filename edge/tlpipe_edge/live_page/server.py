@@ -1,8 +1,8 @@
-"""The live page: the newest answer with its picture, for whoever watches in a browser.
+"""The live page: the newest frame with its prediction, in a browser.
 
-One thread with one event loop serves everybody. ``show`` only leaves the answer behind; the loop looks at it when
-somebody watches, encodes it once, and every client gets the same bytes. A client that is still busy with the picture
-before misses this one, and one that takes no picture for ``PATIENCE`` seconds is dropped.
+One thread with one event loop serves all clients. ``show`` only stores the answer. If a client is connected, the loop
+encodes the answer once, and all clients get the same bytes. A client that has not received the previous frame misses
+this one. A client that receives no frame for ``PATIENCE`` seconds is disconnected.
 """
 
 import asyncio
@@ -27,17 +27,18 @@ from tlpipe_edge.live_page.stream import BOUNDARY, Shown, prepare
 
 FRAMES_PER_SECOND = 15
 PARTS_PER_SECOND = 400
-"""Both at most: where many watch, each of them gets fewer. Sending 400 takes 2 % of an x86 core."""
+"""Maximum frames a second to one client, and to all together: many clients get fewer each. Sending 400 takes 2 % of an
+x86 core."""
 MAX_CLIENTS = 128
-"""Connections; a page holds two of them."""
+"""Maximum number of connections; a page holds two of them."""
 MAX_REQUEST = 16_384
-"""Bytes of a request with its headers."""
+"""Maximum bytes of a request with its headers."""
 PATIENCE = 5.0
-"""Seconds in which a client must have sent its request, and must take each picture."""
+"""Time limit in seconds for a client to send its request, and to receive each frame."""
 HEARTBEAT = 2.0
-"""Seconds after which the same is sent again, so that either side notices when the other has gone."""
+"""Seconds after which the same is sent again, so that each side notices when the other is gone."""
 SEND_BUFFER = 131_072
-"""Bytes that the system holds for a client: more of them would only be older pictures."""
+"""Bytes of the send buffer of a client: a larger one would only hold older frames."""
 
 _LOOPBACK_HOST = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
@@ -45,7 +46,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
 
 @dataclass(frozen=True)
 class _Live:
-    """A path whose answer never ends: its content type, its first bytes, and what it sends of each ``Shown``."""
+    """A path whose response never ends: its content type, its first bytes, and the part of each ``Shown`` to send."""
 
     kind: str
     first: bytes
@@ -60,7 +61,7 @@ _LIVE = {
 
 @dataclass(frozen=True)
 class _Request:
-    """The first line and the headers of a request; header names in lower case, the query as it came."""
+    """The first line and the headers of a request; header names in lower case, the query as it was sent."""
 
     method: str
     path: str
@@ -69,24 +70,26 @@ class _Request:
 
 
 class Preview:
-    """The server of the live page, from ``with`` to the end of the block.
+    """The server of the live page, a context manager.
 
-    ``address`` is HOST:PORT, or a port on the loopback address; ``url`` what a person opens, the token included. The
-    frame of an answer must not be changed after it was shown.
+    ``address`` is HOST:PORT, or a port on the loopback address; ``url`` is the address for a browser, with the token.
+    Do not change the frame of an answer after ``show``.
 
-    Raises WrongUsage for an address that is none, for one that others can reach without a ``token``, and for a token
-    with other characters than letters, digits and ``-._~``; on entering, Unavailable where the port is not to be had.
+    Raise WrongUsage if the address is invalid, if others can reach it and there is no ``token``, or if the token has
+    other characters than letters, digits and ``-._~``; on entering, Unavailable if the port cannot be opened.
     """
 
     def __init__(self, address: str, *, token: str | None) -> None:
         self._address = ListenAddress.parse(address)
         if token is None and not self._address.is_loopback:
-            raise WrongUsage("others can reach this address", "Give a token, or only the port.", where=address)
+            raise WrongUsage(
+                "other machines can reach this address", "Set a token, or name only the port.", where=address
+            )
         if token is not None and not _TOKEN.fullmatch(token):
-            raise WrongUsage("the token is empty or has odd characters", "Take letters, digits and any of -._~")
+            raise WrongUsage("the token is empty or has invalid characters", "Use letters, digits and any of -._~")
         self._token = token
         self._page, self._policy = _load_page()
-        self._newest: Answer | str | None = None  # an answer, why there is none, or nothing yet
+        self._newest: Answer | str | None = None  # an answer, the reason of an outage, or nothing yet
         self._shown: Shown | None = None
         self._changed = asyncio.Event()
         self._watched = asyncio.Event()
@@ -113,11 +116,11 @@ class Preview:
         self._thread.join()
 
     def show(self, answer: Answer) -> None:
-        """Put this answer on the page, in place of the one before."""
+        """Show this answer on the page, in place of the one before."""
         self._newest = answer
 
     def outage(self, reason: str) -> None:
-        """Say on the page that the camera gives no pictures, and why, until the next ``show``."""
+        """Show on the page that the camera gives no frames, and why, until the next ``show``."""
         self._newest = reason
 
     def _run(self) -> None:
@@ -129,7 +132,7 @@ class Preview:
             runner.run(self._publish())
 
     async def _publish(self) -> None:
-        """Serve, and while somebody watches, prepare the newest answer for all of them."""
+        """Serve; while clients are connected, prepare the newest answer for all of them."""
         server = await asyncio.start_server(self._serve, sock=self._socket, limit=MAX_REQUEST)
         source: Answer | str | None = None
         try:
@@ -157,9 +160,9 @@ class Preview:
             if request:
                 await self._respond(request, reader, writer)
         except (OSError, EOFError, asyncio.LimitOverrunError):
-            pass  # it went away, was too slow (TimeoutError is an OSError), or does not speak HTTP
+            pass  # the client disconnected, was too slow (TimeoutError is an OSError), or does not speak HTTP
         except asyncio.CancelledError:
-            pass  # the end of all; asyncio of Python 3.11 prints a traceback for a handler that ends cancelled
+            pass  # the server ends; asyncio of Python 3.11 prints a traceback for a handler that ends cancelled
         finally:
             self._clients -= 1
             writer.transport.abort()
@@ -183,7 +186,7 @@ class Preview:
             await self._follow(reader, writer, live.part)
 
     def _status(self, request: _Request) -> HTTPStatus:
-        """200 for what is there and may be seen; who may not see it does not learn what is there."""
+        """200 for a known path with a valid token; without a token, 403 for any path."""
         if self._clients > MAX_CLIENTS:
             return HTTPStatus.SERVICE_UNAVAILABLE
         if not self._admits(request):
@@ -193,9 +196,9 @@ class Preview:
         return HTTPStatus.OK if request.method in ("GET", "HEAD") else HTTPStatus.METHOD_NOT_ALLOWED
 
     def _admits(self, request: _Request) -> bool:
-        """Whether the token is there, in the address or as a cookie, and on loopback no other host is meant.
+        """Whether the token is in the query or a cookie, and, on loopback, the Host header names this machine.
 
-        A web page whose own name leads to 127.0.0.1 (DNS rebinding) names itself in the Host header.
+        A web page whose own name resolves to 127.0.0.1 (DNS rebinding) has its own name in the Host header.
         """
         if self._address.is_loopback and not _LOOPBACK_HOST.fullmatch(request.headers.get("host", "")):
             return False
@@ -207,17 +210,17 @@ class Preview:
 
     @property
     def _cookie(self) -> str:
-        """Its name has the port, because browsers do not tell the ports of a host apart."""
+        """The name of the cookie. It has the port, because browsers share cookies between the ports of a host."""
         return f"tlpipe-preview-{self._port}"
 
     async def _follow(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, part: Callable[[Shown], bytes]
     ) -> None:
-        """Send the newest part, and the next one as soon as there is one and the client has taken this one."""
+        """Send the newest part, and the next one as soon as there is one and the client has received this one."""
         self._watchers += 1
         self._watched.set()
         try:
-            while not reader.at_eof():  # while there is no picture nothing is sent, and no sending fails
+            while not reader.at_eof():  # without a frame nothing is sent, so no send would fail
                 changed = self._changed
                 await _send(writer, part(self._shown) if self._shown else b"")
                 with contextlib.suppress(TimeoutError):
@@ -231,14 +234,14 @@ class Preview:
 
 
 async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
-    """Hand all of it to the system; raises TimeoutError where the client does not take it."""
+    """Pass all of it to the system. Raise TimeoutError if the client does not receive it."""
     writer.write(data)
     async with asyncio.timeout(PATIENCE):
         await writer.drain()
 
 
 def _load_page() -> tuple[bytes, str]:
-    """The page, and a Content-Security-Policy that lets its own style and script run and nothing else."""
+    """The page, and a Content-Security-Policy that allows its own style and script and nothing else."""
     page = resources.files("tlpipe_edge.live_page").joinpath("page.html").read_bytes()
     parts = re.findall(rb"<(style|script)>(.*?)</\1>", page, re.DOTALL)
     sums = {name.decode(): base64.b64encode(hashlib.sha256(text).digest()).decode() for name, text in parts}
@@ -248,7 +251,7 @@ def _load_page() -> tuple[bytes, str]:
 
 
 def _parse(head: bytes) -> _Request | None:
-    """The request, or None where it is no HTTP."""
+    """The request, or None if it is not HTTP."""
     first, *lines = head.decode("latin-1").split("\r\n")
     words = first.split(" ")
     if len(words) != 3 or not words[2].startswith("HTTP/1."):

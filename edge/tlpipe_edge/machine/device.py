@@ -1,4 +1,4 @@
-"""What machine this is: board, CPU, userland, and the governor, frequency, temperature and throttling of now."""
+"""Describes this machine: board, CPU, userland, and the current governor, frequency, temperature and throttling."""
 
 import os
 import platform
@@ -20,18 +20,18 @@ THROTTLING = {
 }
 """The bits of get_throttled, as the Raspberry Pi documentation of ``vcgencmd`` numbers them."""
 GET_THROTTLED = ("soc*/soc*firmware/get_throttled", "soc*firmware/get_throttled")
-"""Its file (raspberrypi/linux, pull request 2397) below /sys/devices/platform: in soc/soc:firmware up to the Raspberry
-Pi 4, in soc@107c000000/soc@107c000000:firmware on the 5, where some kernels have none."""
+"""The file (raspberrypi/linux, pull request 2397) below /sys/devices/platform: in soc/soc:firmware up to the Raspberry
+Pi 4, in soc@107c000000/soc@107c000000:firmware on the 5; some kernels do not have it."""
 LIMIT_SECONDS = 2.0
-"""For ``vcgencmd``, which needs a hundredth of it."""
+"""Time limit for ``vcgencmd``, which needs a hundredth of it."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """A machine at one moment. What it does not tell is None; ``throttling`` is empty where nothing was throttled.
+    """A machine at one moment. Unknown values are None; ``throttling`` is empty if nothing was throttled.
 
-    ``machine`` is the kernel's architecture and ``bits`` the userland's, 32 or 64: they need not agree. Frequency is in
-    MHz, temperature in degrees Celsius.
+    ``machine`` is the architecture of the kernel, ``bits`` that of the userland, 32 or 64: they may differ. Frequency
+    is in MHz, temperature in degrees Celsius.
     """
 
     board: str
@@ -48,12 +48,12 @@ class Device:
 
     @property
     def hides_throttling(self) -> bool:
-        """Whether this is a board that may be throttled, a Raspberry Pi, and does not tell."""
+        """Whether this is a Raspberry Pi, which may be throttled, and its throttling is unknown."""
         return "Raspberry Pi" in self.board and self.throttling is None
 
 
 def read(root: Path = Path("/")) -> Device:
-    """Look at this machine; ``root`` is where /proc, /sys and /etc are looked for."""
+    """Read the state of this machine; ``root`` is the folder that holds /proc, /sys and /etc."""
     cpu = _cpu(root)
     board = _text(root / "proc/device-tree/model") or _text(root / "sys/class/dmi/id/product_name") or cpu
     frequency = _number(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
@@ -69,12 +69,12 @@ def read(root: Path = Path("/")) -> Device:
         governor=_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         frequency_mhz=None if frequency is None else frequency / 1e3,
         temperature_c=None if temperature is None else temperature / 1e3,
-        throttling=_throttling(root, asking="Raspberry Pi" in board),
+        throttling=_throttling(root, ask_firmware="Raspberry Pi" in board),
     )
 
 
 def cores() -> int:
-    """How many cores this process may use: in a container or under taskset fewer than the machine has."""
+    """The number of cores that this process may use: fewer than the machine has in a container or under taskset."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -90,17 +90,17 @@ def _os(root: Path) -> str:
     return named.get("PRETTY_NAME", platform.system()).strip('"')
 
 
-def _throttling(root: Path, *, asking: bool) -> tuple[str, ...] | None:
-    """A Raspberry Pi's firmware says it as a hexadecimal number: in a file, or else, where ``asking``, to a command."""
+def _throttling(root: Path, *, ask_firmware: bool) -> tuple[str, ...] | None:
+    """The throttling of a Raspberry Pi: a hexadecimal number in a file, or else, if ``ask_firmware``, of a command."""
     files = (file for pattern in GET_THROTTLED for file in sorted((root / "sys/devices/platform").glob(pattern)))
     flags = next((flags for flags in map(_hexadecimal, map(_text, files)) if flags is not None), None)
-    if flags is None and asking:
+    if flags is None and ask_firmware:
         flags = _hexadecimal(_vcgencmd("get_throttled").removeprefix("throttled="))
     return None if flags is None else tuple(words for bit, words in THROTTLING.items() if flags >> bit & 1)
 
 
 def _vcgencmd(question: str) -> str:
-    """What the firmware answers; empty where the command is missing, may not ask (group video), or fails."""
+    """The output of the command; empty if it is missing, lacks permission (group video), or fails."""
     command = shutil.which("vcgencmd")
     if command is None:
         return ""
@@ -114,7 +114,7 @@ def _vcgencmd(question: str) -> str:
 
 
 def _text(file: Path) -> str | None:
-    """The text of a file, without the NUL that the device tree ends strings with; None where it cannot be read."""
+    """The text of a file, without the NUL at the end of device tree strings; None if it cannot be read."""
     try:
         return file.read_text(errors="replace").strip("\0 \n")
     except OSError:

@@ -1,4 +1,4 @@
-"""Whether this program runs on a processor that another program imitates: times mean nothing there."""
+"""Whether this program runs on an emulated processor, where times mean nothing."""
 
 import platform
 import sys
@@ -9,11 +9,11 @@ _X86_VENDORS = ("GenuineIntel", "AuthenticAMD")
 
 
 def emulated(root: Path = Path("/"), *, program: Path = Path(sys.executable), machine: str | None = None) -> bool:
-    """Whether Python (``program``) is run by an emulator, as far as that can be told; ``root`` is where /proc is.
+    """Whether an emulator runs Python (``program``), as far as can be seen; ``root`` is the folder that holds /proc.
 
-    qemu-user answers /proc/self/exe by itself, but not /proc/thread-self/exe, which is the emulator: an ELF file of
-    another machine. Older ones also show the /proc/cpuinfo of the processor below. A whole system on qemu without
-    hardware help says TCG in its processor's name.
+    qemu-user replaces /proc/self/exe, but not /proc/thread-self/exe, which is the emulator: an ELF file of another
+    machine. Older versions also show the /proc/cpuinfo of the host. A system under qemu without hardware
+    virtualization has TCG in the name of its processor.
     """
     runs, ours = _machine(root / "proc/thread-self/exe"), _machine(program)
     if runs and ours and runs != ours:
@@ -27,7 +27,7 @@ def emulated(root: Path = Path("/"), *, program: Path = Path(sys.executable), ma
 
 
 def _machine(file: Path) -> bytes | None:
-    """The field e_machine of an ELF header; None for a file that has none, or that cannot be read."""
+    """The field e_machine of an ELF header; None if the file is not ELF or cannot be read."""
     try:
         with file.open("rb") as stream:
             header = stream.read(_ELF_MACHINE.stop)

@@ -1,4 +1,4 @@
-"""The machine at one moment, and how busy others kept it between two."""
+"""The state of the machine at one moment, and the load of other processes between two moments."""
 
 import os
 import time
@@ -11,10 +11,10 @@ from tlpipe_edge.machine.device import Device
 
 @dataclass(frozen=True)
 class Moment:
-    """The machine at one moment. ``seconds`` counts from some moment.
+    """The machine at one moment. ``seconds`` is a monotonic clock.
 
-    ``own`` and ``busy`` are CPU seconds until now: of this process and of those that it started and waited for, and of
-    all processes on the cores that it may use, with what a hypervisor took away (None where Linux does not tell).
+    ``own`` and ``busy`` are CPU seconds so far. ``own``: of this process and its finished children. ``busy``: of all
+    processes on the cores that this process may use, with the time stolen by a hypervisor (None if unknown).
     """
 
     device: Device
@@ -25,7 +25,7 @@ class Moment:
 
 
 def now(root: Path = Path("/")) -> Moment:
-    """Look at the machine; ``root`` is where /proc and /sys are looked for."""
+    """Read the state of the machine; ``root`` is the folder that holds /proc and /sys."""
     read = device.read(root)  # before the clocks: it may start a process
     times = os.times()
     return Moment(
@@ -38,9 +38,9 @@ def now(root: Path = Path("/")) -> Moment:
 
 
 def other_load(before: Moment, after: Moment) -> float | None:
-    """How many cores' worth of time others took between two moments; None where it is not told.
+    """CPU time of other processes divided by the elapsed time: a number of cores; None if unknown.
 
-    Linux counts in ticks of 10 ms: in less than a second they would say too little.
+    Linux counts in ticks of 10 ms: over less than a second the result would be too coarse.
     """
     if before.busy is None or after.busy is None or after.seconds < before.seconds + 1:
         return None
@@ -49,7 +49,7 @@ def other_load(before: Moment, after: Moment) -> float | None:
 
 
 def _busy(root: Path) -> float | None:
-    """CPU seconds from /proc/stat (proc_stat(5)): all but idle and iowait, steal with them; guest is within user."""
+    """CPU seconds from /proc/stat (proc_stat(5)): all but idle and iowait, with steal; guest is part of user."""
     if not hasattr(os, "sched_getaffinity"):
         return None
     cores = {f"cpu{number}" for number in os.sched_getaffinity(0)}

@@ -5,7 +5,7 @@ import importlib.metadata
 
 
 def versions(names: tuple[str, ...]) -> dict[str, str]:
-    """The versions of those distributions that are installed."""
+    """The version of each distribution that is installed."""
     found = {}
     for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

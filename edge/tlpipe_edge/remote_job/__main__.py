@@ -1,9 +1,9 @@
-"""One job for a workstation: take the files that are missing, and run ``tlpipe-edge`` in a folder with them.
+"""Runs one job for a workstation: receives the missing files, and runs ``tlpipe-edge`` in a folder with the files.
 
     python -m tlpipe_edge.remote_job ROOT TEMPORARY
 
-The bootstrap (tlpipe/remote/agent.py) starts it, with the lock held, and kills it, and all that it has started, when
-nobody is there any more; then it removes TEMPORARY. stdin brings a ``Job`` as a line of JSON, then the files, each
+The bootstrap (tlpipe/remote/agent.py) holds the lock and starts it. When the connection ends, the bootstrap kills it
+with all its child processes, and removes TEMPORARY. stdin brings a ``Job`` as a line of JSON, then the files, each
 after a line with its size, and empty lines between them. stdout takes events (messages.py).
 """
 
@@ -38,22 +38,22 @@ from tlpipe_edge.remote_job.messages import (
 )
 
 ERROR = "error.json"
-"""Where the command writes the error that ends it, in the temporary folder."""
+"""The file in the temporary folder to which the command writes the error that ends it."""
 
 T = TypeVar("T")
 
 
 def main() -> None:
-    """Do the one job, and tell how it ended."""
+    """Run the job, and send an event with its result."""
     root, temporary = map(Path, sys.argv[1:])
     try:
         _work(Cache(root, temporary), temporary)
     except TlpipeError as error:
-        _tell(Failed.of(error))
-    except (EOFError, BrokenPipeError):  # nobody is there: the bootstrap has noticed it, too
+        _tell(Failed.from_error(error))
+    except (EOFError, BrokenPipeError):  # the connection ended: the bootstrap has noticed it, too
         sys.exit(1)
     except OSError as error:
-        _tell(Failed.of(_of_the_disk(error)))
+        _tell(Failed.from_error(_disk_error(error)))
 
 
 def _work(cache: Cache, temporary: Path) -> None:
@@ -71,22 +71,23 @@ def _work(cache: Cache, temporary: Path) -> None:
 
 
 def _end_with_the_link() -> None:
-    """End this process, and all that it has started, with stdin: also where the bootstrap was killed."""
-    while os.read(0, MAX_TEXT):  # what keeps the link alive
+    """End this process and its child processes when stdin ends, also if the bootstrap was killed."""
+    while os.read(0, MAX_TEXT):  # the empty lines that show that the workstation is still there
         pass
-    if os.getpgrp() == os.getpid():  # as the bootstrap starts it
+    if os.getpgrp() == os.getpid():  # the bootstrap starts it in its own group
         os.killpg(0, signal.SIGKILL)
 
 
 def _receive(job: Job, cache: Cache) -> Path:
-    """The folder with the files of the job, of which those that are not here are asked for."""
+    """The folder with the files of the job, after requesting those that are missing."""
     sizes = {file.sha256: file.bytes for file in job.files}
     cache.prune(keep=sizes)
     missing = tuple(sha256 for sha256 in sizes if not cache.holds(sha256))
     size, free = sum(sizes[sha256] for sha256 in missing), cache.free
     if size > free:
         raise Unavailable(
-            f"no room on its disk: {size / 1e6:.1f} MB are to be sent, {free / 1e6:.1f} MB are free", "Make room there."
+            f"not enough disk space: {size / 1e6:.1f} MB to send, {free / 1e6:.1f} MB free",
+            "Free some space on the device.",
         )
     _tell(Missing(missing))
     for sha256 in missing:
@@ -95,7 +96,7 @@ def _receive(job: Job, cache: Cache) -> Path:
 
 
 def _run(arguments: tuple[str, ...], folder: Path, temporary: Path) -> tuple[int, bytes, str]:
-    """Exit code and output of ``tlpipe-edge``, and its last line on stderr; each line there is told at once."""
+    """Exit code and output of ``tlpipe-edge``, and its last line on stderr; each such line is sent at once."""
     command = [sys.executable, "-I", "-m", "tlpipe_edge.remote_job.command", str(temporary / ERROR), *arguments]
     with subprocess.Popen(
         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -109,12 +110,12 @@ def _run(arguments: tuple[str, ...], folder: Path, temporary: Path) -> tuple[int
             process.kill()
         reader.join()
     if len(output) == MAX_OUTPUT:
-        raise BadData("tlpipe-edge prints without end", "Ask it for less.")
+        raise BadData(f"tlpipe-edge prints more than {MAX_OUTPUT // 10**6} MB", "Name fewer images.")
     return process.returncode, output, said[-1]
 
 
 def _failure(file: Path) -> Failed | None:
-    """The error that the command wrote, if it ended with one and had room for it."""
+    """The error that the command wrote, if it ended with one and could write it."""
     with contextlib.suppress(TlpipeError):
         return codec.read(Failed, load_json(file), str(file))
     return None
@@ -128,10 +129,10 @@ def _tell_lines(stream: IO[bytes], said: list[str]) -> None:
 
 
 def _hear(kind: type[T]) -> T:
-    """What the next line says. Raise EOFError if there is none, BadData if it is not of this kind."""
+    """The message in the next line. Raise EOFError if there is none, BadData if it is not of this kind."""
     while line := sys.stdin.buffer.readline():
         if line.strip():
-            return codec.read(kind, parse_json(line), "what was sent", "Run it again.")
+            return codec.read(kind, parse_json(line), "message from the workstation", "Run it again.")
     raise EOFError
 
 
@@ -140,10 +141,10 @@ def _tell(event: Event, content: bytes = b"") -> None:
     sys.stdout.buffer.flush()
 
 
-def _of_the_disk(error: OSError) -> Unavailable:
+def _disk_error(error: OSError) -> Unavailable:
     if error.errno in NO_ROOM:
-        return Unavailable("no room left on its disk for ~/.cache/tlpipe-remote", "Make room there.")
-    return Unavailable(f"{error.strerror}", "Look at that file or folder there.", where=error.filename or "")
+        return Unavailable("no disk space left for ~/.cache/tlpipe-remote", "Free some space on the device.")
+    return Unavailable(f"{error.strerror}", "Check that file or folder on the device.", where=error.filename or "")
 
 
 if __name__ == "__main__":

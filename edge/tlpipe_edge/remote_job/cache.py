@@ -1,13 +1,13 @@
-"""What a device keeps between two jobs: the files it has received, by their sha256, and the folders made of them.
+"""The cache on a device: the received files, by their sha256, and the folders made of them.
 
-Below the folder that the bootstrap gives, whose lock it holds (tlpipe/remote/agent.py):
+It is below a folder whose lock the bootstrap holds (tlpipe/remote/agent.py):
 
-    files/SHA256    what was received, complete and checked
+    files/SHA256    received files, complete and checked
     trees/KEY       a bundle with its images: links to files
     venvs/KEY       virtual environments, which the bootstrap makes
     wheels          for a virtual environment that the bootstrap has not made yet
 
-Everything is made in a temporary folder and moved to its place, so a job can be killed at any time.
+Everything is made in a temporary folder and then moved, so a job can be killed at any time.
 """
 
 import contextlib
@@ -39,11 +39,11 @@ class Cache:
 
     @property
     def free(self) -> int:
-        """Bytes that are free on its disk."""
+        """Free bytes on its disk."""
         return shutil.disk_usage(self._root).free
 
     def holds(self, sha256: str) -> bool:
-        """Whether a file of this content is here; a damaged one is removed."""
+        """Whether there is a file with this sha256; a damaged one is removed."""
         file = self._files / sha256
         if not file.exists():
             return False
@@ -53,7 +53,7 @@ class Cache:
         return intact
 
     def receive(self, stream: BinaryIO, size: int, sha256: str) -> None:
-        """Take a file of ``size`` bytes. Raise BadData if it is not what was announced, EOFError if it ends early."""
+        """Receive a file of ``size`` bytes. Raise BadData if its sha256 differs, EOFError if it ends early."""
         part = self._temporary / "part"
         with part.open("wb") as written:
             while size:
@@ -67,7 +67,7 @@ class Cache:
         part.replace(self._files / sha256)
 
     def tree(self, files: Sequence[File]) -> Path:
-        """The folder with these files: made anew, and put in its place when it is complete."""
+        """A new folder with these files, which replaces an older one when it is complete."""
         listing = json.dumps(sorted((file.path, file.sha256) for file in files))
         path = self._trees / hashlib.sha256(listing.encode()).hexdigest()[:16]
         new = self._temporary / "tree"
@@ -85,19 +85,19 @@ class Cache:
         """Keep the newest trees and virtual environments, and the files of these trees and of ``keep``."""
         shutil.rmtree(self._root / "wheels", ignore_errors=True)
         for old in [*_newest(self._trees)[KEPT_TREES:], *_newest(self._venvs)[KEPT_VENVS:]]:
-            if old == Path(sys.prefix):  # this very process: a clock that was set back does not make it old
+            if old == Path(sys.prefix):  # in use by this process: it may look old if the clock was set back
                 continue
             shutil.rmtree(old, ignore_errors=True)
         needed = set(keep)
         for path in self._trees.iterdir():
-            with contextlib.suppress(OSError, ValueError):  # damaged: it is made anew when it is asked for again
+            with contextlib.suppress(OSError, ValueError):  # damaged: it is made again when it is needed
                 needed |= {sha256 for _, sha256 in json.loads((path / "listing.json").read_text())}
         for file in self._files.iterdir():
             if file.name not in needed:
                 file.unlink()
 
     def _link(self, sha256: str, file: Path) -> None:
-        """Let ``file`` have this content; a copy if the file system has no links."""
+        """Link ``file`` to the content; copy it if the file system has no links."""
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(self._files / sha256, file)
@@ -106,5 +106,5 @@ class Cache:
 
 
 def _newest(folder: Path) -> list[Path]:
-    """What is in a folder, the newest first."""
+    """The entries of a folder, the newest first."""
     return sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)

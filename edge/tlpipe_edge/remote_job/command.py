@@ -1,4 +1,4 @@
-"""``tlpipe-edge``, run for another machine: the error that ends it goes into a file, as fields.
+"""Runs ``tlpipe-edge`` for another machine, and writes the error that ends it to a file as JSON.
 
 python -m tlpipe_edge.remote_job.command FILE ARGUMENT...
 """
@@ -20,7 +20,7 @@ def main() -> None:
     sys.argv = ["tlpipe-edge", *sys.argv[2:]]
 
     def report(error: TlpipeError) -> None:
-        file.write_text(json.dumps(codec.as_json(Failed.of(error))))
+        file.write_text(json.dumps(codec.as_json(Failed.from_error(error))))
 
     run_program(app, report=report)
 

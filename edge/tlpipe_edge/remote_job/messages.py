@@ -1,8 +1,8 @@
-"""What a device and a workstation tell each other over ssh: one line of JSON each, written and read by these types.
+"""The messages between a device and a workstation over ssh: one line of JSON each, written and read by these types.
 
-The device tells events. A line of an event has two more keys: ``event``, its kind, and ``bytes``, the number of bytes
-that follow the line. The bootstrap on the device (tlpipe/remote/agent.py) writes its events by hand, for it runs before
-this package is there.
+The device sends events. The line of an event has two more keys: ``event``, its kind, and ``bytes``, the number of bytes
+that follow the line. The bootstrap on the device (tlpipe/remote/agent.py) writes its events without these types,
+because it runs before this package is installed.
 """
 
 import errno
@@ -17,23 +17,23 @@ from tlpipe_edge.contract.files import parse_json
 from tlpipe_edge.errors import BadData, TlpipeError
 
 MAX_LINE = 64_000_000
-"""Bytes of one line: half a million files that are missing."""
+"""Maximum bytes of one line: enough for the sha256 of half a million files."""
 MAX_OUTPUT = 256_000_000
-"""Bytes that the command may print there."""
+"""Maximum bytes that the command may print."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What a full disk, or a quota, is told by."""
-_ADVICE = "Run it again; if it says so again, look at what runs there."
+"""The errors of a full disk and of a quota."""
+_ADVICE = "Run it again; if the error persists, check what runs on the device."
 MAX_TEXT = 1_000_000
-"""Characters of one text, such as a line on stderr."""
+"""Maximum characters of one text, such as a line on stderr."""
 
 Text = Annotated[str, MaxLen(MAX_TEXT)]
 ExitCode = Annotated[int, Ge(-255), Le(255)]
-"""Of a process; a negative one is the signal that killed it."""
+"""The exit code of a process; a negative one is the signal that killed it."""
 
 
 @dataclass(frozen=True)
 class File:
-    """A file that is to be there: its path below the folder of the job, its sha256, its size in bytes."""
+    """A file of a job: its path below the folder of the job, its sha256, its size in bytes."""
 
     path: str
     sha256: str
@@ -42,7 +42,7 @@ class File:
 
 @dataclass(frozen=True)
 class Job:
-    """What the device gets to do: to run ``tlpipe-edge`` with these arguments, in a folder with these files."""
+    """The job for the device: run ``tlpipe-edge`` with these arguments in a folder with these files."""
 
     files: tuple[File, ...]
     arguments: tuple[str, ...]
@@ -50,7 +50,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Wheels:
-    """What the bootstrap gets: tlpipe-edge's own wheel, and those of a wheelhouse, which replaces the package index."""
+    """The wheels for the bootstrap: that of tlpipe-edge, and those of a wheelhouse that replaces the package index."""
 
     wheel: File
     wheelhouse: tuple[File, ...] | None
@@ -58,19 +58,19 @@ class Wheels:
 
 @dataclass(frozen=True)
 class Sent:
-    """The file that follows has so many bytes."""
+    """The size of the file that follows."""
 
     bytes: Annotated[int, Ge(0)]
 
 
 @dataclass(frozen=True)
 class Busy:
-    """Another run works there. Told by the bootstrap."""
+    """Another run holds the lock. Sent by the bootstrap."""
 
 
 @dataclass(frozen=True)
 class AwaitsWheels:
-    """The bootstrap waits for the names of the wheels."""
+    """The bootstrap waits for ``Wheels``."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Installing:
 
 @dataclass(frozen=True)
 class NotInstalled:
-    """The bootstrap cannot make the virtual environment: the end of what was said, and of which Python on what."""
+    """The bootstrap cannot make the virtual environment: the end of the output, the version of Python, the machine."""
 
     said: Text
     python: Text
@@ -89,12 +89,12 @@ class NotInstalled:
 
 @dataclass(frozen=True)
 class AwaitsJob:
-    """tlpipe-edge is installed, and waits for a ``Job``."""
+    """tlpipe-edge is installed and waits for a ``Job``."""
 
 
 @dataclass(frozen=True)
 class Missing:
-    """The files that are to be sent, by their sha256, in this order. Told by the bootstrap, too, of wheels."""
+    """The sha256 of the files to send, in this order. The bootstrap sends it, too, for wheels."""
 
     files: tuple[Text, ...]
 
@@ -121,14 +121,14 @@ class Failed:
     advice: Text
 
     @classmethod
-    def of(cls, error: TlpipeError) -> "Failed":
-        """The event of an error."""
+    def from_error(cls, error: TlpipeError) -> "Failed":
+        """The event for an error."""
         return cls(error.exit_code, error.where, error.reason, error.advice)
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The command ended with this code, not 0, and no TlpipeError; or, told by the bootstrap, the job did."""
+    """The command, or (sent by the bootstrap) the job, ended with this code, not 0, and without a TlpipeError."""
 
     code: ExitCode
     said: Text
@@ -136,7 +136,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Result:
-    """The command ended with 0. What it printed follows."""
+    """The command ended with 0. Its output follows."""
 
 
 Event = Busy | AwaitsWheels | Installing | NotInstalled | AwaitsJob | Missing | Running | Said | Failed | Ended | Result
@@ -163,19 +163,19 @@ class _Header:
 
 
 def line_of(event: Event, *, size: int = 0) -> bytes:
-    """The line of an event, which ``size`` bytes will follow."""
+    """The line of an event that ``size`` bytes follow."""
     fields: dict[str, Any] = codec.as_json(event)
     return json.dumps({"event": _NAMES[type(event)]} | fields | {"bytes": size}).encode() + b"\n"
 
 
 def read_event(line: bytes, where: str) -> tuple[Event, int]:
-    """The event of a line, and how many bytes follow. Raise BadData, with ``where``, if it is none."""
+    """The event in a line, and the number of bytes that follow. Raise BadData, with ``where``, if there is none."""
     try:
         document = parse_json(line)
     except (ValueError, RecursionError) as error:
-        raise BadData("what it says is not JSON", _ADVICE, where=where) from error
+        raise BadData("a message that is not JSON", _ADVICE, where=where) from error
     header = codec.read(_Header, document, where, _ADVICE)
     kind = KINDS.get(header.event)
     if kind is None:
-        raise BadData(f"an event of an unknown kind, {header.event[:40]!r}", _ADVICE, where=where)
+        raise BadData(f"an unknown event {header.event[:40]!r}", _ADVICE, where=where)
     return cast(Event, codec.read(kind, document, f"{where}: {header.event}", _ADVICE)), header.bytes

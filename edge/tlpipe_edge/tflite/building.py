@@ -1,4 +1,4 @@
-"""Tables and vectors of any schema, built by the flatbuffers library without generated code."""
+"""Builds flatbuffer tables and vectors of any schema, with the flatbuffers library and without generated code."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,8 +13,8 @@ def table(
     octets: Iterable[tuple[int, int]] = (),
     words: Iterable[tuple[int, int]] = (),
 ) -> int:
-    """Append a table of slot -> reference, (slot, ubyte) and (slot, uint); a reference to it."""
-    builder.StartObject(16)  # more than any has: the builder cuts the vtable at the last field
+    """Append a table of slot -> reference, (slot, ubyte) and (slot, uint); return a reference to it."""
+    builder.StartObject(16)  # more than any table has: the builder cuts the vtable at the last field
     for slot, reference in parts.items():
         builder.PrependUOffsetTRelativeSlot(slot, reference, 0)
     for slot, number in words:
@@ -25,7 +25,7 @@ def table(
 
 
 def vector(builder: flatbuffers.Builder, references: Sequence[int]) -> int:
-    """Append a vector of references; a reference to it."""
+    """Append a vector of references; return a reference to it."""
     builder.StartVector(4, len(references), 4)
     for reference in reversed(references):
         builder.PrependUOffsetTRelative(reference)
@@ -33,7 +33,7 @@ def vector(builder: flatbuffers.Builder, references: Sequence[int]) -> int:
 
 
 def floats(builder: flatbuffers.Builder, numbers: Sequence[float]) -> int:
-    """Append a vector of float32; a reference to it."""
+    """Append a vector of float32; return a reference to it."""
     builder.StartVector(4, len(numbers), 4)
     for number in reversed(numbers):
         builder.PrependFloat32(number)

@@ -1,7 +1,7 @@
 """A small reader of flatbuffers, and the slot numbers of a .tflite file.
 
-A flatbuffer is tables, vectors and strings that refer to each other by relative positions; a table's vtable says where
-each of its fields lies (https://flatbuffers.dev/internals/). The file may come from anywhere, so that every position is
+A flatbuffer has tables, vectors and strings that refer to each other by relative positions. The vtable of a table holds
+the positions of its fields (https://flatbuffers.dev/internals/). The file may come from anywhere, so every position is
 checked against the data before it is read: BadData is the only error.
 """
 
@@ -16,15 +16,15 @@ from tlpipe_edge.errors import BadData
 TFLITE = b"TFL3"
 """The file identifier of a .tflite file: ``file_identifier`` in tensorflow/compiler/mlir/lite/schema/schema.fbs.
 
-The slots below are the positions of the fields in that schema; fields that nothing here reads are left out.
+The slots below are the positions of the fields in that schema, without the fields that are not read here.
 """
 
 MAX_NUMBERS = 16_384
-"""In one vector of scalars: the channels of the widest layer, with room to spare. A damaged file may announce more."""
+"""Maximum length of a vector of scalars: far above the channels of the widest layer. A damaged file may state more."""
 
 
 class ModelTable(IntEnum):
-    """The root table. ``BUFFERS`` holds all weights and blobs, ``METADATA`` gives names to some of them."""
+    """The root table. ``BUFFERS`` holds all weights and blobs; ``METADATA`` names some of them."""
 
     VERSION = 0
     OPERATOR_CODES = 1
@@ -59,7 +59,7 @@ class TensorTable(IntEnum):
 
 
 class Quantization(IntEnum):
-    """``SCALE`` is float32 and ``ZERO_POINT`` int64, one a tensor or one a channel of ``DIMENSION`` (int32)."""
+    """``SCALE`` is float32, ``ZERO_POINT`` int64: one per tensor, or one per channel of ``DIMENSION`` (int32)."""
 
     SCALE = 2
     ZERO_POINT = 3
@@ -67,7 +67,7 @@ class Quantization(IntEnum):
 
 
 class OperatorCode(IntEnum):
-    """What an operator does: the larger of an int8 and an int32, as schema.fbs says of its two codes."""
+    """The kind of an operator: the larger of an int8 and an int32 code, as schema.fbs says."""
 
     DEPRECATED_BUILTIN = 0
     CUSTOM = 1
@@ -83,14 +83,14 @@ class Operator(IntEnum):
 
 
 class Buffer(IntEnum):
-    """``DATA`` is bytes; an ``OFFSET`` (uint64) above 1 says that they lie behind the flatbuffer instead."""
+    """``DATA`` is bytes; with an ``OFFSET`` (uint64) above 1, they lie behind the flatbuffer instead."""
 
     DATA = 0
     OFFSET = 1
 
 
 class Entry(IntEnum):
-    """Of the model's ``METADATA``: a name for a buffer. ``BUFFER`` is a uint32 index into the model's ``BUFFERS``."""
+    """An entry of the model's ``METADATA``: a name for a buffer. ``BUFFER`` is a uint32 index into ``BUFFERS``."""
 
     NAME = 0
     BUFFER = 1
@@ -100,8 +100,8 @@ class Entry(IntEnum):
 class Table:
     """The table at byte ``position`` of ``data``; ``where`` names the file in errors.
 
-    A slot is a field's position in the schema, from 0; a union takes two, its type and its value. A field that the
-    file leaves out reads as 0, empty or None. Every method raises BadData when it is led outside the data.
+    A slot is the position of a field in the schema, from 0; a union has two slots, its type and its value. A field that
+    the file leaves out is read as 0, empty or None. Every method raises BadData if a position is outside the data.
     """
 
     data: memoryview
@@ -114,19 +114,19 @@ class Table:
         return 0 if field is None else self._read(kind, field)
 
     def numbers(self, slot: int, kind: str) -> tuple[Any, ...]:
-        """A vector of scalars, of ``MAX_NUMBERS`` at most; ``kind`` as in ``number``."""
+        """A vector of at most ``MAX_NUMBERS`` scalars; ``kind`` as in ``number``."""
         elements = self._vector(slot, struct.calcsize("<" + kind))
         if len(elements) > MAX_NUMBERS:
             raise self._damage(elements.start)
         return struct.unpack_from(f"<{len(elements)}{kind}", self.data, elements.start)
 
     def octets(self, slot: int) -> memoryview:
-        """A vector of bytes, or a string as it is stored; not copied."""
+        """A vector of bytes, or the bytes of a string; not copied."""
         elements = self._vector(slot, 1)
         return self.data[elements.start : elements.stop]
 
     def string(self, slot: int) -> str:
-        """A string; raises BadData where it is not UTF-8."""
+        """A string. Raise BadData if it is not UTF-8."""
         try:
             return str(self.octets(slot), "utf-8")
         except UnicodeDecodeError as error:
@@ -138,12 +138,12 @@ class Table:
         return None if position is None else Table(self.data, position, self.where)
 
     def tables(self, slot: int) -> Iterator["Table"]:
-        """A vector of tables, one by one: a damaged file may announce millions."""
+        """The tables of a vector, one by one: a damaged file may state millions."""
         for element in self._vector(slot, 4):
             yield Table(self.data, self._follow(element), self.where)
 
     def target(self, slot: int) -> int | None:
-        """The position that a field refers to: of a table, a vector or a string."""
+        """The position that a field refers to: that of a table, a vector or a string."""
         field = self._field(slot)
         return None if field is None else self._follow(field)
 
@@ -178,12 +178,12 @@ class Table:
 
     def _damage(self, position: int) -> BadData:
         return BadData(
-            f"damaged, byte {position} is not what its structure promises", "Copy it again.", where=self.where
+            f"damaged: byte {position} does not fit the structure of the file", "Copy it again.", where=self.where
         )
 
 
 def root(data: bytes | memoryview, identifier: bytes, *, where: str) -> Table:
-    """The root table. Raises BadData when ``data`` does not bear the four bytes of ``identifier``."""
+    """The root table. Raise BadData if ``data`` does not have the file identifier ``identifier`` (four bytes)."""
     if data[4:8] != identifier:
         raise BadData(f"its file identifier is not {identifier.decode()}", "Name another .tflite file.", where=where)
     start = Table(memoryview(data), 0, where)

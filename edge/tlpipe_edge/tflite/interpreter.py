@@ -1,4 +1,4 @@
-"""The only file that imports a TFLite runtime: bytes of a model in, a session that runs one image at a time out."""
+"""The only module that imports a TFLite runtime: it makes a session, for one image at a time, from a model's bytes."""
 
 import contextlib
 import importlib
@@ -19,7 +19,7 @@ RUNTIMES = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
     "tflite-runtime": "tflite_runtime.interpreter",
 }
-"""Distribution -> module, in the order in which ``auto`` looks for them."""
+"""Distribution -> module, in the order in which ``auto`` tries them."""
 
 _STDERR = threading.Lock()
 
@@ -27,14 +27,14 @@ _STDERR = threading.Lock()
 class Session:
     """A model in memory with its tensors allocated; one input, one output, batch 1.
 
-    ``input`` and ``output`` describe the tensors, ``runtime`` and ``version`` what runs them. Not safe to share
+    ``input`` and ``output`` describe the tensors, ``runtime`` and ``version`` the runtime. Do not share a session
     between threads: give each thread its own.
     """
 
     def __init__(self, model: bytes, *, threads: int = 1, runtime: str = "auto") -> None:
-        """Load and allocate. Raises Unavailable without a runtime, BadData when the runtime refuses the model."""
+        """Load and allocate. Raise Unavailable if there is no runtime, BadData if the runtime refuses the model."""
         if threads < 1:
-            raise WrongUsage(f"{threads} threads", "Ask for 1 or more.")
+            raise WrongUsage(f"invalid number of threads: {threads}", "Use 1 or more.")
         self.runtime, self.version = find(runtime)
         module = importlib.import_module(RUNTIMES[self.runtime])
         self.threads = threads
@@ -47,17 +47,17 @@ class Session:
         except (ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0] if str(error) else "no reason given"
             advice = "Export it again."
-            if "Didn't find op" in reason:  # a newer operator than it knows: FULLY_CONNECTED 12, in `dynamic`
-                advice = "Take another recipe, float16 or int8, or install ai-edge-litert."
+            if "Didn't find op" in reason:  # the operator is newer than the runtime: FULLY_CONNECTED 12, in `dynamic`
+                advice = "Use another format, float16 or int8, or install ai-edge-litert."
             raise BadData(f"{self.runtime} {self.version} cannot run this model: {reason}", advice) from error
         self.input, self._input_index = _tensor(input_details), input_details["index"]
         self.output, self._output_index = _tensor(output_details), output_details["index"]
 
     @property
     def delegate(self) -> str | None:
-        """XNNPACK where the runtime has given operators to it; None where it has not, or does not tell.
+        """XNNPACK if the runtime delegated operators to it; None if not, or if that is unknown.
 
-        The runtimes have no public way to ask; a delegate stands as operators of its own beside the model's.
+        The runtimes have no public function for it. A delegate appears as additional operators of the model.
         """
         operators: list[dict[str, Any]] = getattr(self._interpreter, "_get_ops_details", list)()
         return "XNNPACK" if any(operator["op_name"] == "DELEGATE" for operator in operators) else None
@@ -67,16 +67,16 @@ class Session:
         self._interpreter.set_tensor(self._input_index, tensor)
 
     def invoke(self) -> None:
-        """Run the model once. Raises BadData when the runtime cannot: with another image it may have come through."""
+        """Run the model once. Raise BadData if the runtime fails, which can depend on the image."""
         try:
             self._interpreter.invoke()
         except RuntimeError as error:
             reason = " ".join(str(error).split()) or "no reason given"
             what = f"{self.runtime} {self.version} fails while the model runs: {reason}"
-            raise BadData(what, "Take another model, or export it again.") from error
+            raise BadData(what, "Use another model, or export it again.") from error
 
     def read_output(self) -> np.ndarray:
-        """A copy of the output as float32, without its batch axis, dequantized where it is an integer."""
+        """A copy of the output as float32, without its batch axis, dequantized if it is an integer."""
         raw = self._interpreter.get_tensor(self._output_index)[0]
         if self.output.scale:
             return np.float32(self.output.scale) * (raw.astype(np.float32) - np.float32(self.output.zero_point))
@@ -91,7 +91,7 @@ class Session:
 
 @contextlib.contextmanager
 def _stderr_silenced() -> Iterator[None]:
-    """The runtimes' C++ code announces its delegate on stderr and has no switch for it; failures come as exceptions."""
+    """The C++ code of the runtimes always prints its delegate on stderr; its errors come as exceptions."""
     with _STDERR, Path(os.devnull).open("wb") as nowhere:
         sys.stderr.flush()
         saved = os.dup(2)
@@ -104,15 +104,15 @@ def _stderr_silenced() -> Iterator[None]:
 
 
 def check_name(wanted: str) -> None:
-    """Raise WrongUsage for what is neither "auto" nor the name of a runtime, installed or not."""
+    """Raise WrongUsage if the name is neither "auto" nor that of a runtime, installed or not."""
     if wanted != "auto" and wanted not in RUNTIMES:
         raise WrongUsage(f"no runtime {wanted}", f"Choose auto, {' or '.join(RUNTIMES)}.")
 
 
 def find(wanted: str) -> tuple[str, str]:
-    """Distribution and version of the runtime that is wanted, or with "auto" of the first that is installed.
+    """Distribution and version of the runtime ``wanted``, or with "auto" of the first that is installed.
 
-    Raises WrongUsage for a name that is none, Unavailable where it is not installed or cannot be loaded.
+    Raise WrongUsage if the name is unknown, Unavailable if the runtime is not installed or cannot be loaded.
     """
     check_name(wanted)
     for distribution in RUNTIMES if wanted == "auto" else [wanted]:

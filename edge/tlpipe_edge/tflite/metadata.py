@@ -1,9 +1,9 @@
-"""TFLite Metadata: what a .tflite file says of itself, read and written.
+"""Reads and writes TFLite Metadata, the description of a model inside its .tflite file.
 
-A model carries a second flatbuffer, ModelMetadata, in the buffer that is named TFLITE_METADATA; the label file that it
-mentions is in a zip archive at the end of the file. Android Studio and MediaPipe Tasks read both.
+A model has a second flatbuffer, ModelMetadata, in the buffer named TFLITE_METADATA. The label file that it names is in
+a zip archive at the end of the file. Android Studio and MediaPipe Tasks read both.
 The format: https://ai.google.dev/edge/litert/conversion/tensorflow/metadata and metadata_schema.fbs (in
-google-ai-edge/mediapipe, mediapipe/tasks/metadata), from which the slots and enum values below are.
+google-ai-edge/mediapipe, mediapipe/tasks/metadata), the source of the slots and enum values below.
 """
 
 import io
@@ -24,8 +24,8 @@ from tlpipe_edge.tflite.flatbuffer import TFLITE, Buffer, Entry, ModelTable, Sub
 ENTRY = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
 LABELS_FILE = "labels.txt"
-LABELS_LIMIT = 1 << 20
-"""Bytes that a label file may have when unpacked; the 1,000 labels of ImageNet have 22 thousand."""
+MAX_LABELS_BYTES = 1 << 20
+"""Maximum size of an unpacked label file; the 1,000 labels of ImageNet have 22 thousand bytes."""
 
 
 class _Described(IntEnum):  # table ModelMetadata
@@ -78,11 +78,11 @@ UINT8 = 3  # TensorType, in the schema of the model
 
 @dataclass(frozen=True)
 class Metadata:
-    """What an image classifier says of itself.
+    """The metadata of an image classifier.
 
-    ``labels`` are in the order of the output. The model expects (pixel - mean) / std of pixels 0..255, with one value
-    or one a channel: 0 and 1 where normalization is part of the graph.
-    Raises BadData for a label of several lines, text that UTF-8 cannot hold, and a normalization that makes no sense.
+    ``labels`` are in the order of the output. The model expects (pixel - mean) / std of pixels 0..255, with one value,
+    or one per channel: 0 and 1 if normalization is part of the graph.
+    Raise BadData if a label has several lines, a text is not valid Unicode, or the normalization is invalid.
     """
 
     name: str
@@ -101,14 +101,14 @@ class Metadata:
             raise BadData(f"{error.object[error.start]!r} in a name or label: not Unicode", "Rename it.") from error
         finite = all(map(math.isfinite, self.mean + self.std)) and all(self.std)
         if not finite or len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
-            raise BadData(f"(pixel - {self.mean}) / {self.std}: not a normalization", "Export the model again.")
+            raise BadData(f"invalid normalization: (pixel - {self.mean}) / {self.std}", "Export the model again.")
 
 
 def read(model: bytes, *, where: str = "model") -> Metadata | None:
-    """The metadata of a .tflite file, or None where it has none; ``where`` names the file in errors.
+    """The metadata of a .tflite file, or None if it has none; ``where`` names the file in errors.
 
-    ``labels`` is empty where no label file is mentioned. Raises BadData when the model's structure, its metadata or
-    its label file is damaged.
+    ``labels`` is empty if there is no label file. Raise BadData if the structure of the model, its metadata or its
+    label file is damaged.
     """
     content = _content(flatbuffer.root(model, TFLITE, where=where))
     if content is None:
@@ -129,21 +129,25 @@ def read(model: bytes, *, where: str = "model") -> Metadata | None:
 
 
 def write(model: bytes, metadata: Metadata, *, where: str = "model") -> bytes:
-    """A .tflite file with ``metadata``, which replaces any that ``model`` has.
+    """A .tflite file with ``metadata``, which replaces that of ``model``.
 
-    The model takes one RGB image and gives the probabilities of its classes, one tensor each. Raises BadData where it
-    does not, where there are not as many labels as classes, and where a label is blank. The same arguments give the
-    same bytes (with the same release of flatbuffers).
+    The model has one input, an RGB image, and one output, the probabilities of its classes. Raise BadData if it has
+    not, if the numbers of labels and classes differ, or if a label is blank. The same arguments give the same bytes
+    (with the same release of flatbuffers).
 
-    A flatbuffer's references are relative and point forward. So the old file stays as it is, and a new root table in
-    front of it refers to its parts and to the new ones; what the new root does not mention is a little dead weight.
+    The references of a flatbuffer are relative and point forward. So the old file stays as it is, and a new root table
+    in front of it refers to its parts and to the new ones. Parts without a reference stay in the file, unused.
     """
     old = flatbuffer.root(model, TFLITE, where=where)
     old_buffers = list(old.tables(ModelTable.BUFFERS))
     if any(buffer.number(Buffer.OFFSET, "Q") > 1 for buffer in old_buffers):
-        raise BadData("its weights lie behind the flatbuffer, as above 2 GB", "Export a smaller model.", where=where)
+        raise BadData(
+            "its weights are stored after the FlatBuffer (a model above 2 GB), which is not supported",
+            "Export a smaller model.",
+            where=where,
+        )
     if not all(map(str.strip, metadata.labels)):
-        raise BadData("a label is blank, which a label file cannot hold", "Name each class.", where=where)
+        raise BadData("a label is blank", "Name each class.", where=where)
     described = _describe(metadata, *_ends(old, classes=len(metadata.labels)))
     end = -(-len(model) // 16) * 16  # weights lie at multiples of 16 bytes, and still do when moved by one
 
@@ -163,7 +167,7 @@ def write(model: bytes, metadata: Metadata, *, where: str = "model") -> bytes:
 
 
 def _content(model: Table) -> memoryview | None:
-    """The buffer that is named TFLITE_METADATA."""
+    """The buffer named TFLITE_METADATA."""
     for entry in filter(_is_ours, model.tables(ModelTable.METADATA)):
         for buffer in islice(model.tables(ModelTable.BUFFERS), entry.number(Entry.BUFFER, "I"), None):
             return buffer.octets(Buffer.DATA)
@@ -186,13 +190,13 @@ def _of_type(parent: Table | None, slot: int, type_slot: int, wanted: int) -> Ta
 
 
 def _ends(model: Table, *, classes: int) -> tuple[Table, Table]:
-    """The input and the output tensor of an image classifier. Raises BadData where the model is none."""
+    """The input and the output tensor of an image classifier. Raise BadData if the model is not one."""
     graph = _first(model, ModelTable.SUBGRAPHS)
     tensors = list(graph.tables(SubGraph.TENSORS)) if graph else []
-    # Read as unsigned, a negative index is out of range like any other that is.
+    # Read as unsigned, a negative index is out of range too.
     ends = [graph.numbers(slot, "I") for slot in (SubGraph.INPUTS, SubGraph.OUTPUTS)] if graph else []
     if [len(indices) for indices in ends] != [1, 1] or max(ends)[0] >= len(tensors):
-        raise BadData("not one input and one output tensor", "Export an image classifier.", where=model.where)
+        raise BadData("it must have one input and one output tensor", "Export an image classifier.", where=model.where)
     image, scores = (tensors[index] for (index,) in ends)
     shape = scores.numbers(TensorTable.SHAPE, "i")
     if shape != (1, classes):
@@ -246,7 +250,7 @@ def _describe(metadata: Metadata, image: Table, scores: Table) -> bytes:
 
 
 def _pack_labels(model: bytes, labels: tuple[str, ...]) -> bytes:
-    """``model`` and a zip archive whose positions count from the model's first byte, which is how readers find it."""
+    """``model`` and a zip archive whose positions count from the first byte of the model, as readers expect."""
     text = "".join(label + "\n" for label in labels)
     file = io.BytesIO(model)
     file.seek(0, io.SEEK_END)
@@ -256,15 +260,18 @@ def _pack_labels(model: bytes, labels: tuple[str, ...]) -> bytes:
 
 
 def _unpack_labels(model: bytes, name: str, where: str) -> tuple[str, ...]:
-    """One label a line, with either kind of line end; blank lines at the end do not count."""
+    """One label per line, with either kind of line end, without blank lines at the end."""
     try:
         with zipfile.ZipFile(io.BytesIO(model)) as archive:
             info = archive.getinfo(name)
-            if info.file_size > LABELS_LIMIT or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            if info.file_size > MAX_LABELS_BYTES or info.compress_type not in (
+                zipfile.ZIP_STORED,
+                zipfile.ZIP_DEFLATED,
+            ):
                 raise ValueError(f"{info.file_size} bytes, compression {info.compress_type}")
             with archive.open(info) as file:
-                text = file.read(LABELS_LIMIT).decode()  # the limit also stops what unpacks to more than it says
-    except Exception as error:  # zipfile raises a dozen kinds for a damaged archive
+                text = file.read(MAX_LABELS_BYTES).decode()  # an archive may unpack to more than it states
+    except Exception as error:  # zipfile raises a dozen classes for a damaged archive
         raise BadData(
             f"its label file {name!r} cannot be read ({error})", "Copy the model again.", where=where
         ) from error

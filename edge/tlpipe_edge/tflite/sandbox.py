@@ -1,7 +1,7 @@
-"""Proves a model in a child process: load, allocate, one invoke, within limits of time and memory.
+"""Runs a model once in a child process, within limits of time and memory: load, allocate, one invoke.
 
-What crashes, hangs or eats memory does so in the child. A model that came through is remembered by its sha256 and the
-runtime's version; one that did not is tried anew each time, for a busy machine may have been to blame.
+A model that crashes, hangs or takes too much memory does so in the child. A model that passed is remembered by its
+sha256 and the version of the runtime. One that failed is tried again each time: a busy machine may be the cause.
 """
 
 import contextlib
@@ -21,16 +21,16 @@ import numpy as np
 from tlpipe_edge.errors import BadData, TlpipeError, Unavailable
 from tlpipe_edge.tflite import interpreter
 
-MEMORY = 1_000_000_000
-"""Bytes that loading and running may add to what the runtime takes by itself."""
+MAX_MEMORY = 1_000_000_000
+"""Maximum bytes for loading and running a model, on top of the memory of the runtime."""
 START_SECONDS = 60.0
-"""For the child to import the runtime: 0.3 s on a workstation, several on a small device."""
+"""Time limit for the child to import the runtime: it takes 0.3 s on a workstation, several on a small device."""
 MIN_SECONDS, TIMES_START = 3.0, 3.0
-"""A model may take the longer of ``MIN_SECONDS`` and so many times what the import took: for slow machines."""
+"""Time limit of a model: the longer of ``MIN_SECONDS`` and ``TIMES_START`` times the import, for slow machines."""
 
 
 def prove(model: bytes, *, where: str, runtime: str = "auto") -> None:
-    """Raise BadData, naming ``where``, unless the runtime loads and runs ``model``; Unavailable without a runtime."""
+    """Raise BadData, with ``where``, if the runtime fails to load or run ``model``, Unavailable without a runtime."""
     distribution, version = interpreter.find(runtime)
     record = _folder() / f"{hashlib.sha256(model).hexdigest()}-{distribution}-{version}"
     if record.exists():
@@ -39,26 +39,26 @@ def prove(model: bytes, *, where: str, runtime: str = "auto") -> None:
     if fault is not None:
         advice = fault.advice or "Copy the model again, or export it again."
         raise BadData(f"refused: {fault.reason}", advice, where=where)
-    with contextlib.suppress(OSError):  # where there is no place to write to, each start takes the proof again
+    with contextlib.suppress(OSError):  # without a place to write to, the check is repeated at each start
         record.parent.mkdir(parents=True, exist_ok=True)
         record.touch()
 
 
 def _folder() -> Path:
-    """Where proofs are remembered: below $XDG_CACHE_HOME, or ~/.cache."""
+    """The folder of the models that passed: below $XDG_CACHE_HOME, or ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tlpipe-edge" / "proven"
 
 
 @dataclass(frozen=True)
 class _Fault:
-    """What went wrong, and what to do about it if that is known."""
+    """What went wrong, and the advice, if there is one."""
 
     reason: str
     advice: str = ""
 
 
 def _try(model: bytes, distribution: str) -> _Fault | None:
-    """What went wrong with a model in the child, which says so as a line of JSON; None if nothing did."""
+    """What went wrong with a model in the child, which prints it as a line of JSON; None if nothing did."""
     command = [
         sys.executable,
         "-P",  # never modules of the current folder
@@ -74,7 +74,7 @@ def _try(model: bytes, distribution: str) -> _Fault | None:
         ready = child.stdout.readline()
         watchdog.cancel()
         if not ready:
-            raise Unavailable(f"{distribution} does not start in a process of its own", "Install it again.")
+            raise Unavailable(f"{distribution} does not start in a child process", "Install it again.")
         seconds = max(MIN_SECONDS, TIMES_START * (time.monotonic() - start))
         try:
             output, _ = child.communicate(model, timeout=seconds)
@@ -91,7 +91,7 @@ def _try(model: bytes, distribution: str) -> _Fault | None:
 
 
 def _child(distribution: str) -> None:
-    """Say when the runtime is there, take a model from stdin, and print what is wrong with it, if anything."""
+    """Import the runtime, print that it is ready, read a model from stdin, and print its fault, if there is one."""
     interpreter.find(distribution)
     print("ready", flush=True)
     model = sys.stdin.buffer.read()
@@ -102,10 +102,10 @@ def _child(distribution: str) -> None:
     except TlpipeError as error:
         _tell(_Fault(error.what, error.advice))
     except MemoryError:
-        _tell(_Fault(f"it needs more than {MEMORY // 1_000_000} MB of memory"))
+        _tell(_Fault(f"it needs more than {MAX_MEMORY // 1_000_000} MB of memory"))
     else:
         if not np.isfinite(scores).all():
-            _tell(_Fault("its scores are no numbers"))
+            _tell(_Fault("its scores are not finite"))
 
 
 def _tell(fault: _Fault) -> None:
@@ -113,12 +113,12 @@ def _tell(fault: _Fault) -> None:
 
 
 def _limit_memory() -> None:
-    """Linux alone says how much there is already; elsewhere the limit of time has to do."""
+    """Limit memory on Linux, which states how much is in use; elsewhere there is only the time limit."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        maximum = pages * resource.getpagesize() + MEMORY
+        maximum = pages * resource.getpagesize() + MAX_MEMORY
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (maximum, maximum))
 

@@ -1,4 +1,4 @@
-"""Pixels become the input tensor of a model."""
+"""Turns pixels into the input tensor of a model."""
 
 from collections.abc import Callable
 
@@ -10,10 +10,10 @@ ToTensor = Callable[[np.ndarray], np.ndarray]
 
 
 def tensor_maker(tensor: Tensor, *, mean: tuple[float, ...] = (0.0,), std: tuple[float, ...] = (1.0,)) -> ToTensor:
-    """The function from (size, size, 3) uint8 pixels to the model's input tensor, batch axis included.
+    """A function from (size, size, 3) uint8 pixels to the input tensor of the model, with its batch axis.
 
-    The real value of a pixel is ``(pixel - mean) / std`` per channel, and an integer input stores it as
-    ``round(real / scale) + zero_point``: nothing is assumed of either.
+    The real value of a pixel is ``(pixel - mean) / std`` per channel. An integer input stores it as
+    ``round(real / scale) + zero_point``, for any scale and zero point.
     """
     offset, divisor = np.array(mean, np.float32), np.array(std, np.float32)
     if not tensor.scale:

@@ -1,7 +1,7 @@
-"""Refuses a broken or hostile model by its structure, before a TFLite runtime sees it.
+"""Checks the structure of a model before a TFLite runtime loads it, and refuses a damaged or hostile one.
 
-A runtime trusts what a file says of itself: a wrong index or size makes it read outside its memory. So every reference
-is followed and every size is counted here, with our own reader. What only running can show is left to ``sandbox``.
+A runtime trusts the file: a wrong index or size makes it read outside its memory. So every reference and every size is
+checked here, with our own reader. ``sandbox`` finds the faults that only running a model can show.
 """
 
 import math
@@ -24,7 +24,7 @@ from tlpipe_edge.tflite.flatbuffer import (
 )
 
 REFUSED = {
-    # what is not the runtime's own, or stands for it
+    # operators that are not built in, and placeholders for them
     "CUSTOM": 32,
     "DELEGATE": 51,
     "PLACEHOLDER_FOR_GREATER_OP_CODES": 127,
@@ -41,7 +41,7 @@ REFUSED = {
     "STABLEHLO_SCATTER": 190,
     "STABLEHLO_SORT": 199,
     "STABLEHLO_WHILE": 200,
-    # what remembers from one image to the next
+    # state that is kept from one image to the next
     "ASSIGN_VARIABLE": 144,
     "READ_VARIABLE": 143,
     "VAR_HANDLE": 142,
@@ -57,27 +57,27 @@ REFUSED = {
     "BIDIRECTIONAL_SEQUENCE_RNN": 46,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": 44,
     "UNIDIRECTIONAL_SEQUENCE_RNN": 35,
-    # chance
+    # random numbers
     "MULTINOMIAL": 149,
     "RANDOM_STANDARD_NORMAL": 146,
     "RANDOM_UNIFORM": 148,
     "STABLEHLO_RNG_BIT_GENERATOR": 204,
-    # results whose size the image decides
+    # results whose size depends on the image
     "RANGE": 96,
     "UNIQUE": 103,
     "WHERE": 109,
 }
-"""What no image classifier needs, by the codes of the enum BuiltinOperator. All others are taken: a new network needs
-no new device. Flex operators are custom ones."""
+"""Operators that no image classifier needs, by the codes of the enum BuiltinOperator. All others are accepted, so a new
+network needs no new version on the device. Flex operators are custom operators."""
 LAST_OPERATOR = 209
-"""Of the schema that comes with LiteRT 2.3.0. What later ones do is not known here."""
+"""The last operator in the schema of LiteRT 2.3.0. Later ones are unknown here."""
 
 _REFUSED_BY_CODE = {code: name for name, code in REFUSED.items()}
 
 
 @dataclass(frozen=True)
 class _Type:
-    """A tensor's type: bytes an element, and the range of its zero point (None where it has none)."""
+    """The type of a tensor: bytes per element, and the range of its zero point (None if it has none)."""
 
     size: int
     zero_points: tuple[int, int] | None = None
@@ -93,30 +93,30 @@ TYPES = {
     "INT16": (7, _Type(2, (0, 0))),
     "INT8": (9, _Type(1, (-128, 127))),
 }
-"""By the codes of the enum TensorType."""
+"""Name -> code of the enum TensorType, and type."""
 
 _TYPE_BY_CODE = dict(TYPES.values())
-STEERING = (TYPES["INT32"][1], TYPES["INT64"][1])
-"""Types of indices, axes and sizes. Activations are floats, or integers of 8 or 16 bits."""
-OF_THE_SHAPE = {77, 110}
-"""SHAPE and RANK: what they give does not depend on the image."""
+INDEX_TYPES = (TYPES["INT32"][1], TYPES["INT64"][1])
+"""The types of indices, axes and sizes. Activations are floats, or integers of 8 or 16 bits."""
+SHAPE_OPERATORS = {77, 110}
+"""SHAPE and RANK: their results do not depend on the image."""
 
 VERSION = 3
 MAX_TENSOR_BYTES = 256_000_000
 MAX_BYTES = 1_000_000_000
-"""Of all tensors that are not weights together, as if none shared memory."""
+"""Maximum bytes of all tensors that are not weights, as if none shared memory."""
 MAX_PARTS = 4_096
-"""Of tensors, buffers or operators each; MobileNetV2 has 290."""
+"""Maximum number of tensors, of buffers and of operators; MobileNetV2 has 290."""
 MAX_DIMENSIONS = 8
 MAX_INPUTS = 64
-"""Of one operator."""
+"""Maximum number of inputs and outputs of one operator."""
 
 
 def check(model: bytes, *, where: str, classes: int) -> None:
-    """Raise BadData, naming ``where``, unless ``model`` is sound: one graph, from one image to ``classes`` scores.
+    """Raise BadData, with ``where``, unless ``model`` is one valid graph, from one image to ``classes`` scores.
 
-    Every index and buffer lies in range, weights have the size of their tensor, sizes are bounded, scales are numbers,
-    operators are none of ``REFUSED``, take what is there already, and no index or size is computed from the image.
+    Every index and buffer is in range, weights have the size of their tensor, sizes are limited, scales are positive.
+    No operator is in ``REFUSED``. Its inputs are computed before it, and no index or size depends on the image.
     """
     root = flatbuffer.root(model, TFLITE, where=where)
     try:
@@ -145,7 +145,7 @@ def _check(root: Table, classes: int) -> None:
         _require(0 <= number < len(buffers), "a metadata buffer that does not exist")
     codes = [_operator_code(code) for code in _parts(root, ModelTable.OPERATOR_CODES, "operator codes")]
     graphs = list(_parts(root, ModelTable.SUBGRAPHS, "graphs"))
-    _require(len(graphs) == 1, f"{len(graphs)} graphs in the place of one")
+    _require(len(graphs) == 1, f"{len(graphs)} graphs, expected one")
     _check_graph(graphs[0], buffers, codes, classes)
 
 
@@ -156,7 +156,7 @@ def _parts(table: Table, slot: int, what: str) -> Iterable[Table]:
 
 
 def _buffer_size(buffer: Table) -> int:
-    """The bytes of a buffer. LiteRT 2.3.0 follows an offset out of the file, and crashes."""
+    """The bytes of a buffer. LiteRT 2.3.0 follows an offset outside the file, and crashes."""
     _require(buffer.number(Buffer.OFFSET, "Q") <= 1, "weights that lie outside its structure")
     return len(buffer.octets(Buffer.DATA))
 
@@ -190,10 +190,10 @@ def _check_graph(graph: Table, buffers: list[int], codes: list[int], classes: in
 
 
 def _check_operators(graph: Table, tensors: list["_Tensor"], codes: list[int], image: int, scores: int) -> None:
-    """Each takes what is there already, and the image steers none.
+    """The inputs of each operator are computed before it, and none is an index or size that depends on the image.
 
-    An index, an axis or a size that the runtime computes from the image could be any number: what came through with one
-    image might not with another.
+    An index, an axis or a size that the runtime computes from the image could be any number: a model that runs with one
+    image might crash with another.
     """
     there = {number for number, tensor in enumerate(tensors) if tensor.constant} | {image}
     depend = {image}
@@ -202,10 +202,10 @@ def _check_operators(graph: Table, tensors: list["_Tensor"], codes: list[int], i
         inputs, outputs = (operator.numbers(slot, "i") for slot in (Operator.INPUTS, Operator.OUTPUTS))
         _require(len(inputs) + len(outputs) <= MAX_INPUTS, f"an operator with {len(inputs)} inputs")
         for number in inputs:
-            _require(number == -1 or number in there, f"an operator that takes tensor {number}, which is not there yet")
-            steered = number in depend and tensors[number].steers
-            _require(not steered, f"an operator that takes whole numbers computed from the image, tensor {number}")
-        if codes[operator.number(Operator.CODE, "I")] not in OF_THE_SHAPE and depend & set(inputs):
+            _require(number == -1 or number in there, f"an operator that uses tensor {number} before it is computed")
+            unsafe = number in depend and tensors[number].is_index
+            _require(not unsafe, f"an operator that takes indices or sizes computed from the image, tensor {number}")
+        if codes[operator.number(Operator.CODE, "I")] not in SHAPE_OPERATORS and depend & set(inputs):
             depend |= set(outputs)
         for number in outputs:
             _require(0 <= number < len(tensors) and number not in there, f"an operator that gives tensor {number}")
@@ -215,12 +215,12 @@ def _check_operators(graph: Table, tensors: list["_Tensor"], codes: list[int], i
 
 @dataclass(frozen=True)
 class _Tensor:
-    """``size`` in bytes; whether it is a ``constant``; whether its type is one that indices, axes and sizes have."""
+    """``size`` in bytes; whether it is a ``constant``; whether it has a type of indices, axes and sizes."""
 
     shape: tuple[int, ...]
     size: int
     constant: bool
-    steers: bool
+    is_index: bool
 
 
 def _check_tensor(tensor: Table, number: int, buffers: list[int]) -> _Tensor:
@@ -239,14 +239,14 @@ def _check_tensor(tensor: Table, number: int, buffers: list[int]) -> _Tensor:
     quantization = tensor.table(TensorTable.QUANTIZATION)
     if quantization is not None:
         _check_quantization(quantization, number, shape, kind)
-    return _Tensor(shape, size, buffers[buffer] > 0, kind in STEERING)
+    return _Tensor(shape, size, buffers[buffer] > 0, kind in INDEX_TYPES)
 
 
 def _check_quantization(quantization: Table, number: int, shape: tuple[int, ...], kind: _Type) -> None:
     scales = quantization.numbers(Quantization.SCALE, "f")
     _require(all(0 < scale < math.inf for scale in scales), f"a scale of tensor {number} that is no positive number")
     zero_points = quantization.numbers(Quantization.ZERO_POINT, "q")
-    _require(len(zero_points) in (0, len(scales)), f"scales and zero points of tensor {number} that do not go together")
+    _require(len(zero_points) in (0, len(scales)), f"tensor {number} has different numbers of scales and zero points")
     if kind.zero_points is not None:
         minimum, maximum = kind.zero_points
         _require(

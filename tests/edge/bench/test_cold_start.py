@@ -12,7 +12,7 @@ from tlpipe_edge.bench.cold_start import ColdStart
 
 def measured(drawn: Bundle, photograph: Path, *, recipe: str | None = "int8", processes: int = 2) -> ColdStart:
     return cold_start.measure(
-        drawn.path, recipe=recipe, threads=1, runtime="auto", photograph=photograph, processes=processes
+        drawn.path, recipe=recipe, threads=1, runtime="auto", image=photograph, processes=processes
     )
 
 
@@ -38,7 +38,7 @@ def test_memory_is_that_of_the_process_and_not_of_the_one_that_started_it(drawn:
 
 
 def test_a_process_that_does_not_come_through_is_told_with_its_reason(drawn: Bundle) -> None:
-    with pytest.raises(Unavailable, match="no recipe float16"):
+    with pytest.raises(Unavailable, match="no format float16"):
         measured(drawn, drawn.golden().files[0], recipe="float16")
     with pytest.raises(Unavailable, match=r"gone\.png"):
         measured(drawn, Path("gone.png"))

@@ -22,7 +22,7 @@ from tlpipe_edge.cli import app
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.benchmark import benches, to_json
 from tlpipe_edge.errors import BadData, MissingInput
-from tlpipe_edge.images.labelled import Photograph
+from tlpipe_edge.images.labelled import LabelledImage
 from tlpipe_edge.machine import device, load
 from tlpipe_edge.machine.load import Moment
 
@@ -177,17 +177,19 @@ def test_a_raspberry_pi_that_does_not_tell_its_throttling_is_warned_of_once(
     monkeypatch.setattr(device, "read", lambda _: replace(PI, throttling=throttling))
     benched(drawn.path, threads=(1, 2))
 
-    assert capsys.readouterr().err.count("does not tell whether it is throttled") == warnings
+    assert capsys.readouterr().err.count("does not report throttling") == warnings
 
 
 def test_what_was_too_short_is_invalid_wherever_it_is_shown(drawn: Bundle) -> None:
     document = benched(drawn.path)
     (result,) = document["results"]
 
-    assert not result["valid"] and result["invalid_reasons"][0].startswith("too short: 30 runs")
+    reasons = result["invalid_reasons"]  # of which other work on the machine may be one
+    assert not result["valid"] and any(each.startswith("too short: 30 runs") for each in reasons)
     runs = [result["invoke_ms"]["runs"], *(result["stages_ms"][stage]["runs"] for stage in STAGES)]
     assert runs == [30] * 6, "the warm-up does not count"
-    assert not document["valid"] and document["invalid_reasons"][0].startswith("int8, 1 thread: too short")
+    assert not document["valid"]
+    assert any(each.startswith("int8, 1 thread: too short") for each in document["invalid_reasons"])
     shown = rendered(document)
     assert "int8 (invalid)" in shown and "INVALID: int8, 1 thread: too short: 30 runs" in shown
 
@@ -198,7 +200,7 @@ def test_a_cold_start_that_fails_costs_nothing_but_itself(drawn: Bundle, monkeyp
     (result,) = document["results"]
 
     assert (result["cold_start_ms"], result["peak_memory_mb"]) == (None, None) and result["invoke_ms"]["runs"] == 30
-    assert any(reason.startswith("no cold start: a process of its own") for reason in result["invalid_reasons"])
+    assert any(reason.startswith("no cold start: a separate process") for reason in result["invalid_reasons"])
     assert "INVALID: int8, 1 thread: no cold start" in rendered(document)
 
 
@@ -278,12 +280,12 @@ def test_a_photograph_that_goes_while_others_are_scored_is_named(
         return scored
 
     monkeypatch.setattr(scoring, "score", late)
-    with pytest.raises(MissingInput, match=f"{re.escape(str(gone))}: cannot be read any more"):
+    with pytest.raises(MissingInput, match=f"{re.escape(str(gone))}: can no longer be read"):
         benched(drawn.path, photographs)
 
 
 def test_few_images_are_no_proof_of_accuracy_and_the_table_says_so(document: Document) -> None:
-    assert "6 images (golden): too few to tell how accurate it is; name more" in rendered(document)
+    assert "6 images (golden): too few to measure accuracy; name more" in rendered(document)
     many = document | {"images": document["images"] | {"count": 100, "labelled": 100}}
     assert "too few" not in rendered(many)
 
@@ -326,7 +328,7 @@ def test_a_single_file_is_measured_on_photographs_that_are_named(drawn: Bundle, 
     assert document["model"]["keras_sha256"] is None and result["agreement"] is None
     with pytest.raises(WrongUsage, match="--data"):
         benched(file)
-    with pytest.raises(WrongUsage, match="no recipe to choose"):
+    with pytest.raises(WrongUsage, match="no formats to choose"):
         target.read_target(file, BenchOptions(recipes=("int8",)))
 
 
@@ -339,12 +341,12 @@ def test_an_answer_that_changes_in_the_timed_run_is_invalid(drawn: Bundle, monke
 
 
 def test_only_some_photographs_are_held_in_memory_and_those_from_everywhere(tmp_path: Path) -> None:
-    many = [Photograph(tmp_path / f"{number:03}", str(number), None) for number in range(640)]
+    many = [LabelledImage(tmp_path / f"{number:03}", str(number), None) for number in range(640)]
     for each in many:
         each.file.write_bytes(bytes(1000))
     chosen = timing._chosen(many)[0]
     assert len(chosen) == 64 and chosen[0] == many[0] and chosen[-1] == many[-1]
-    many[0].file.write_bytes(bytes(timing.BYTES - 1500))
+    many[0].file.write_bytes(bytes(timing.MAX_BYTES - 1500))
     assert timing._chosen(many)[0] == [many[0], chosen[1]]
     assert timing._chosen(many[:1])[0] == many[:1]
 
@@ -352,12 +354,12 @@ def test_only_some_photographs_are_held_in_memory_and_those_from_everywhere(tmp_
 def test_nothing_to_measure_is_said(drawn: Bundle, copied: Path, tmp_path: Path) -> None:
     (tmp_path / "photographs").mkdir()
     (tmp_path / "photographs" / "broken.jpg").write_text("no picture")
-    with pytest.raises(BadData, match="none of 1 photographs can be read"):
+    with pytest.raises(BadData, match="none of 1 images can be read"):
         benched(drawn.path, tmp_path / "photographs")
     with pytest.raises(MissingInput):
         benched(tmp_path / "gone")
     (copied / "drawn-int8.tflite").write_bytes(b"damaged")
-    with pytest.raises(BadData, match="and the manifest says"):
+    with pytest.raises(BadData, match="but the manifest says"):
         benched(copied)
     with pytest.raises(WrongUsage, match="It holds int8"):
         target.read_target(drawn.path, BenchOptions(recipes=("float16",)))

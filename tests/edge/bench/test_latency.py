@@ -107,7 +107,7 @@ def test_each_stage_takes_what_the_one_before_gave_and_has_its_own_time() -> Non
     stages.run()
     stages.run()
 
-    assert stages.answers == [(0, -20), (1, -40)]
+    assert stages.results == [(0, -20), (1, -40)]
     by_stage = stages.latencies()
     assert by_stage["double"].samples_ms == (5.0, 7.0)
     assert by_stage["negate"].samples_ms == (1.0, 2.0)
@@ -123,4 +123,4 @@ def test_what_a_chain_recorded_while_it_warmed_up_can_be_dropped() -> None:
     stages.run()
 
     assert stages.total().samples_ms == (3.0, 2.0)
-    assert [number for number, _ in stages.answers] == [1, 0]
+    assert [number for number, _ in stages.results] == [1, 0]

@@ -1,4 +1,4 @@
-"""Accuracy of a benchmark: against labels, and against the Keras original image by image."""
+"""Accuracy of a benchmark: against labels, and against the Keras model image by image."""
 
 import dataclasses
 from pathlib import Path
@@ -10,13 +10,13 @@ from tlpipe_edge import Bundle, Classifier
 from tlpipe_edge.bench import scoring
 from tlpipe_edge.contract.benchmark import Comparison, Confusion
 from tlpipe_edge.contract.scores import ClassCount
-from tlpipe_edge.images.labelled import Photograph, golden
+from tlpipe_edge.images.labelled import LabelledImage, golden
 
 LABELS = ("cross", "bars", "ring")
 
 
-def known(*truth: int | None) -> list[Photograph]:
-    return [Photograph(Path(f"{number}.png"), f"sha{number}", label) for number, label in enumerate(truth)]
+def known(*truth: int | None) -> list[LabelledImage]:
+    return [LabelledImage(Path(f"{number}.png"), f"sha{number}", label) for number, label in enumerate(truth)]
 
 
 def rows(*best: int) -> np.ndarray:
@@ -33,12 +33,12 @@ def test_an_image_that_cannot_be_read_is_named_and_counts_as_wrong(drawn: Bundle
     items = golden(drawn, drawn.reference()).items
     bad = tmp_path / "bad.png"
     bad.write_text("no picture")
-    looked_at = [items[0], Photograph(bad, "", 1), items[1]]
-    scored = scoring.score(lambda: Classifier.open(drawn.path), looked_at, classes=3, what="answers")
+    images = [items[0], LabelledImage(bad, "", 1), items[1]]
+    scored = scoring.score(lambda: Classifier.open(drawn.path), images, classes=3, description="classifying")
 
     assert list(scored.failed) == [1] and scored.failed[1].startswith(f"{bad}: not an image")
     assert np.isnan(scored.scores).any(axis=1).tolist() == [False, True, False]
-    rates = scoring.rates(scored.scores, looked_at, labels=drawn.manifest.labels)
+    rates = scoring.rates(scored.scores, images, labels=drawn.manifest.labels)
     assert rates.top1 == pytest.approx(2 / 3)
     assert np.sum(rates.confusion) == 2
 
@@ -67,7 +67,7 @@ def test_a_class_without_images_has_no_rate() -> None:
 
 def test_the_answers_of_keras_are_found_by_the_hash_of_the_image(drawn: Bundle) -> None:
     reference = drawn.reference()
-    items = [*reversed(golden(drawn, reference).items), Photograph(Path("new.png"), "0" * 64, None)]
+    items = [*reversed(golden(drawn, reference).items), LabelledImage(Path("new.png"), "0" * 64, None)]
     found = scoring.keras_scores(items, reference, classes=3)
 
     for item, row in zip(items[:-1], found, strict=False):
@@ -105,7 +105,7 @@ def test_the_reference_of_another_model_would_be_seen(drawn: Bundle) -> None:
     items = golden(drawn, drawn.reference()).items
     turned = np.roll(drawn.reference().probabilities, 1, axis=1)
     wrong = dataclasses.replace(drawn.reference(), probabilities=turned)
-    scored = scoring.score(lambda: Classifier.open(drawn.path), items, classes=3, what="answers")
+    scored = scoring.score(lambda: Classifier.open(drawn.path), items, classes=3, description="classifying")
     theirs = scoring.keras_scores(items, wrong, classes=3)
 
     compared = scoring.against_keras(scored.scores, theirs, items, labels=drawn.manifest.labels)

@@ -1,4 +1,4 @@
-"""Photographs a second, all cores at work."""
+"""Images a second, all cores at work."""
 
 import threading
 

@@ -72,7 +72,7 @@ def test_a_single_file_answers_as_the_bundle_does(drawn: Bundle, classifier: Cla
     assert (alone.name, alone.recipe, alone.labels) == ("mobilenet_v2_0.35_64", "int8", classifier.labels)
     for picture in drawn.golden().files:
         np.testing.assert_array_equal(alone(picture).scores, classifier(picture).scores)
-    with pytest.raises(WrongUsage, match="no recipe"):
+    with pytest.raises(WrongUsage, match="no format"):
         Classifier.open(file, recipe="int8")
 
 

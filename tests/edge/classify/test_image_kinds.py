@@ -29,6 +29,11 @@ def file(drawn: Bundle) -> Path:
     return drawn.golden().files[0]
 
 
+def entry(file: Path) -> "os.DirEntry[str]":
+    with os.scandir(file.parent) as entries:
+        return next(each for each in entries if each.name == file.name)
+
+
 @pytest.mark.parametrize(
     "taken",
     [
@@ -37,14 +42,17 @@ def file(drawn: Bundle) -> Path:
         lambda file: io.BytesIO(file.read_bytes()),
         lambda file: bytearray(file.read_bytes()),
         lambda file: memoryview(file.read_bytes()),
-        lambda file: next(entry for entry in os.scandir(file.parent) if entry.name == file.name),
+        entry,
     ],
     ids=["PIL image", "open file", "BytesIO", "bytearray", "memoryview", "entry of a folder"],
 )
 def test_each_kind_has_the_prediction_of_the_file(
     classifier: Classifier, file: Path, taken: Callable[[Path], Any]
 ) -> None:
-    np.testing.assert_array_equal(classifier(taken(file)).scores, classifier(file).scores)
+    given = taken(file)
+    np.testing.assert_array_equal(classifier(given).scores, classifier(file).scores)
+    if isinstance(given, io.BufferedReader):
+        given.close()
 
 
 def test_a_frame_of_opencv_is_bgr(classifier: Classifier, file: Path) -> None:
@@ -129,22 +137,22 @@ def test_after_an_error_no_worker_goes_on(classifier: Classifier, file: Path) ->
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        (None, "image data: NoneType, which is no image"),
-        (7, "image data: int, which is no image"),
-        ((path for path in ()), "image data: generator, which is no image"),
-        ({"a.jpg"}, "image data: set, which is no image"),
-        (io.StringIO("text"), "image data: a file that gives str where bytes belong"),
+        (None, "image data: expected an image, got NoneType"),
+        (7, "image data: expected an image, got int"),
+        ((path for path in ()), "image data: expected an image, got generator"),
+        ({"a.jpg"}, "image data: expected an image, got set"),
+        (io.StringIO("text"), "image data: a file that gives str, not bytes"),
         (io.BytesIO(), "image data: the file is empty, or at its end"),
-        (cv2.VideoCapture(), "image data: a file that gives tuple where bytes belong"),
+        (cv2.VideoCapture(), "image data: a file that gives tuple, not bytes"),
         ([["a.jpg"]], "images[0]: a list in a list"),
-        (np.zeros((9, 9, 3), np.float32), "image data: float32 (9, 9, 3) where uint8 (height, width, 3) belongs"),
-        (np.zeros((9, 9), np.uint8), "image data: uint8 (9, 9) where"),
-        (np.zeros((9, 9, 4), np.uint8), "image data: uint8 (9, 9, 4) where"),
-        (np.zeros((1, 9, 9, 3), np.uint8), "image data: uint8 (1, 9, 9, 3) where"),
+        (np.zeros((9, 9, 3), np.float32), "image data: float32 (9, 9, 3), expected uint8 (height, width, 3)"),
+        (np.zeros((9, 9), np.uint8), "image data: uint8 (9, 9), expected"),
+        (np.zeros((9, 9, 4), np.uint8), "image data: uint8 (9, 9, 4), expected"),
+        (np.zeros((1, 9, 9, 3), np.uint8), "image data: uint8 (1, 9, 9, 3), expected"),
         (Image.new("F", (9, 9)), 'image data: a PIL image of mode "F"'),
         (Image.new("I", (9, 9)), 'image data: a PIL image of mode "I"'),
         (Image.new("La", (9, 9)), "image data: the PIL image cannot be loaded"),
-        (Image.new("RGB", (0, 9)), "image data: uint8 (9, 0, 3) where"),
+        (Image.new("RGB", (0, 9)), "image data: uint8 (9, 0, 3), expected"),
         ("gone.jpg", "gone.jpg: no such file"),
     ],
 )
@@ -189,7 +197,7 @@ def test_a_file_that_fails_in_its_own_way_is_refused(classifier: Classifier) -> 
 
 
 def test_only_an_array_can_be_bgr(classifier: Classifier, file: Path) -> None:
-    with pytest.raises(BadData, match="NoneType, which is no image"):
+    with pytest.raises(BadData, match="expected an image, got NoneType"):
         classifier(cv2.imread("gone.jpg"), bgr=True)
     with pytest.raises(WrongUsage, match="bgr=True with PosixPath"):
         classifier(file, bgr=True)

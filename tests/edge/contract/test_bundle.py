@@ -31,7 +31,7 @@ def test_a_single_flipped_bit_is_found(copied: Path) -> None:
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
 
-    with pytest.raises(BadData, match=r"drawn-int8\.tflite: its sha256 is not the manifest's"):
+    with pytest.raises(BadData, match=r"drawn-int8\.tflite: its sha256 is not that of the manifest"):
         Classifier.open(copied)
 
 
@@ -40,7 +40,7 @@ def test_an_artifact_outside_the_bundle_is_not_read(copied: Path) -> None:
     outside.write_bytes((copied / "drawn-int8.tflite").read_bytes())
     for path in ("../outside.tflite", str(outside), "golden/../../outside.tflite"):
         change(copied, '"drawn-int8.tflite"', json.dumps(path))
-        with pytest.raises(BadData, match=r"artifacts\[0\]\.file: .* \(the name of a file in this folder\)"):
+        with pytest.raises(BadData, match=r"artifacts\[0\]\.file: .* \(expected: a file name without a folder\)"):
             Classifier.open(copied)
         change(copied, json.dumps(path), '"drawn-int8.tflite"')
 
@@ -87,7 +87,7 @@ def test_pickles_are_never_loaded(copied: Path) -> None:
 
 @pytest.mark.parametrize("recipe", ["float16", "squeezed"])
 def test_a_recipe_that_is_not_here_names_those_that_are(drawn: Bundle, recipe: str) -> None:
-    with pytest.raises(WrongUsage, match=f"no recipe {recipe} in this bundle\nIt holds int8"):
+    with pytest.raises(WrongUsage, match=f"no format {recipe} in this bundle\nIt holds int8"):
         drawn.artifact(recipe)
 
 

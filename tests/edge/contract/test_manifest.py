@@ -42,7 +42,7 @@ def test_unknown_keys_are_ignored_at_every_depth(drawn: Bundle, document: dict[s
 def test_an_unknown_schema_is_refused(document: dict[str, Any], schema: Any) -> None:
     said = refusal(document | {"schema": schema})
 
-    assert said == f"here: schema {schema}, this program reads 1\nUpgrade tlpipe-edge."
+    assert said == f"here: schema {schema}, but this program reads schema 1\nUpgrade tlpipe-edge."
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"schema": 1', "[1]", "null", "{}", "\ud800", '"schema"'])
@@ -53,19 +53,19 @@ def test_what_is_no_manifest_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"labels": "jeans"}, "labels: 'jeans' is not what belongs here (a list)"),
-        ({"labels": ["jeans", 7]}, "labels[1]: 7 is not what belongs here (a text)"),
-        ({"labels": ["jeans"]}, "labels: ['jeans'] is not what belongs here (at least 2 of them)"),
-        ({"artifacts": []}, "artifacts: [] is not what belongs here (at least 1 of them)"),
+        ({"labels": "jeans"}, "labels: 'jeans' is not valid (expected: a list)"),
+        ({"labels": ["jeans", 7]}, "labels[1]: 7 is not valid (expected: a string)"),
+        ({"labels": ["jeans"]}, "labels: ['jeans'] is not valid (expected: at least 2 items)"),
+        ({"artifacts": []}, "artifacts: [] is not valid (expected: at least 1 items)"),
         ({"artifacts": [{"recipe": "int8"}]}, "artifacts[0]: no file, sha256, bytes, input, output"),
-        ({"image": {"size": "96"}}, "image.size: '96' is not what belongs here (a whole number)"),
-        ({"image": {"size": True}}, "image.size: True is not what belongs here (a whole number)"),
-        ({"image": {"size": 10**9}}, "image.size: 1000000000 is not what belongs here (at most 4096)"),
+        ({"image": {"size": "96"}}, "image.size: '96' is not valid (expected: an integer)"),
+        ({"image": {"size": True}}, "image.size: True is not valid (expected: an integer)"),
+        ({"image": {"size": 10**9}}, "image.size: 1000000000 is not valid (expected: at most 4096)"),
         (
             {"image": {"size": 96, "crop": "squeeze"}},
-            "image.crop: 'squeeze' is not what belongs here (one of",
+            "image.crop: 'squeeze' is not valid (expected: one of",
         ),
-        ({"provenance": None}, "provenance: None is not what belongs here (an object)"),
+        ({"provenance": None}, "provenance: None is not valid (expected: an object)"),
     ],
 )
 def test_a_field_that_does_not_fit_is_named(document: dict[str, Any], change: dict[str, Any], named: str) -> None:

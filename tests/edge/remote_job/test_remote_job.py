@@ -53,13 +53,13 @@ def test_a_disk_without_room_is_told_before_anything_is_sent(tmp_path: Path) -> 
     (_, failed) = told(tmp_path, job(b"", size=10**18)[1])
 
     assert isinstance(failed, Failed) and failed.code == 69
-    assert "no room on its disk: 1000000000000.0 MB are to be sent" in failed.reason
+    assert "not enough disk space: 1000000000000.0 MB to send" in failed.reason
 
 
 def test_what_is_no_job_is_refused(tmp_path: Path) -> None:
     for line in (b"{}\n", b'{"files": [{"path": 1}], "arguments": []}\n'):
         (_, failed) = told(tmp_path, line)
-        assert isinstance(failed, Failed) and (failed.code, failed.where) == (65, "what was sent")
+        assert isinstance(failed, Failed) and (failed.code, failed.where) == (65, "message from the workstation")
 
 
 def test_it_ends_when_nobody_is_there(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_an_unknown_runtime_names_the_known(model: bytes) -> None:
 
 
 def test_no_thread_is_wrong_usage(model: bytes) -> None:
-    with pytest.raises(WrongUsage, match="0 threads"):
+    with pytest.raises(WrongUsage, match="invalid number of threads: 0"):
         Session(model, threads=0)
 
 

@@ -196,7 +196,7 @@ def test_a_blank_line_keeps_its_index() -> None:
 
 def bomb_that_lies() -> bytes:
     """Ten times the limit, in an archive that promises 100 bytes."""
-    content = with_label_file(bytes(10 * metadata.LABELS_LIMIT), compression=zipfile.ZIP_DEFLATED)
+    content = with_label_file(bytes(10 * metadata.MAX_LABELS_BYTES), compression=zipfile.ZIP_DEFLATED)
     directory = content.rindex(b"PK\1\2")
     return content[: directory + 24] + (100).to_bytes(4, "little") + content[directory + 28 :]
 
@@ -204,7 +204,9 @@ def bomb_that_lies() -> bytes:
 @pytest.mark.parametrize(
     "content",
     [
-        pytest.param(with_label_file(bytes(2 * metadata.LABELS_LIMIT), compression=zipfile.ZIP_DEFLATED), id="bomb"),
+        pytest.param(
+            with_label_file(bytes(2 * metadata.MAX_LABELS_BYTES), compression=zipfile.ZIP_DEFLATED), id="bomb"
+        ),
         pytest.param(bomb_that_lies(), id="bomb that lies"),
         pytest.param(with_label_file(b"a\nb\nc", compression=zipfile.ZIP_LZMA), id="needs a large dictionary"),
         pytest.param(with_label_file(b"a\nb\nc", name="other.txt"), id="missing"),
@@ -244,7 +246,7 @@ def test_labels_that_a_label_file_cannot_hold_are_refused(labels: tuple[str, ...
     [((0.0,), (0.0,)), ((0.0,), (float("nan"),)), ((0.0, 0.0), (1.0, 1.0)), ((0.0,) * 3, (1.0,)), ((), ())],
 )
 def test_a_normalization_that_makes_no_sense_is_refused(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-    with pytest.raises(BadData, match="not a normalization"):
+    with pytest.raises(BadData, match="invalid normalization"):
         Metadata("name", "", LABELS, mean, std)
 
 
@@ -262,7 +264,7 @@ def test_a_bomb_is_not_unpacked() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
-    assert peak < 5 * metadata.LABELS_LIMIT, "the archive unpacks to ten times the limit"
+    assert peak < 5 * metadata.MAX_LABELS_BYTES, "the archive unpacks to ten times the limit"
 
 
 def test_a_field_that_is_left_out_reads_as_nothing() -> None:

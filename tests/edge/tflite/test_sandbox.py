@@ -86,7 +86,7 @@ def test_a_model_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch)
 def test_a_runtime_that_does_not_start_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
 
-    with pytest.raises(Unavailable, match="does not start in a process of its own"):
+    with pytest.raises(Unavailable, match="does not start in a child process"):
         sandbox.prove(hostile.SOUND, where="m.tflite")
 
 
@@ -104,7 +104,7 @@ def child() -> Callable[[str, bytes], "subprocess.CompletedProcess[bytes]"]:
 
 def test_what_eats_memory_is_stopped(child: Callable[[str, bytes], "subprocess.CompletedProcess[bytes]"]) -> None:
     hungry = "interpreter.Session = lambda *_, **__: np.ones(1 << 30)"
-    done = child(f"sandbox.MEMORY = 100_000_000\n{hungry}", hostile.SOUND)
+    done = child(f"sandbox.MAX_MEMORY = 100_000_000\n{hungry}", hostile.SOUND)
 
     assert b"it needs more than 100 MB of memory" in done.stdout
 
@@ -115,4 +115,4 @@ def test_scores_that_are_no_numbers_are_refused(
 ) -> None:
     done = child("interpreter.Session.read_output = lambda _: np.array([np.nan])", hostile.SOUND)
 
-    assert b"its scores are no numbers" in done.stdout
+    assert b"its scores are not finite" in done.stdout
