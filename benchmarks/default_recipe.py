@@ -1,8 +1,8 @@
 """The default recipe from JPEG to evaluated bundle: accuracy of Keras and int8, and wall time, over three seeds.
 
-python benchmarks/default_recipe.py DATA WEIGHTS [SEED ...]: DATA has train/ and validation/; a test split is cut from
-train by the seed, so neither training nor selection sees it. Runs `tlpipe run DATA --image-size 224` with no other
-tuning, each time with an empty cache, then scores the validation split with `tlpipe evaluate --data`.
+python benchmarks/default_recipe.py DATA WEIGHTS [SEED ...]: DATA has train/ and validation/. A test split is cut from
+train by the seed; it is not used for training or selection. Run `tlpipe run DATA --image-size 224` without tuning, each
+time with an empty cache, then score the validation split with `tlpipe evaluate --data`.
 """
 
 import json

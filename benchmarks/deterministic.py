@@ -1,4 +1,4 @@
-"""What `--deterministic` costs: an epoch of fine-tuning at 160 px with and without it, in turns.
+"""The cost of `--deterministic`: an epoch of fine-tuning at 160 px with and without it, in turns.
 
 python benchmarks/deterministic.py DATA WEIGHTS [ROUNDS]: each round fine-tunes two runs for three epochs.
 """

@@ -1,7 +1,7 @@
 """The device's code against the usual script (`usual.py`) and MediaPipe Tasks: bytes to tensor, to label, a folder.
 
-python benchmarks/edge_speed.py BUNDLE_224 BUNDLE_160 PHOTOGRAPHS [ROUNDS]: the int8 files of both, one thread. On each
-photograph the contestants take turns, in another order each time. Where MediaPipe is not installed it is left out.
+python benchmarks/edge_speed.py BUNDLE_224 BUNDLE_160 IMAGES [ROUNDS]: the int8 files of both, one thread. For each
+image the contestants take turns, in another order each time. MediaPipe is left out if it is not installed.
 """
 
 import importlib.util
@@ -21,7 +21,7 @@ from tlpipe_edge import Bundle, Classifier
 from tlpipe_edge.classify import batch
 from tlpipe_edge.images import decode
 
-PHOTOGRAPHS, LARGE = 200, 12
+MAX_IMAGES, MAX_LARGE = 200, 12
 LARGE_SIZE = (4000, 3000)
 Contestant = Callable[[bytes], object]
 
@@ -31,7 +31,7 @@ def main() -> None:
     bundles = {224: Path(sys.argv[1]), 160: Path(sys.argv[2])}
     rounds = int(sys.argv[4]) if len(sys.argv) > 4 else 3
     files = sorted(Path(sys.argv[3]).rglob("*.jpg"))
-    files = files[:: max(1, len(files) // PHOTOGRAPHS)][:PHOTOGRAPHS]
+    files = files[:: max(1, len(files) // MAX_IMAGES)][:MAX_IMAGES]
     contents = [file.read_bytes() for file in files]
     results: dict[str, Any] = {}
     for size, bundle in bundles.items():
@@ -39,7 +39,7 @@ def main() -> None:
         results[f"bytes to label, {size} px"] = _to_label(bundle, contents * rounds)
         if importlib.util.find_spec("mediapipe"):
             results[f"pixels to label, {size} px"] = _against_mediapipe(bundle, contents * rounds)
-    large = [_enlarged(content) for content in contents[:LARGE]]
+    large = [_enlarged(content) for content in contents[:MAX_LARGE]]
     results["bytes to label, 12 megapixels, 224 px"] = _to_label(bundles[224], large * rounds)
     results[f"a folder of {len(files)}, all cores, 224 px"] = _folder(bundles[224], files, rounds)
     results["one photograph, whole process, 224 px"] = _process(bundles[224], files[0], rounds)
@@ -73,13 +73,13 @@ def _to_label(bundle: Path, contents: Sequence[bytes]) -> dict[str, Any]:
     ours, theirs = _classifier(bundle), _interpreter(bundle)
     return _alternate(
         contents,
-        usual=lambda content: usual.answer(theirs, usual.tensor(content, ours.image.size)),
+        usual=lambda content: usual.classify(theirs, usual.tensor(content, ours.image.size)),
         ours=lambda content: ours(content).label,
     )
 
 
 def _alternate(contents: Sequence[Any], **contestants: Contestant) -> dict[str, Any]:
-    """Median milliseconds of each contestant, and how many times slower than ours each is."""
+    """Median milliseconds of each contestant, and its ratio to ours."""
     for work in contestants.values():
         for content in contents[:5]:
             work(content)
@@ -107,24 +107,26 @@ def _against_mediapipe(bundle: Path, contents: Sequence[bytes]) -> dict[str, Any
 
 
 def _enlarged(content: bytes) -> bytes:
-    """The photograph as a camera of 12 megapixels would have stored it."""
-    with Image.open(io.BytesIO(content)) as picture:
-        large = picture.convert("RGB").resize(LARGE_SIZE, Image.Resampling.BICUBIC)
+    """The image as a camera of 12 megapixels would store it."""
+    with Image.open(io.BytesIO(content)) as image:
+        large = image.convert("RGB").resize(LARGE_SIZE, Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
     large.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
 
 
 def _folder(bundle: Path, files: Sequence[Path], rounds: int) -> dict[str, Any]:
-    """Seconds for all: the usual loop; two workers of one thread; one classifier of two threads; images in turn."""
+    """Seconds for all images: the usual loop, two workers with one thread each, one classifier with two threads."""
     theirs, two_threads = _interpreter(bundle), Classifier.open(bundle, recipe="int8", threads=2)
 
     def workers(_: int) -> None:
-        for _answer in batch.classify(lambda: _classifier(bundle), files, workers=batch.workers(len(files), threads=1)):
+        for _prediction in batch.classify(
+            lambda: _classifier(bundle), files, workers=batch.workers(len(files), threads=1)
+        ):
             pass
 
     contestants: dict[str, Callable[[int], object]] = {
-        "usual": lambda _: [usual.answer(theirs, usual.tensor(file.read_bytes(), 224)) for file in files],
+        "usual": lambda _: [usual.classify(theirs, usual.tensor(file.read_bytes(), 224)) for file in files],
         "ours": workers,
         "one classifier of two threads": lambda _: [two_threads(file) for file in files],
     }
@@ -133,7 +135,7 @@ def _folder(bundle: Path, files: Sequence[Path], rounds: int) -> dict[str, Any]:
 
 
 def _process(bundle: Path, photo: Path, rounds: int) -> dict[str, Any]:
-    """Process start to answer, against the usual script with the interpreter of TensorFlow."""
+    """Process start to prediction, against the usual script with the interpreter of TensorFlow."""
     commands = {
         "usual": [sys.executable, str(Path(usual.__file__)), str(_file(bundle)), str(photo)],
         "ours": [sys.executable, "-m", "tlpipe_edge", "classify", str(bundle), str(photo), "--recipe", "int8"],

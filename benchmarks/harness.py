@@ -1,4 +1,4 @@
-"""What the benchmark scripts share: timed processes, the conditions a number travels with, and where results go."""
+"""Functions for the benchmark scripts: timed processes, contestants in turns, conditions, and stored results."""
 
 import itertools
 import json
@@ -36,7 +36,7 @@ Turn = TypeVar("Turn")
 
 @dataclass(frozen=True)
 class Timed:
-    """A process that ended well: seconds from its start to the marked line (or its end), and what it printed."""
+    """A successful process: seconds from its start to the line ``until`` (or its end), and its output."""
 
     seconds: float
     stdout: str
@@ -50,10 +50,10 @@ def run(
     environment: dict[str, str] | None = None,
     folder: Path | None = None,
 ) -> Timed:
-    """Run a process in ``folder`` to its end; the clock stops at the first line of stderr that holds ``until``."""
+    """Run a process in ``folder`` to its end; the clock stops at the first line of stderr that contains ``until``."""
     start = time.perf_counter()
     with (
-        tempfile.TemporaryFile("w+") as output,  # not a pipe, which a long document would fill
+        tempfile.TemporaryFile("w+") as output,  # not a pipe: a long document would fill it
         subprocess.Popen(
             command,
             stdout=output,
@@ -79,7 +79,7 @@ def run(
 
 
 def alternate(turns: Iterable[Turn], contestants: Mapping[str, Callable[[Turn], float]]) -> dict[str, list[float]]:
-    """What each contestant measures at each turn, in another order each time: shared machines wander."""
+    """The measurements of each contestant, one per turn, in another order each time: a shared machine varies."""
     measured: dict[str, list[float]] = {name: [] for name in contestants}
     for turn, order in zip(turns, itertools.cycle(itertools.permutations(contestants)), strict=False):
         for name in order:
@@ -88,7 +88,7 @@ def alternate(turns: Iterable[Turn], contestants: Mapping[str, Callable[[Turn], 
 
 
 def seconds(work: Callable[[Turn], object]) -> Callable[[Turn], float]:
-    """A contestant: how long ``work`` takes."""
+    """A contestant that measures the time of ``work``."""
 
     def measure(turn: Turn) -> float:
         start = time.perf_counter()
@@ -99,7 +99,7 @@ def seconds(work: Callable[[Turn], object]) -> Callable[[Turn], float]:
 
 
 def conditions() -> dict[str, Any]:
-    """The machine and the versions."""
+    """The machine, the date and the versions of packages."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": asdict(device.read()),
@@ -110,7 +110,7 @@ def conditions() -> dict[str, Any]:
 
 
 def publish(name: str, results: dict[str, Any]) -> None:
-    """Print the results, and keep them with their conditions in ``results/NAME.json``."""
+    """Print the results, and store them with their conditions in ``results/NAME.json``."""
     document = {"benchmark": name, "conditions": conditions(), **results}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")

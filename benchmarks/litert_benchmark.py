@@ -1,7 +1,7 @@
 """The network alone as `tlpipe-edge bench` times it, against `litert-benchmark`, which comes with LiteRT.
 
-python benchmarks/litert_benchmark.py BUNDLE [ROUNDS]: every file of the bundle, with one thread and with two. In each
-round both take turns, in the other order each time; litert-benchmark in a process of its own, as it has no other way.
+python benchmarks/litert_benchmark.py BUNDLE [ROUNDS]: every file of the bundle, with one thread and with two. Both take
+turns, in the other order in each round. litert-benchmark runs in a separate process: it has no other interface.
 """
 
 import json
@@ -20,9 +20,9 @@ from tlpipe_edge.tflite.interpreter import Session
 
 THREADS = (1, 2)
 RULES = Rules(seconds=1.0)
-"""As in a benchmark, but shorter, for there are several rounds."""
-WANTED = 0.05
-"""Share by which both may differ, at one thread."""
+"""As in a benchmark, but shorter, because there are several rounds."""
+MAX_DIFFERENCE = 0.05
+"""Maximum relative difference of both, with one thread."""
 
 
 def main() -> None:
@@ -46,13 +46,13 @@ def main() -> None:
             "load_average_before": before.load_average,
             "results": results,
             "largest_difference_at_one_thread": max(abs(ratio - 1) for ratio in single),
-            "within_wanted": all(abs(ratio - 1) <= WANTED for ratio in single),
+            "within_wanted": all(abs(ratio - 1) <= MAX_DIFFERENCE for ratio in single),
         },
     )
 
 
 def _alternate(file: Path, threads: int, rounds: int) -> dict[str, Any]:
-    """p50 of each round in milliseconds, and the median of the rounds' ratios: a shared machine wanders meanwhile."""
+    """p50 of each round in milliseconds, and the median of the ratios of the rounds: a shared machine varies."""
     session = Session(file.read_bytes(), threads=threads)
     runs = max(RULES.runs, math.ceil(RULES.seconds * 1e3 / measure(session.invoke, rules=RULES).p50))
     p50 = harness.alternate(
@@ -71,7 +71,7 @@ def _alternate(file: Path, threads: int, rounds: int) -> dict[str, Any]:
 
 
 def _litert_benchmark(file: Path, threads: int, runs: int) -> float:
-    """The median in milliseconds, which it rounds to a hundredth."""
+    """The median of litert-benchmark in milliseconds, rounded to a hundredth."""
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         options = {"model": file, "num_threads": threads, "num_runs": runs, "warmup_runs": runs // 4}

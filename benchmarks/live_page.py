@@ -1,7 +1,7 @@
-"""What fifty people at the live page cost the classifier: frames a second without them and with them, in turns.
+"""The cost of fifty viewers of the live page: frames a second of the classifier without and with them, in turns.
 
-python benchmarks/live_page.py BUNDLE [ROUNDS]: frames of 640 x 480 are classified as fast as it goes, one thread. Each
-viewer holds the stream and the events, as a page does; all of them are one other process on the same machine.
+python benchmarks/live_page.py BUNDLE [ROUNDS]: frames of 640 x 480 are classified as fast as possible, one thread. Each
+viewer reads the stream and the events, as a page does; all viewers are in one other process on the same machine.
 """
 
 import os
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def _rate(classifier: Classifier, frames: list[np.ndarray], preview: Preview) -> float:
-    """Frames classified and shown in a second, over ``SECONDS``."""
+    """Frames classified and shown per second, over ``SECONDS``."""
     start, count = time.perf_counter(), 0
     while time.perf_counter() - start < SECONDS:
         frame = frames[count % len(frames)]
@@ -82,7 +82,7 @@ def _rate(classifier: Classifier, frames: list[np.ndarray], preview: Preview) ->
 
 
 def watch(url: str) -> None:
-    """Be all viewers, until killed: read, and throw away."""
+    """Act as all viewers, until killed: read and discard."""
     host, port = url.removeprefix("http://").rstrip("/").split(":")
     selector, buffer = selectors.DefaultSelector(), bytearray(1 << 18)
     for path in ("/stream", "/events") * VIEWERS:

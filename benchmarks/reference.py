@@ -1,8 +1,8 @@
-"""A report of this machine to compare later ones with: what `tlpipe bench` says, without paths.
+"""A benchmark of this machine as a baseline for later ones: the document of `tlpipe bench`, without paths.
 
 python benchmarks/reference.py BUNDLE THREADS [KERAS_FILE]: every recipe with each number of threads (such as 1,2), on
-the run's test split. What was disturbed is measured again. Writes `reference/MACHINE-MODEL.json`; no path of this
-machine is in it.
+the test split of the run. Invalid measurements are repeated. Write `reference/MACHINE-MODEL.json`, without any path of
+this machine.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tlpipe.benchmark import keras_timing
-from tlpipe.benchmark.measure import photographs, with_keras
+from tlpipe.benchmark.measure import labelled_images, with_keras
 from tlpipe.evaluation.original import images_of, original
 from tlpipe.storage import atomic
 from tlpipe_edge import Bundle
@@ -33,7 +33,7 @@ Row = TypeVar("Row", Disagreement, Failed)
 
 
 def main() -> None:
-    """Measure, print the table, and keep the document."""
+    """Measure, print the table, and store the document."""
     bundle, threads = Bundle.open(sys.argv[1]), app.numbers(sys.argv[2])
     bench = public(_measure(bundle, threads, Path(sys.argv[3]) if len(sys.argv) > 3 else None))
     print(render(bench))
@@ -46,17 +46,17 @@ def main() -> None:
 
 
 def _measure(bundle: Bundle, sweep: Sequence[int], keras_file: Path | None) -> Bench:
-    """What ``tlpipe bench --threads`` measures, put together from parts that are each valid."""
+    """The document of ``tlpipe bench --threads``, merged from parts that are all valid."""
     command = f"python benchmarks/reference.py BUNDLE {','.join(map(str, sweep))}"
     keras_file = original(bundle, keras_file)
     images = images_of(bundle, keras_file)
-    photos = photographs(images)
-    keras = keras_timing.answer(bundle, keras_file, images.examples)
+    labelled = labelled_images(images)
+    keras = keras_timing.score(bundle, keras_file, images.examples)
 
     def part(recipe: str, threads: int) -> Bench:
         options = BenchOptions(recipes=(recipe,), threads=(threads,))
         measured = dataclasses.replace(target.read_target(bundle.path, options), reference=keras.reference)
-        return _valid(lambda: run.bench(measured, photos, options, command=command))
+        return _valid(lambda: run.bench(measured, labelled, options, command=command))
 
     parts = [part(each.recipe, threads) for each, threads in product(bundle.manifest.artifacts, sweep)]
     begin, end = parts[0].conditions, parts[-1].conditions
@@ -69,21 +69,21 @@ def _measure(bundle: Bundle, sweep: Sequence[int], keras_file: Path | None) -> B
         conditions=dataclasses.replace(end, **moments),
         results=tuple(result for each in parts for result in each.results),
     )
-    return with_keras(merged, _valid(lambda: keras_timing.measure(keras, photos, bundle)))
+    return with_keras(merged, _valid(lambda: keras_timing.measure(keras, labelled, bundle)))
 
 
 def _valid(measure: Callable[[], Measured]) -> Measured:
-    """What is measured when nothing disturbs it."""
+    """The first valid measurement."""
     for _ in range(ATTEMPTS):
         measured = measure()
         if measured.valid:
             return measured
-        print(f"again: {'; '.join(measured.invalid_reasons)}", file=sys.stderr)
-    sys.exit("this machine is not calm enough")
+        print(f"invalid, measuring again: {'; '.join(measured.invalid_reasons)}", file=sys.stderr)
+    sys.exit("no valid measurement: other programs use this machine")
 
 
 def public(bench: Bench) -> Bench:
-    """The same with the names of files in the place of their paths."""
+    """The benchmark with the names of files instead of their paths."""
 
     def named(rows: tuple[Row, ...] | None) -> tuple[Row, ...]:
         return tuple(dataclasses.replace(row, file=Path(row.file).name) for row in rows or ())

@@ -1,7 +1,7 @@
-"""A camera left alone: memory, open files and threads of `tlpipe-edge camera` over a looping video, with the live page.
+"""A long run of `tlpipe-edge camera` over a looping video, with the live page: memory, open files and threads.
 
-python benchmarks/soak.py BUNDLE VIDEO [MINUTES]: both processes are looked at every five seconds, the first two minutes
-are warm-up.
+python benchmarks/soak.py BUNDLE VIDEO [MINUTES]: both processes are sampled every five seconds; the first two minutes
+are the warm-up.
 """
 
 import os
@@ -18,7 +18,7 @@ WARMUP_SECONDS, STEP_SECONDS = 120, 5
 
 
 def main() -> None:
-    """Measure, and publish the slope of memory in MB an hour, and the range of files and threads."""
+    """Measure, and publish the growth of memory in MB per hour, and the range of open files and threads."""
     minutes = float(sys.argv[3]) if len(sys.argv) > 3 else 20
     command = [sys.executable, "-m", "tlpipe_edge", "camera", sys.argv[1], "--source", sys.argv[2], "--loop"]
     samples: dict[str, list[tuple[float, int, int, int]]] = {"camera": [], "capture": []}

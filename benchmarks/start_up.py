@@ -1,7 +1,7 @@
-"""Process start to answer: `tlpipe --help`, `tlpipe-edge --help`, and `tlpipe-edge classify` of one image.
+"""Process start to end: `tlpipe --help`, `tlpipe-edge --help`, and `tlpipe-edge classify` of one image.
 
-python benchmarks/start_up.py BUNDLE [ROUNDS]: they take turns. Classify is measured twice: with a model that was proven
-before, and with one that this machine sees for the first time, which runs in a child process first.
+python benchmarks/start_up.py BUNDLE [ROUNDS]: they take turns. Classify is measured twice: with a model that was
+checked before, and with a model that is new on this machine, which first runs in a child process.
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""The usual way, as tensorflow.org's tutorial "Transfer learning and fine-tuning" has it: the peer of frozen_stage.py.
+"""The usual training, as in tensorflow.org's tutorial "Transfer learning and fine-tuning", for frozen_stage.py.
 
-python tutorial.py DATA WEIGHTS SIZE EPOCHS: trains a new head on a frozen MobileNetV2, the whole network run on every
-image in every epoch, and prints the best validation accuracy that an epoch reached.
+python tutorial.py DATA WEIGHTS SIZE EPOCHS: train a new head on a frozen MobileNetV2, with the whole network for every
+image in every epoch, and print the best validation accuracy of an epoch.
 """
 
 import sys

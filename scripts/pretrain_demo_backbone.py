@@ -1,12 +1,11 @@
-"""Make the weights embedded for the demo: MobileNetV2 (alpha 0.35, 64 px) pre-trained on images drawn here.
+"""Make the embedded weights of the demo: MobileNetV2 (alpha 0.35, 64 px) pre-trained on images drawn here.
 
 Run it from a checkout, without arguments: it draws the images, trains as `tlpipe train --weights none` does, and
 overwrites the file in ``tlpipe/demo``. It takes about a quarter of an hour on 2 cores.
 
-Each class is a figure of random strokes that enclose three sizeable regions or more. No digit or Latin letter encloses
-more than two, so there is none among the figures. The samples of a class differ in slant, stroke width, waviness,
-colour, texture, noise and resolution: what is left to tell the classes apart is the shape of lines, which is what the
-demo's handwritten digits need.
+Each class is a figure of random strokes that enclose three large regions or more. No digit or Latin letter encloses
+more than two, so none is among the figures. The samples of a class differ in slant, stroke width, waviness, colour,
+texture, noise and resolution. So only the shape of lines distinguishes the classes, as for handwritten digits.
 """
 
 import tempfile
@@ -47,12 +46,12 @@ Floats = NDArray[Any]
 
 
 def main() -> None:
-    """Draw, train, save."""
+    """Draw the images, train, and save the weights."""
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "images"
         write_images(images)
-        photographs = dataset.load(images, validation_fraction=0.03, test_fraction=0, seed=TRAINING.seed)
-        run = stages.train(photographs, Path(folder) / "run", TRAINING)
+        loaded = dataset.load(images, validation_fraction=0.03, test_fraction=0, seed=TRAINING.seed)
+        run = stages.train(loaded, Path(folder) / "run", TRAINING)
         save_backbone(run.path / FROZEN / "model.keras", digits.BACKBONE)
     print(f"{digits.BACKBONE}: {digits.BACKBONE.stat().st_size} bytes")
 
@@ -67,7 +66,7 @@ def write_images(folder: Path) -> None:
 
 
 def save_backbone(trained: Path, file: Path) -> None:
-    """Store the backbone's weights as float16, half the bytes; a float32 model loads the file as it is."""
+    """Save the weights of the backbone as float16, at half the size; a float32 model can load the file."""
     model = build.load(trained)
     backbone = keras.Model(model.get_layer("input_scaling").output, model.get_layer("pooling").input)
     half = keras.models.clone_model(
@@ -79,7 +78,7 @@ def save_backbone(trained: Path, file: Path) -> None:
 
 def draw(number: int, sample: int) -> NDArray[np.uint8]:
     """One sample of a class: RGB uint8 (SIZE, SIZE, 3), a pure function of its arguments and ``SEED``."""
-    rng = default_rng((SEED, number, sample + 1))  # + 1, for numpy takes (a, b, 0) and (a, b) for the same
+    rng = default_rng((SEED, number, sample + 1))  # + 1, because (a, b, 0) and (a, b) are the same seed in numpy
     ink = _ink(_figure(number), rng)[..., None]
     dark, light = _surface(rng) * rng.uniform(0, 0.5), 255 - _surface(rng) * rng.uniform(0, 0.5)
     paper, pen = (dark, light) if rng.random() < 0.6 else (light, dark)
@@ -106,7 +105,7 @@ def _figure(number: int) -> list[Floats]:
         figure = [(stroke - middle) * 2 / np.maximum(extent, extent.max() / 2) for stroke in strokes]
         paper = _plot([SIZE / 2 * (1 + 0.9 * stroke) for stroke in figure], 3) == 0
         areas = cv2.connectedComponentsWithStats(paper.astype(np.uint8), connectivity=4)[2][1:, cv2.CC_STAT_AREA]
-        if np.count_nonzero(areas > SIZE * SIZE / 32) > 3:  # the outside, and the three regions promised at the top
+        if np.count_nonzero(areas > SIZE * SIZE / 32) > 3:  # the outside, and three regions
             return figure
 
 
@@ -125,7 +124,7 @@ def _curve(corners: Floats, *, closed: bool) -> Floats:
 
 
 def _ink(strokes: list[Floats], rng: Generator) -> Floats:
-    """How much ink lies on each pixel, 0..1, (SIZE, SIZE): the strokes waved, sheared, turned, drawn, often blurred."""
+    """The ink of each pixel, 0..1, (SIZE, SIZE): the strokes are waved, sheared, turned, drawn, and often blurred."""
     angle = rng.normal(0, 0.15)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     shear = np.array([[1, rng.normal(0, 0.2)], [0, 1]])

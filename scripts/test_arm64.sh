@@ -2,8 +2,8 @@
 # The device side on 64-bit ARM: a Debian root with the real aarch64 wheels, emulated by qemu, in which the tests that
 # are marked arm64 run on both runtimes. make test-arm64, or scripts/test_arm64.sh [PYTHON]; PYTHON is a 3.11, as in the root.
 #
-# What takes long is made once, in .arm64/: qemu, the root, the wheels and an environment for each runtime.
-# Where root's rights or Debian's packages are not to be had, it says "skipped: why" and exits with 77.
+# The slow parts are made once, in .arm64/: qemu, the root, the wheels and an environment for each runtime.
+# Without root permissions or Debian's packages, it prints "skipped: reason" and exits with 77.
 set -euo pipefail
 script=$(readlink -f "$0")
 cd "$(dirname "$script")/.."
@@ -23,8 +23,8 @@ skip() {
     exit 77
 }
 
-# Everything happens in a mount namespace of its own: the mounts are seen by nothing else and go with the last process,
-# however it ends. Nothing can be deleted through them from outside, and nothing is left to be unmounted.
+# Everything happens in a separate mount namespace: the mounts are visible nowhere else, and they end with the last
+# process, however it ends. Nothing can be deleted through them from outside, and nothing has to be unmounted.
 if [ "${TLPIPE_ARM64:-}" != unshared ]; then
     [ "$(uname -s)" = Linux ] || skip "the emulation is Linux's"
     case $(uname -m) in aarch64 | arm64) skip "this machine is 64-bit ARM: make test-edge tests on it what is emulated elsewhere" ;; esac
@@ -40,7 +40,7 @@ fi
     exit 1
 }
 
-# One run at a time; what is temporary goes with it, and so does what tells the kernel who runs aarch64 programs.
+# One run at a time; at its end, temporary files and the kernel's handler for aarch64 programs are removed.
 binfmt=/proc/sys/fs/binfmt_misc
 handler=tlpipe-arm64-$$
 mkdir -p "$store"
@@ -53,7 +53,7 @@ finish() {
 }
 trap finish EXIT
 
-# The mirror and the key are those that this machine's own apt uses.
+# The mirror and the key are those of this machine's apt.
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 find_mirror() {
     [ -f "$keyring" ] || skip "there is no $keyring to check Debian's packages with"
@@ -64,7 +64,7 @@ find_mirror() {
     [ -n "$mirror" ] || skip "this machine's apt knows no mirror of Debian"
 }
 
-# Out of the package, with an apt that sees that release alone: the machine's own packages stay as they are.
+# Extracted from the package, with an apt that knows only that release: the machine's own packages are not changed.
 get_qemu() {
     local apt=$work/apt
     mkdir -p "$apt"/{lists,archives}/partial
@@ -80,7 +80,8 @@ get_qemu() {
     mv "$work/qemu" "$qemu"
 }
 
-# Unpacked and not configured: the packages' own scripts would take minutes under emulation, and Python needs none of them.
+# Unpacked and not configured: the scripts of the packages would take minutes under emulation, and Python does not need
+# them.
 get_root() {
     command -v debootstrap >/dev/null || DEBIAN_FRONTEND=noninteractive \
         apt-get install -qq --no-install-recommends debootstrap >/dev/null || skip "debootstrap cannot be installed"
@@ -92,7 +93,7 @@ get_root() {
         rm "$package"
     done
     local library
-    for library in blas lapack; do # the packages' scripts would have chosen which
+    for library in blas lapack; do # the scripts of the packages would have selected one
         ln -s "$library/lib$library.so.3" "$work/root/usr/lib/aarch64-linux-gnu/lib$library.so.3"
     done
     [ ! -L "$work/root/proc" ] || rm "$work/root/proc" # to this machine's, where debootstrap takes it for a container
@@ -105,7 +106,7 @@ start=$SECONDS
 [ -x "$qemu" ] || get_qemu
 [ -d "$root" ] || get_root
 
-# The wheels for the root come from outside, chosen by the platform's names: glibc 2.17 to 2.36, which is Bookworm's.
+# The wheels for the root are downloaded outside, by the names of its platform: glibc 2.17 to 2.36 (Bookworm).
 platforms=(--platform manylinux2014_aarch64)
 for minor in {17..36}; do
     platforms+=(--platform "manylinux_2_${minor}_aarch64")
@@ -127,8 +128,8 @@ if [ ! -e "$store/made-of" ]; then
 fi
 cp "$work"/tlpipe_edge-*.whl "$store/wheels"
 
-# From here on the kernel runs aarch64 programs, also those that others start. Of several handlers the last one counts;
-# F opens qemu now, for inside the root it has no path. The numbers are an ELF header: 64 bits, EM_AARCH64 (183).
+# From here on the kernel runs aarch64 programs, also those of other users. The last of several handlers wins. F opens
+# qemu now, because it has no path inside the root. The numbers are an ELF header: 64 bits, EM_AARCH64 (183).
 [ -e "$binfmt/register" ] || mount -t binfmt_misc binfmt_misc "$binfmt" || skip "binfmt_misc cannot be mounted"
 magic='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00'
 mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
@@ -151,7 +152,7 @@ inside() {
 }
 [ "$(inside cortex-a72 uname -m)" = aarch64 ]
 
-# on_both FUNCTION: for each runtime, beside each other: emulated programs keep one core busy each.
+# on_both FUNCTION: for each runtime, in parallel: each emulated program uses one core.
 on_both() {
     "$1" tflite-runtime &>"$work/log" &
     local beside=$! failed=0
@@ -162,8 +163,8 @@ on_both() {
     return "$failed"
 }
 
-# One environment for each runtime; emulated, pip is installed once and serves both. LiteRT's is as the README makes it on
-# Raspberry Pi OS: it sees Debian's own packages, and Debian's NumPy 1.24 has to stay.
+# One environment for each runtime; pip, which is slow under emulation, is installed once for both. That of LiteRT is as
+# in the README for Raspberry Pi OS: it uses Debian's packages, and Debian's NumPy 1.24 has to stay.
 install() {
     inside cortex-a72 /opt/ai-edge-litert/bin/pip --quiet --python "/opt/$1" install --root-user-action ignore "${@:2}"
 }

@@ -2,8 +2,8 @@
 
     python scripts/write_schemas.py
 
-tests/contract/test_schemas.py holds what is in the package equal to this. pydantic turns the types into JSON
-Schema; what spans several fields stands here, for no annotation says it.
+tests/contract/test_schemas.py checks that the files in the package are up to date. pydantic turns the types into JSON
+Schema. Conditions on several fields are here, because no annotation can state them.
 """
 
 import json
@@ -21,13 +21,13 @@ Schema = dict[str, Any]
 
 LATENCIES = ("invoke_ms", "end_to_end_ms", "stages_ms", "throughput_per_s", "samples_ms")
 NOT_EMULATED = ("cold_start_ms", "peak_memory_mb")
-"""These can be missing on a real machine, too: a process may fail, and not every system tells."""
+"""These can also be missing without emulation: a process may fail, or the system may not report them."""
 NOTHING: Schema = {"type": "null"}
 SOMETHING: Schema = {"not": NOTHING}
 
 
 def main() -> None:
-    """Write them into the package."""
+    """Write the schemas into the package."""
     folder = Path(str(files("tlpipe") / "schemas"))
     for name, schema in schemas().items():
         (folder / name).write_text(json.dumps(schema, indent=2) + "\n")
@@ -44,7 +44,7 @@ def schemas() -> dict[str, Schema]:
 
 
 def bench() -> Schema:
-    """One device, or those of several: valid without reasons, and no latency under emulation."""
+    """The schema of the document of one device or of several: valid without reasons, no latency under emulation."""
     schema = generated(Bench, "A report of tlpipe bench or tlpipe-edge bench")
     definitions = schema.pop("$defs")
     head = {key: schema.pop(key) for key in ("$schema", "title")}
@@ -63,7 +63,7 @@ def bench() -> Schema:
 
 
 def generated(kind: type, title: str, *, required: list[str] | None = None) -> Schema:
-    """What pydantic makes of a dataclass; a key without a default is required, and those of ``required``."""
+    """The schema of a dataclass by pydantic; keys without a default are required, and those in ``required``."""
     schema = TypeAdapter(kind).json_schema()
     for each in (schema, *schema["$defs"].values()):
         each.pop("title", None)
@@ -74,7 +74,7 @@ def generated(kind: type, title: str, *, required: list[str] | None = None) -> S
 
 
 def closed(schema: Schema) -> Schema:
-    """The same, without keys that it does not name."""
+    """The schema without additional keys."""
     for each in (schema, *schema["$defs"].values()):
         if "properties" in each:
             each["additionalProperties"] = False

@@ -1,4 +1,4 @@
-"""tlpipe: a folder of photographs becomes a classifier for a small device, and the proof that it is as good.
+"""tlpipe: turns a folder of images into a classifier for a small device, with proof that it is as good as in Keras.
 
 >>> import tlpipe
 >>> run = tlpipe.train("photos", tlpipe.Training(image_size=224))
@@ -41,11 +41,11 @@ _HOME = {
     "TlpipeError": "tlpipe_edge.errors",
     "Training": "tlpipe.runs.config",
 }
-"""Of what is not a function of ``tlpipe.api``."""
+"""The module of each name that is not in ``tlpipe.api``."""
 
 
 def __getattr__(name: str) -> Any:
-    """Load the API on first use, so that the commands' help does not wait for it."""
+    """Import the API on first use, so that ``--help`` does not wait for it."""
     if name not in __all__:
         raise AttributeError(f"module 'tlpipe' has no attribute {name!r}")
     from importlib import import_module

@@ -1,10 +1,11 @@
-"""The commands as functions, for a script or a notebook: what they print, these return as frozen values.
+"""The commands as functions, for a script or a notebook: they return frozen values instead of printing.
 
 >>> import tlpipe
 >>> done = tlpipe.run("photos", tlpipe.Training(image_size=224))
 >>> done.report.verdict.text
 
-Importing this loads no TensorFlow: a function does when it needs it. Errors are those of ``tlpipe_edge.errors``.
+This module does not import TensorFlow: each function imports it when it needs it. The errors are those of
+``tlpipe_edge.errors``.
 """
 
 from collections.abc import Sequence
@@ -41,12 +42,13 @@ def run(
     strict: bool = False,
     callbacks: Callbacks = (),
 ) -> "Reported":
-    """Train, fine-tune, export in every number format, evaluate, measure and report.
+    """Train, fine-tune, export in every number format, evaluate, benchmark and report.
 
-    ``data`` is a folder per class, or what else ``tlpipe run`` takes. ``out`` is the run folder, runs/DATA if left out.
-    The fractions (0..1) are cut from the training images for splits that ``data`` does not have. With ``strict`` an
-    unreadable image ends the training. ``callbacks`` are those of Keras, in both stages; the model that they see is the
-    suffix: it takes features, not images, and shares its layers with the whole model.
+    ``data`` is a folder with one subfolder per class, or anything else that ``tlpipe run`` takes. ``out`` is the run
+    folder, runs/DATA if left out. ``validation_fraction`` and ``test_fraction`` (0 to below 0.9) are the shares of
+    train that are held out for splits that ``data`` does not have. With ``strict``, an unreadable image is an error.
+    ``callbacks`` are Keras callbacks for both stages. Their model is the suffix: it takes features, not images, and
+    shares its layers with the full model.
     """
     from tlpipe import workflow
 
@@ -65,7 +67,7 @@ def train(
     strict: bool = False,
     callbacks: Callbacks = (),
 ) -> Run:
-    """Train a new head on the frozen backbone; as ``run`` for what it takes."""
+    """Train a new head on the frozen backbone. The parameters are as in ``run``."""
     from tlpipe import workflow
 
     job = _job(data, training, out, validation_fraction, test_fraction, overwrite=overwrite, strict=strict)
@@ -79,9 +81,10 @@ def finetune(
     overwrite: bool = False,
     callbacks: Callbacks = (),
 ) -> Run:
-    """Train the backbone's top layers, too; what is worse on validation is not kept.
+    """Fine-tune the top layers of the backbone. The export uses the fine-tuned model unless its
+    validation accuracy is lower.
 
-    ``finetuning`` is that of the recipe of the run if left out, ``callbacks`` are as in ``run``.
+    ``finetuning`` is that of the run's training configuration if left out; ``callbacks`` are as in ``run``.
     """
     opened = _run(run)
     from tlpipe.training import stages
@@ -92,7 +95,7 @@ def finetune(
 def export(
     run: Run | Place, formats: Sequence[str] = ("int8",), *, out: Place | None = None, overwrite: bool = False
 ) -> Bundle:
-    """Write a bundle of these number formats; ``out`` is exported/RUN if left out."""
+    """Write a bundle with these number formats; ``out`` is exported/RUN if left out."""
     names = _names("formats", formats)
     from tlpipe import workflow
 
@@ -102,10 +105,10 @@ def export(
 def evaluate(
     bundle: Bundle | Place, *, data: Place | None = None, keras: Place | None = None, max_drop: float | None = None
 ) -> Evaluation:
-    """Score the Keras original and every file of the bundle on the same images: ``data``, or the run's test split.
+    """Measure the accuracy of the Keras model and of every file of the bundle on the same images.
 
-    ``keras`` is the original, if it has moved. ``max_drop`` (0..1) sets ``gate`` of the result; nothing is raised if it
-    is not met.
+    The images are ``data``, or the test split of the run. ``keras`` is the path of the Keras model, if it has moved.
+    ``max_drop`` (0..1) sets ``gate`` in the result; no error is raised if the gate is not met.
     """
     opened = _bundle(bundle)
     from tlpipe.evaluation import evaluate
@@ -124,10 +127,10 @@ def bench(
     runtime: str = "auto",
     wheelhouse: Place | None = None,
 ) -> Bench:
-    """Measure the bundle here, with the Keras original beside it, or on a ``device`` ("ssh://user@host").
+    """Benchmark the bundle and the Keras model on this machine, or the bundle on a ``device`` ("ssh://user@host").
 
-    ``recipes`` are all if left out; ``data`` and ``keras`` as in ``evaluate``. ``runtime`` is auto, ai-edge-litert or
-    tflite-runtime; ``wheelhouse`` a folder of wheels for a device without a package index.
+    ``recipes`` are all if left out; ``data`` and ``keras`` are as in ``evaluate``. ``runtime`` is auto, ai-edge-litert
+    or tflite-runtime; ``wheelhouse`` is a folder of wheels for a device without a package index.
     """
     from tlpipe.remote.address import Address
     from tlpipe_edge.bench.target import BenchOptions
@@ -156,9 +159,9 @@ def report(
     out: Place,
     overwrite: bool = False,
 ) -> "Report":
-    """Write a page, Markdown, JSON and CSV into the folder ``out``: which file to take on which device.
+    """Write a report (HTML, Markdown, JSON, CSV) to the folder ``out``: which file to use on which device.
 
-    ``benches`` are what ``bench`` gave, or files that ``tlpipe bench --out`` wrote.
+    ``benches`` are results of ``bench``, or files that ``tlpipe bench --out`` wrote.
     """
     from tlpipe.reporting import publish
 
@@ -182,7 +185,7 @@ def _job(
     strict: bool,
 ) -> "TrainingJob":
     if not isinstance(training, Training):
-        raise WrongUsage(f"training={training!r}: not a recipe", "Pass tlpipe.Training(...).")
+        raise WrongUsage(f"training={training!r}: not a Training", "Pass tlpipe.Training(...).")
     from tlpipe import workflow
 
     return workflow.TrainingJob(
@@ -197,9 +200,9 @@ def _job(
 
 
 def _names(parameter: str, names: Sequence[str]) -> tuple[str, ...]:
-    """The names of number formats; a text alone, whose characters would be taken for names, is refused."""
+    """The names of number formats. A single string is refused, because its characters would be taken for names."""
     if isinstance(names, str):
-        raise WrongUsage(f"{parameter}={names!r}: a text where a list belongs", f"Pass [{names!r}].")
+        raise WrongUsage(f"{parameter}={names!r}: a string, not a list", f"Pass [{names!r}].")
     return tuple(names)
 
 
@@ -208,7 +211,7 @@ def _path(place: Place | None) -> Path | None:
 
 
 def _run(run: Run | Place) -> Run:
-    """The run as it is now: a value from before ``finetune`` does not know the stage that came since."""
+    """The run, read again: a value from before ``finetune`` does not know the new stage."""
     _require(run, Run)
     return Run.open(run.path if isinstance(run, Run) else run)
 

@@ -1,6 +1,7 @@
-"""The whole job as functions, in the order of its stages: train, fine-tune, export, evaluate, measure, report.
+"""The steps as functions, in their order: train, fine-tune, export, evaluate, benchmark, report.
 
-Nothing goes to stdout, and TensorFlow is imported when a stage needs it: errors of usage and of data come before.
+Nothing is printed to stdout. TensorFlow is imported when a step needs it, so usage and data errors are reported before
+the slow import.
 """
 
 import html
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What the frozen stage is to do: ``data`` as ``dataset.load`` takes it, ``out`` None for a folder named after it.
+    """The input of the frozen stage: ``data`` as ``dataset.load`` takes it; ``out`` is runs/DATA if None.
 
-    With ``crop_auto`` validation chooses the crop. The fractions (0..0.9) of train become the splits that are missing.
+    With ``crop_auto``, validation selects the crop. ``validation_fraction`` and ``test_fraction`` (0 to below 0.9) are
+    the shares of train that are held out for missing splits.
     """
 
     data: Path
@@ -45,7 +47,7 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class Measured:
-    """An exported run with what ``evaluate`` and ``bench`` found."""
+    """An exported run with the results of ``evaluate`` and ``bench``."""
 
     run: Run
     bundle: Bundle
@@ -55,23 +57,23 @@ class Measured:
 
 @dataclass(frozen=True)
 class Reported:
-    """A report, the folder that it was written to, and what it is about."""
+    """A report, the folder that it was written to, and its measurements."""
 
     report: "Report"
     folder: Path
     measured: Measured
 
     def _repr_html_(self) -> str:
-        """The verdict, where the page is, and what it rests on, for a notebook."""
+        """The verdict, the path of the page, and the measurements, for a notebook."""
         page = html.escape(str(self.folder / "report.html"))
         evaluated = self.measured.evaluation._repr_html_()
         return f"{self.report._repr_html_()}<p>{page}</p>{evaluated}{self.measured.bench._repr_html_()}"
 
 
 def train(job: TrainingJob, *, callbacks: Sequence["keras.callbacks.Callback"] = ()) -> Run:
-    """The frozen stage, with Keras's ``callbacks`` as ``stages.train`` takes them.
+    """The frozen stage; ``callbacks`` are as in ``stages.train``.
 
-    Raises WrongUsage for an unfit place, and as ``dataset.load`` and ``stages.train``.
+    Raise WrongUsage if ``out`` cannot be used, and the errors of ``dataset.load`` and ``stages.train``.
     """
     from tlpipe.data import dataset
 
@@ -80,10 +82,12 @@ def train(job: TrainingJob, *, callbacks: Sequence["keras.callbacks.Callback"] =
     out = job.out or (usual if job.overwrite else unused(usual))
     if data.is_dir() and out.resolve().is_relative_to(data):
         raise WrongUsage(
-            "inside the photographs, where it would be taken for a class", "Name another --out.", where=out
+            "the output folder is inside the image folder, so it would be read as a class",
+            "Name another --out.",
+            where=out,
         )
     atomic.refuse_existing(out, overwrite=job.overwrite, marker=RUN_FILE)
-    examples = dataset.load(
+    loaded = dataset.load(
         job.data,
         validation_fraction=job.validation_fraction,
         test_fraction=job.test_fraction,
@@ -92,7 +96,7 @@ def train(job: TrainingJob, *, callbacks: Sequence["keras.callbacks.Callback"] =
     from tlpipe.training import stages
 
     return stages.train(
-        examples,
+        loaded,
         out,
         job.training,
         crop_auto=job.crop_auto,
@@ -103,16 +107,16 @@ def train(job: TrainingJob, *, callbacks: Sequence["keras.callbacks.Callback"] =
 
 
 def export(run: Run, formats: Sequence[str], *, out: Path | None = None, overwrite: bool = False) -> Bundle:
-    """The bundle of a run in these number formats, below ``EXPORTED`` where ``out`` is None.
+    """Export a run in these number formats, to a folder below ``EXPORTED`` if ``out`` is None.
 
-    Raises WrongUsage for an unknown format or a place that exists, and as ``assemble.export`` does.
+    Raise WrongUsage if a format is unknown or the folder exists, and the errors of ``assemble.export``.
     """
     chosen = recipes.parse(formats)
     usual = EXPORTED / run.path.name
     out = out or (usual if overwrite else unused(usual))
     atomic.refuse_existing(out, overwrite=overwrite, marker=MANIFEST)
     if out != usual and usual.exists():
-        progress.say(f"{usual} exists: writing {out}")
+        progress.say(f"{usual} exists: writing to {out}")
     from tlpipe.exporting import assemble
 
     return assemble.export(run, chosen, out, overwrite=overwrite)
@@ -125,10 +129,10 @@ def run(
     show: Callable[[Measured], None] = lambda _: None,
     callbacks: Sequence["keras.callbacks.Callback"] = (),
 ) -> Reported:
-    """All stages. ``show`` is given what was measured before the report is written.
+    """Run all steps. ``show`` is called with the measurements before the report is written.
 
-    ``command`` is what the benchmark says it was started by; both stages that train take the ``callbacks``. Raises what
-    the stages raise.
+    The benchmark states ``command`` as the command that started it. Both training stages get the ``callbacks``. Raise
+    the errors of the steps.
     """
     frozen = train(job, callbacks=callbacks)
     from tlpipe.training import stages
@@ -138,20 +142,20 @@ def run(
 
 
 def demo(*, command: str, show: Callable[[Measured], None]) -> Reported:
-    """The same on the embedded digits and backbone, with the settings of ``digits``."""
+    """Run all steps on the embedded digits and backbone, with the settings of ``digits``."""
     from tlpipe.data import dataset
     from tlpipe.demo import digits
 
-    examples = dataset.load(digits.write_images(RUNS / "demo-images"), test_fraction=digits.TEST_FRACTION)
+    loaded = dataset.load(digits.write_images(RUNS / "demo-images"), test_fraction=digits.TEST_FRACTION)
     from tlpipe.training import stages
 
-    frozen = stages.train(examples, unused(RUNS / "demo"), digits.TRAINING)
+    frozen = stages.train(loaded, unused(RUNS / "demo"), digits.TRAINING)
     tuned = stages.finetune(frozen, digits.TRAINING.finetuning)
     return _finish(tuned, command=command, show=show, overwrite=False)
 
 
 def _finish(tuned: Run, *, command: str, show: Callable[[Measured], None], overwrite: bool) -> Reported:
-    """Export a trained run in every number format, evaluate and measure it, and report on it."""
+    """Export a trained run in every number format, evaluate, benchmark and report."""
     from tlpipe.benchmark import measure
     from tlpipe.evaluation import evaluate
     from tlpipe.reporting import publish

@@ -66,14 +66,14 @@ def test_the_way_from_images_to_a_report(few: Path, brief: Training, tmp_path: P
 @pytest.mark.parametrize(
     ("recipe", "said"),
     [
-        (lambda: Training(batch_size=0), "Training: batch_size: 0 is not what belongs here (at least 1)"),
-        (lambda: Training(image_size="64"), "Training: image_size: '64' is not what belongs here (a whole number)"),  # type: ignore[arg-type]
-        (lambda: Training(alpha=0.9), "width 0.9: mobilenet_v2 does not come in it"),
-        (lambda: Training(image_size=32), "image size 32"),
+        (lambda: Training(batch_size=0), "Training: batch_size: 0 is not valid (expected: at least 1)"),
+        (lambda: Training(image_size="64"), "Training: image_size: '64' is not valid (expected: an integer)"),  # type: ignore[arg-type]
+        (lambda: Training(alpha=0.9), "alpha 0.9 is not a width multiplier of mobilenet_v2"),
+        (lambda: Training(image_size=32), "invalid image size: 32"),
         (lambda: Training(backbone="nix"), "no backbone nix"),
-        (lambda: Training(dropout=1.0), "Training: dropout: 1.0 is not what belongs here (less than 1)"),
+        (lambda: Training(dropout=1.0), "Training: dropout: 1.0 is not valid (expected: less than 1)"),
         (lambda: Training(seed=-1), "Training: seed: -1 is not"),
-        (lambda: Training(crop="auto"), "Training: crop: 'auto' is not what belongs here (one of center-crop"),  # type: ignore[arg-type]
+        (lambda: Training(crop="auto"), "Training: crop: 'auto' is not valid (expected: one of center-crop"),  # type: ignore[arg-type]
         (lambda: Training(head=Finetuning()), "Training: head: Finetuning("),  # type: ignore[arg-type]
         (lambda: Head(learning_rate=-1.0), "Head: learning_rate: -1.0 is not"),
         (lambda: Finetuning(epochs=-1), "Finetuning: epochs: -1 is not"),
@@ -119,10 +119,10 @@ def test_a_benchmark_is_the_commands(
     tlpipe.bench(bundle, threads=2)
     assert asked[2][0][1].threads == (2,)
     for wrong, said in (
-        ({"recipes": ["int4"]}, "no recipe int4"),
-        ({"recipes": "int8"}, "recipes='int8': a text where a list belongs"),
-        ({"threads": 0}, r"numbers of threads: \[0\]"),
-        ({"threads": ()}, r"numbers of threads: \[\]"),
+        ({"recipes": ["int4"]}, "no format int4"),
+        ({"recipes": "int8"}, "recipes='int8': a string, not a list"),
+        ({"threads": 0}, r"invalid numbers of threads: \[0\]"),
+        ({"threads": ()}, r"invalid numbers of threads: \[\]"),
     ):
         with pytest.raises(WrongUsage, match=said):
             tlpipe.bench(bundle, **wrong)
@@ -149,9 +149,9 @@ def test_wrong_use_is_told_before_tensorflow_loads(tmp_path: Path) -> None:
         tlpipe.finetune(tmp_path)
     with pytest.raises(MissingInput, match="no bundle here"):
         tlpipe.evaluate(str(tmp_path))
-    with pytest.raises(WrongUsage, match="formats='int8': a text where a list belongs"):
+    with pytest.raises(WrongUsage, match="formats='int8': a string, not a list"):
         tlpipe.export(tmp_path, "int8")
     with pytest.raises(WrongUsage, match="Training: not a Bundle"):
         tlpipe.evaluate(Training())  # type: ignore[arg-type]
-    with pytest.raises(WrongUsage, match="training=224: not a recipe"):
+    with pytest.raises(WrongUsage, match="training=224: not a Training"):
         tlpipe.train(tmp_path, 224)  # type: ignore[arg-type]

@@ -104,7 +104,7 @@ def test_what_tlpipe_edge_says_there_is_said_here(device: Device, files: dict[st
     error = refused(
         lambda: device_bench.run_edge(device.address, files, ["classify", "bundle", "images", "--recipe", "float16"]),
         WrongUsage,
-        f"{device.address}: bundle: no recipe float16",
+        f"{device.address}: bundle: no format float16",
     )
     assert error.advice == "It holds int8."
 
@@ -127,7 +127,7 @@ def test_images_whose_label_is_not_known_there_are_told(
     images = {"class 1/new.png": tmp_path / "new.png", "golden.png": GOLDEN[0]}
     device_bench.bench_on(device.address, Bundle.open(DRAWN), images, recipes=["int8"])
 
-    assert "accuracy is on 1 of 2 images: of the others the label is not known" in capsys.readouterr().err
+    assert "accuracy covers 1 of 2 images: the other labels cannot be names of folders" in capsys.readouterr().err
 
 
 def test_a_bench_comes_back_with_its_address(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,10 +135,10 @@ def test_a_bench_comes_back_with_its_address(device: Device, monkeypatch: pytest
     impatient(monkeypatch, seconds=10.0)
     monkeypatch.setattr(ssh, "PULSE_SECONDS", 1.0)
     bundle = Bundle.open(DRAWN)
-    known = dict(zip(bundle.reference().images, bundle.reference().truth, strict=True))
+    known = dict(zip(bundle.reference().images, bundle.reference().true_labels, strict=True))
     examples = [
         Example(file, int(known[content.sha256]), content.sha256)
-        for file, content in ((file, device_bench.Content.of(file)) for file in GOLDEN)
+        for file, content in ((file, device_bench.Content.read(file)) for file in GOLDEN)
     ]
     bench = device_bench.bench_on(
         device.address,

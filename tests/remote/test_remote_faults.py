@@ -15,7 +15,7 @@ from tlpipe_edge.errors import BadData, MissingInput, Unavailable
 
 def test_no_python(bare: Device, files: dict[str, Path], tmp_path: Path) -> None:
     bare.log_in_with(path=tmp_path / "nothing")
-    refused(lambda: classified(bare, files), Unavailable, "no Python 3.11, 3.12 or 3.13 there", "python3-venv")
+    refused(lambda: classified(bare, files), Unavailable, "no Python 3.11, 3.12 or 3.13 on the device", "python3-venv")
 
 
 def test_a_python_that_is_too_old_is_passed_over(device: Device, files: dict[str, Path]) -> None:
@@ -35,7 +35,7 @@ def test_a_python_without_venv(bare: Device, files: dict[str, Path], tmp_path: P
     refused(
         lambda: classified(bare, files),
         Unavailable,
-        "python3.12 there cannot make virtual environments",
+        "python3.12 on the device cannot make virtual environments",
         "sudo apt",
     )
 
@@ -88,12 +88,12 @@ def test_a_windows_shell(bare: Device, files: dict[str, Path], tmp_path: Path) -
 def test_a_shell_that_does_not_answer(bare: Device, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssh, "START_SECONDS", 2.0)
     bare.log_in_with(before="read never")
-    refused(lambda: classified(bare, files), Unavailable, "the shell there does not answer")
+    refused(lambda: classified(bare, files), Unavailable, "the shell does not respond")
 
 
 def test_an_answer_that_is_no_document() -> None:
     answers = {
-        **dict.fromkeys((b"", b"\xff"), "there: its answer is no bench document"),
+        **dict.fromkeys((b"", b"\xff"), "there: its output is not a benchmark"),
         **dict.fromkeys((b"[]", b"{}", b'{"schema": 1, "device": {}}'), "there: not a benchmark"),
         b'{"schema": 2, "results": []}': "there: schema 2",
         b'{"schema": 1, "results": [], "device": null}': "there: ",
@@ -124,7 +124,7 @@ def test_a_disk_that_is_full_in_the_middle_of_a_file(device: Device, files: dict
     refused(
         lambda: classified(device, files | {"images/larger": tmp_path / "larger"}),
         Unavailable,
-        "no room left on its disk",
+        "no disk space left",
     )
 
     assert sorted(device.cache.rglob("*")) == before
@@ -140,11 +140,11 @@ def test_a_disk_that_is_full_before_anything_is_sent(
     error = refused(
         lambda: classified(small_disk, files | {"images/large": large}),
         Unavailable,
-        "no room on its disk: 300.",
-        "MB are free",
+        "not enough disk space: 300.",
+        "MB free",
     )
-    assert error.advice == "Make room there."
+    assert error.advice == "Free some space on the device."
 
 
 def test_a_disk_that_is_full_while_it_is_installed(small_disk: Device, files: dict[str, Path]) -> None:
-    refused(lambda: classified(small_disk, files), Unavailable, "no room left on its disk")
+    refused(lambda: classified(small_disk, files), Unavailable, "no disk space left")

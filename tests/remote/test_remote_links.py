@@ -90,7 +90,7 @@ def test_the_command_here_is_ended(
     with subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True) as process:
         try:
             wait_until(lambda: answers(device))
-            refused(lambda: classified(device, files), Busy, "another run works there")
+            refused(lambda: classified(device, files), Busy, "another tlpipe process is using the device")
             send(process.pid, number)
             process.wait(timeout=loopback.LIMIT_SECONDS)
             wait_until(lambda: device.processes() == [])
@@ -116,7 +116,9 @@ def test_a_file_that_changes_meanwhile(device: Device, files: dict[str, Path], m
 def test_a_lock_that_somebody_holds(device: Device, files: dict[str, Path]) -> None:
     with (device.cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        refused(lambda: classified(device, files), Busy, f"{device.address}: another run works there")
+        refused(
+            lambda: classified(device, files), Busy, f"{device.address}: another tlpipe process is using the device"
+        )
     assert classified(device, files)
 
 

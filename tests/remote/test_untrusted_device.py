@@ -24,15 +24,19 @@ def saying(*lines: bytes | dict[str, Any]) -> bytes:
 @pytest.mark.parametrize(
     ("lines", "kind", "said"),
     [
-        ([b"Welcome!"], BadData, "what it says is not JSON"),
+        ([b"Welcome!"], BadData, "a message that is not JSON"),
         ([JOB, {"event": "missing", "bytes": 0}], BadData, "missing: no files"),
-        ([JOB, {"event": "missing", "files": ["../../etc/shadow"], "bytes": 0}], BadData, "a file that it was not off"),
+        (
+            [JOB, {"event": "missing", "files": ["../../etc/shadow"], "bytes": 0}],
+            BadData,
+            "a file that was not offered",
+        ),
         ([JOB, {"event": "missing", "files": [["x"]], "bytes": 0}], BadData, "missing: files[0]: "),
         ([JOB, {"event": "said", "line": None, "bytes": 0}], BadData, "said: line: None"),
         ([JOB, {"event": "result", "code": 1}], BadData, "no bytes"),
         ([JOB, {"event": "result", "bytes": 10**12}], BadData, "bytes: 1000000000000"),
         ([{"event": "failed", "bytes": 0}], BadData, "failed: no code, where, reason, advice"),
-        ([{"event": "busy", "bytes": 0}], Busy, "another run works there"),
+        ([{"event": "busy", "bytes": 0}], Busy, "another tlpipe process is using the device"),
     ],
 )
 def test_a_device_that_says_what_it_likes(
@@ -49,7 +53,7 @@ def test_a_device_that_says_what_it_likes(
 def test_a_line_without_end(bare: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssh, "MAX_LINE", 1000)
     monkeypatch.setattr(ssh, "agent", lambda: saying(b"x" * 1000))
-    refused(lambda: device_bench.run_edge(bare.address, {}, ["info"]), BadData, "what it says is not JSON")
+    refused(lambda: device_bench.run_edge(bare.address, {}, ["info"]), BadData, "a message that is not JSON")
 
 
 def test_an_error_there_is_one_here_with_its_fields() -> None:
@@ -64,9 +68,12 @@ def test_an_error_there_is_one_here_with_its_fields() -> None:
 @pytest.mark.parametrize(
     ("event", "said"),
     [
-        (Ended(-9, ""), "was killed there by signal 9"),
-        (Ended(1, "Traceback\n\nValueError: \x1b[2Jour fault\n\n"), r"failed there: ValueError: \x1b[2Jour fault"),
-        (Ended(70, ""), "failed there: exit code 70"),
+        (Ended(-9, ""), "was killed on the device by signal 9"),
+        (
+            Ended(1, "Traceback\n\nValueError: \x1b[2Jour fault\n\n"),
+            r"failed on the device: ValueError: \x1b[2Jour fault",
+        ),
+        (Ended(70, ""), "failed on the device: exit code 70"),
     ],
 )
 def test_what_else_ended_it_there(event: Ended, said: str) -> None:
@@ -76,7 +83,7 @@ def test_what_else_ended_it_there(event: Ended, said: str) -> None:
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        ("ERROR: Could not install: [Errno 28] No space left on device", "no room left on its disk"),
+        ("ERROR: Could not install: [Errno 28] No space left on device", "no disk space left"),
         (
             "WARNING: Retrying (Retry(total=0))\nERROR: No matching distribution found for rich",
             "index cannot be reached",

@@ -1,4 +1,4 @@
-"""A benchmark against a stored one of the same device and model: what got worse."""
+"""Compares a benchmark with a stored one of the same device and model: what is worse now."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from tlpipe_edge.contract.latency import LatencyFigures
 from tlpipe_edge.errors import BadData, GateNotMet, MissingInput, Unavailable
 from tlpipe_edge.machine import device
 
-_ADVICE = "Store one with tlpipe bench --out FILE, measured when the machine is calm."
+_ADVICE = "Store one with tlpipe bench --out FILE, when the machine is idle."
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How many times as slow, and by how much less accurate (a share) a result may be than the stored one."""
+    """Maximum ratio of the latency to the stored one, and maximum drop of top-1 (a share)."""
 
     max_slowdown: float = 1.10
     max_drop: float = 0.01
@@ -25,14 +25,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a file holds: the benchmark of one device, or of several."""
+    """The benchmarks in a file, of one device or of several."""
 
     file: Path
     benches: tuple[Bench, ...]
 
 
 def read_baseline(file: Path) -> Baseline:
-    """Read it. Raises MissingInput or BadData."""
+    """Read a stored benchmark. Raise MissingInput or BadData."""
     if not file.is_file():
         raise MissingInput("no such baseline", _ADVICE, where=file)
     return Baseline(file, benches(load_json(file), str(file), _ADVICE))
@@ -41,10 +41,10 @@ def read_baseline(file: Path) -> Baseline:
 def check_comparable(
     stored: Baseline, model: str, *, recipes: Collection[str], threads: Collection[int], elsewhere: bool = False
 ) -> None:
-    """Raise BadData where nothing that is to be measured can be compared with what is stored.
+    """Raise BadData if none of the planned measurements has a counterpart in the stored benchmark.
 
-    ``elsewhere``: devices are measured, too, of which it is not known yet what they are; otherwise the report has to be
-    of this machine.
+    ``elsewhere``: other devices are measured, too, whose board and CPU are still unknown. Otherwise the stored
+    benchmark must be of this machine.
     """
     machine = device.read()
     here = machine.board, machine.cpu
@@ -60,10 +60,10 @@ def check_comparable(
 
 
 def check_not_worse(measured: Sequence[Bench], stored: Baseline, limits: Limits) -> None:
-    """Compare each of ``measured``, one for a device, with the stored one of its device and model.
+    """Compare each of ``measured``, one per device, with the stored benchmark of its device and model.
 
-    Raises GateNotMet with what got worse on any of them; BadData where nothing can be compared; Unavailable where a new
-    measurement is not valid, and so proves nothing. What cannot be compared beside what can is a warning.
+    Raise GateNotMet if any result is worse, BadData if nothing can be compared, Unavailable if a new measurement is
+    invalid. If only some results can be compared, warn of the others.
     """
     worse: list[str] = []
     unsure: list[str] = []
@@ -78,7 +78,7 @@ def check_not_worse(measured: Sequence[Bench], stored: Baseline, limits: Limits)
             continue
         same_images = _images(before) is not None and _images(before) == _images(bench)
         if not same_images:
-            progress.warn(f"{stored.file} is of other photographs: the network's time is compared, accuracy is not")
+            progress.warn(f"{stored.file} was measured on other images: only the latency of the network is compared")
         worse += _lost(before, bench)
         for old, new in pairs:
             compared += 1
@@ -91,18 +91,18 @@ def check_not_worse(measured: Sequence[Bench], stored: Baseline, limits: Limits)
     if not compared:
         raise incomparable[0]
     if unsure:
-        progress.say(f"no worse than {stored.file} in all that is valid")
         raise Unavailable(
-            f"not comparable with {stored.file}: this measurement is invalid ({'; '.join(unsure)})",
-            "Run it again when the machine is calm.",
+            f"no valid result is worse than {stored.file}, but some latencies are invalid, so they were not compared: "
+            f"{'; '.join(unsure)}",
+            "Run it again when the machine is idle.",
         )
     for each in incomparable:
         progress.warn(each.what)
-    progress.say(f"no worse than {stored.file}, in {compared} measurements")
+    progress.say(f"not worse than {stored.file}, in {compared} measurements")
 
 
 def _kind(device: DeviceDescription) -> tuple[str, str]:
-    """What makes two devices the same kind; the address is not part of it."""
+    """The kind of a device: board and CPU, without the address."""
     return device.board, device.cpu
 
 
@@ -111,17 +111,17 @@ def _work(model: str, kind: tuple[str, str]) -> str:
 
 
 def _images(bench: Bench) -> str | None:
-    """One sum of all images and labels."""
+    """The hash of all images and labels."""
     return bench.images.sha256 if bench.images else None
 
 
 def _setting(result: BenchResult) -> tuple[str, str | None, int | None]:
-    """What two results have in common that can be compared."""
+    """The settings that two comparable results share."""
     return result.recipe, result.runtime, result.threads
 
 
 def _is_timed(result: BenchResult) -> bool:
-    """Whether it has a latency to compare with."""
+    """Whether it has a valid latency."""
     return result.valid and result.invoke_ms is not None
 
 
@@ -130,7 +130,7 @@ def _name(result: BenchResult) -> str:
 
 
 def _before(stored: Baseline, bench: Bench) -> Bench:
-    """The stored one of the same device and model; of several equal devices the one at the same address."""
+    """The stored benchmark of the same device and model; if there are several, that of the same address."""
     wanted = _kind(bench.device), bench.model.name
     same = [each for each in stored.benches if (_kind(each.device), each.model.name) == wanted]
     if not same:
@@ -139,9 +139,9 @@ def _before(stored: Baseline, bench: Bench) -> Bench:
 
 
 def _pairs(stored: Baseline, before: Bench, after: Bench) -> list[tuple[BenchResult, BenchResult]]:
-    """The stored and the new result of the same recipe, runtime and threads.
+    """Pairs of a stored and a new result of the same recipe, runtime and threads.
 
-    Raises BadData where there are none, or none of the stored ones has a valid latency.
+    Raise BadData if there are none, or if no stored one has a valid latency.
     """
     known = {_setting(result): result for result in before.results}
     found = [(known[_setting(result)], result) for result in after.results if _setting(result) in known]
@@ -153,7 +153,7 @@ def _pairs(stored: Baseline, before: Bench, after: Bench) -> list[tuple[BenchRes
     for each in unfit:
         progress.warn(each.what)
     if left := len(after.results) - len(found):
-        progress.warn(f"{left} of {len(after.results)} results have none to be compared with in {stored.file}")
+        progress.warn(f"{left} of {len(after.results)} results have no counterpart in {stored.file}")
     if left := len(before.results) - len(found):
         progress.warn(f"{left} of the {len(before.results)} results in {stored.file} were not measured now")
     return found
@@ -162,15 +162,15 @@ def _pairs(stored: Baseline, before: Bench, after: Bench) -> list[tuple[BenchRes
 def _of_another(stored: Baseline, wanted: str) -> BadData:
     there = [_work(each.model.name, _kind(each.device)) for each in stored.benches]
     return BadData(
-        f"no report of {wanted} (it has {'; '.join(there)})",
-        "Compare with a report of the same device and model name.",
+        f"no benchmark of {wanted} (it has {'; '.join(there)})",
+        "Compare with a benchmark of the same device and model name.",
         where=stored.file,
     )
 
 
 def _nothing_in_common(stored: Baseline, results: Sequence[BenchResult]) -> BadData:
     return BadData(
-        f"none of the same recipe, runtime and threads (it has {'; '.join(map(_name, results))})",
+        f"no result of the same format, runtime and threads (it has {'; '.join(map(_name, results))})",
         "Measure what the baseline has.",
         where=stored.file,
     )
@@ -178,13 +178,13 @@ def _nothing_in_common(stored: Baseline, results: Sequence[BenchResult]) -> BadD
 
 def _no_baseline(stored: Baseline, result: BenchResult) -> BadData:
     why = "; ".join(result.invalid_reasons) or "it has no latency"
-    return BadData(f"{_name(result)} is no baseline: {why}", _ADVICE, where=stored.file)
+    return BadData(f"{_name(result)} cannot be a baseline: {why}", _ADVICE, where=stored.file)
 
 
 def _lost(before: Bench, after: Bench) -> Iterator[str]:
-    """What the device could run, and now cannot."""
+    """The recipes that the device could run and now cannot."""
     could = {result.recipe for result in before.results}
-    yield from (f"{each.recipe} does not run any more: {each.reason}" for each in after.skipped if each.recipe in could)
+    yield from (f"{each.recipe} no longer runs: {each.reason}" for each in after.skipped if each.recipe in could)
 
 
 def _worse(old: BenchResult, new: BenchResult, limits: Limits, *, same_images: bool) -> Iterator[str]:
@@ -194,7 +194,7 @@ def _worse(old: BenchResult, new: BenchResult, limits: Limits, *, same_images: b
             yield from _slower("from file to label", old.end_to_end_ms, new.end_to_end_ms, new, limits)
     if same_images and old.top1 is not None and new.top1 is not None:
         drop = old.top1 - new.top1
-        if drop > limits.max_drop + 1e-12:  # the rates are quotients of whole numbers: only rounding
+        if drop > limits.max_drop + 1e-12:  # tolerance for rounding: the rates are quotients of integers
             yield f"{_name(new)}: top-1 {new.top1:.4f}, was {old.top1:.4f}"
 
 

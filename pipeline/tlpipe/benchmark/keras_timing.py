@@ -1,4 +1,4 @@
-"""The Keras original on the workstation: its accuracy on the same photographs, and what one image takes it."""
+"""The Keras model on the workstation: its accuracy on the same images, and its latency for one image."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tlpipe.data.dataset import Example, label_indices
-from tlpipe.data.pixels import chunks
+from tlpipe.features.chunks import scored_chunks
+from tlpipe.features.work import ComputeScores
 from tlpipe.network import build
 from tlpipe.network.backend import tf
 from tlpipe.network.predict import keras_probabilities
@@ -20,7 +21,7 @@ from tlpipe_edge.contract.benchmark import CallName, KerasResult
 from tlpipe_edge.contract.bundle import Bundle, Reference
 from tlpipe_edge.contract.validity import judged
 from tlpipe_edge.errors import BadData
-from tlpipe_edge.images.labelled import Photographs
+from tlpipe_edge.images.labelled import LabelledImages
 from tlpipe_edge.machine import load
 from tlpipe_edge.machine.emulation import emulated
 from tlpipe_edge.machine.versions import versions
@@ -28,15 +29,16 @@ from tlpipe_edge.machine.versions import versions
 if TYPE_CHECKING:
     import keras
 
-TIMED = 64
-"""How many photographs take turns while Keras is timed."""
+MAX_TIMED = 64
+"""Maximum number of images that take turns while Keras is timed."""
 MAX_SPREAD = 2.0
-"""As ``validity.MAX_SPREAD``. TensorFlow's threads wait for each other: calm, it was 1.4 for a small network."""
+"""As ``validity.MAX_SPREAD``. TensorFlow's threads wait for each other: on an idle machine it was 1.4 for a small
+network."""
 
 
 @dataclass(frozen=True)
 class Original:
-    """The Keras model with its answers to the photographs, and ``pixels`` of some, (N, size, size, 3) float32."""
+    """The Keras model, its scores (``reference``), and the ``pixels`` of some images, (N, size, size, 3) float32."""
 
     model: "keras.Model"
     sha256: str
@@ -45,33 +47,33 @@ class Original:
     pixels: np.ndarray
 
 
-def answer(bundle: Bundle, file: Path, examples: Sequence[Example]) -> Original:
-    """Load the original and let it answer. The photographs that it cannot read have NaN in the reference.
+def score(bundle: Bundle, file: Path, examples: Sequence[Example]) -> Original:
+    """Load the Keras model and score the examples. Unreadable images have NaN in the reference.
 
-    Raises BadData where it can read none.
+    Raise BadData if no image can be read.
     """
     model = build.load(file)
     probabilities = np.full((len(examples), len(bundle.manifest.labels)), np.nan, np.float32)
     some: list[np.ndarray] = []
-    for index, pictures, _ in chunks(examples, bundle.manifest.image):
-        if len(pictures):
-            probabilities[index] = keras_probabilities(model, pictures)
-            some += list(pictures[: TIMED - len(some)])
+    for chunk in scored_chunks(ComputeScores((), bundle.manifest.image), examples, what="scoring by Keras"):
+        if chunk.places:
+            probabilities[chunk.places] = keras_probabilities(model, chunk.pixels)
+            some += list(chunk.pixels[: MAX_TIMED - len(some)])
     reference = Reference(
         tuple(example.sha256 for example in examples),
         label_indices(examples),
         probabilities,
     )
     if not some:
-        raise BadData(f"none of the {len(examples)} images can be read", "Name other photographs.")
+        raise BadData(f"none of the {len(examples)} images can be read", "Name other images with --data DIR.")
     pixels = np.stack(some).astype(np.float32)
     return Original(model, bundle.manifest.provenance.keras_sha256, file.stat().st_size, reference, pixels)
 
 
-def measure(original: Original, images: Photographs, bundle: Bundle, *, rules: Rules = latency.RULES) -> KerasResult:
-    """Accuracy, ``predict`` and a compiled ``tf.function``, one image at a time.
+def measure(original: Original, images: LabelledImages, bundle: Bundle, *, rules: Rules = latency.RULES) -> KerasResult:
+    """Accuracy, and the latency of ``predict`` and of a compiled ``tf.function``, one image at a time.
 
-    On an emulated processor there are no latencies.
+    There are no latencies on an emulated processor.
     """
     rates = scoring.rates(original.reference.probabilities, images.items, labels=bundle.manifest.labels)
     known = KerasResult(
@@ -83,12 +85,14 @@ def measure(original: Original, images: Photographs, bundle: Bundle, *, rules: R
     )
     if emulated():
         return known
-    progress.say("Keras: timing predict and a compiled tf.function")
+    progress.say("timing Keras")
     compiled = tf.function(lambda image: original.model(image, training=False))
     before = load.now()
     timed: dict[CallName, Latency] = {
-        "predict": _timed(lambda image: original.model.predict(image, verbose=0), original.pixels, rules),
-        "compiled": _timed(lambda image: compiled(tf.constant(image)).numpy(), original.pixels, rules),
+        "predict": _timed("predict", lambda image: original.model.predict(image, verbose=0), original.pixels, rules),
+        "compiled": _timed(
+            "a compiled tf.function", lambda image: compiled(tf.constant(image)).numpy(), original.pixels, rules
+        ),
     }
     doubts = [*validity.disturbances(before, load.now())]
     for name, each in timed.items():
@@ -102,6 +106,7 @@ def measure(original: Original, images: Photographs, bundle: Bundle, *, rules: R
     )
 
 
-def _timed(call: Callable[[np.ndarray], object], pixels: np.ndarray, rules: Rules) -> Latency:
-    turn = cycle(picture[None] for picture in pixels)
+def _timed(name: str, call: Callable[[np.ndarray], object], pixels: np.ndarray, rules: Rules) -> Latency:
+    progress.say(f"  warm-up; then {name}, {rules.seconds:g} s")
+    turn = cycle(image[None] for image in pixels)
     return latency.measure(lambda: call(next(turn)), rules=rules)

@@ -1,4 +1,4 @@
-"""A bundle measured by the device's own benchmark: here, with the Keras original beside it, and on devices over ssh."""
+"""Benchmarks a bundle with the code of the device: on this machine with the Keras model, and on devices over ssh."""
 
 import contextlib
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.contract.validity import judged
 from tlpipe_edge.errors import BadData, TlpipeError
-from tlpipe_edge.images.labelled import Photograph, Photographs
+from tlpipe_edge.images.labelled import LabelledImage, LabelledImages
 
 
 def bench(
     bundle: Bundle, options: BenchOptions, *, command: str, data: Path | None = None, keras_file: Path | None = None
 ) -> Bench:
-    """A benchmark here. ``data``, ``keras_file`` and the errors are those of ``evaluate``."""
+    """A benchmark on this machine. ``data``, ``keras_file`` and the errors are those of ``evaluate``."""
     file = original(bundle, keras_file)
     images = images_of(bundle, file, data)
-    found = photographs(images)
-    keras = keras_timing.answer(bundle, file, images.examples)
+    found = labelled_images(images)
+    keras = keras_timing.score(bundle, file, images.examples)
     target = replace(read_target(bundle.path, options), reference=keras.reference)
     measured = run.bench(target, found, options, command=command)
     return with_keras(measured, keras_timing.measure(keras, found, bundle, rules=options.rules))
@@ -44,10 +44,10 @@ def everywhere(
     keras_file: Path | None = None,
     wheelhouse: Path | None = None,
 ) -> tuple[list[Bench], list[TlpipeError]]:
-    """The benchmarks of here and of all devices, in this order, and what failed of them.
+    """The benchmarks of this machine and of all devices, in this order, and the errors.
 
-    Devices are measured first; where all of them fail, nothing is measured here, and the last error is raised. What was
-    measured is never lost to what fails after it.
+    Devices are measured first. If all of them fail, nothing is measured here, and the last error is raised. A later
+    failure never discards an earlier result.
     """
     benches: list[Bench] = []
     failures: list[TlpipeError] = []
@@ -82,9 +82,9 @@ def elsewhere(
     keras_file: Path | None = None,
     wheelhouse: Path | None = None,
 ) -> Bench:
-    """A benchmark on a device, of the same images as here. Raises as ``device_bench.bench_on``, too."""
+    """A benchmark on a device, on the same images as here. Raise the errors of ``device_bench.bench_on``, too."""
     images = images_of(bundle, original(bundle, keras_file), data)
-    photographs(images)  # raises where one is not what it was
+    labelled_images(images)  # raises if one has changed
     return device_bench.bench_on(
         address,
         bundle,
@@ -98,21 +98,21 @@ def elsewhere(
     )
 
 
-def photographs(images: ScoredImages) -> Photographs:
-    """The images of ``evaluate`` as a benchmark takes them. Raises BadData where one is not what it was."""
-    return Photographs(images.name, tuple(map(_photograph, images.examples)), images.trained_on)
+def labelled_images(images: ScoredImages) -> LabelledImages:
+    """The images of ``evaluate`` for a benchmark. Raise BadData if one has changed since the splits were made."""
+    return LabelledImages(images.name, tuple(map(_labelled_image, images.examples)), images.trained_on)
 
 
-def _photograph(example: Example) -> Photograph:
-    with contextlib.suppress(OSError):  # one that the system will not read counts as wrong
+def _labelled_image(example: Example) -> LabelledImage:
+    with contextlib.suppress(OSError):  # an image that cannot be read counts as wrong
         if sha256_of(example.file) != example.sha256:
             advice = "Train the run again, or name --data DIR."
             raise BadData("changed since the splits were made", advice, where=example.file)
-    return Photograph(example.file, example.sha256, example.label)
+    return LabelledImage(example.file, example.sha256, example.label)
 
 
 def with_keras(bench: Bench, keras: KerasResult) -> Bench:
-    """A benchmark with what was measured of the Keras original beside it, and each result compared with that."""
+    """A benchmark with the results of the Keras model, and each result compared with it."""
     of_keras = (replace(why, scope=f"Keras: {why.scope}" if why.scope else "Keras") for why in keras.reasons)
     return replace(
         bench,

@@ -1,4 +1,4 @@
-"""The representative data set: training photographs on which the converter measures the ranges of activations."""
+"""The representative data set: training images on which the converter measures the ranges of activations."""
 
 import random
 from collections.abc import Callable, Iterable
@@ -11,32 +11,32 @@ from tlpipe.data.dataset import Dataset, Example
 from tlpipe.data.pixels import read_pixels
 from tlpipe_edge.contract.manifest import ImageSpec
 
-IMAGES = 200
-"""How many are used; more did not help in measurements with up to 1,000 of them."""
+MAX_IMAGES = 200
+"""Maximum number of images; more did not help in measurements with up to 1,000."""
 
 
 @dataclass(frozen=True)
 class Representative:
-    """The photographs and their pixels, (N, size, size, 3) uint8."""
+    """The examples and their pixels, (N, size, size, 3) uint8."""
 
     examples: tuple[Example, ...]
     pixels: np.ndarray
 
     def tensors(self) -> Callable[[], Iterable[list[np.ndarray]]]:
-        """What a tf.lite.TFLiteConverter asks for: a function that yields [(1, size, size, 3) float32 of 0..255]."""
-        return lambda: ([picture[None].astype(np.float32)] for picture in self.pixels)
+        """The data for a tf.lite.TFLiteConverter: a function that yields [(1, size, size, 3) float32 of 0..255]."""
+        return lambda: ([image[None].astype(np.float32)] for image in self.pixels)
 
 
-def choose(photographs: Dataset, spec: ImageSpec, *, seed: int) -> Representative:
-    """Up to ``IMAGES`` photographs of the train split alone: the classes in turn, so that each has its share."""
-    shuffled = [example for example in photographs.splits["train"] if example.problem is None]
+def choose(dataset: Dataset, spec: ImageSpec, *, seed: int) -> Representative:
+    """Up to ``MAX_IMAGES`` images of the train split, the classes in turn, so that each has its share."""
+    shuffled = [example for example in dataset.splits["train"] if example.problem is None]
     random.Random(seed).shuffle(shuffled)
     by_class: dict[int, list[Example]] = {}
     for example in shuffled:
         by_class.setdefault(example.label, []).append(example)
     turns = sorted((turn, label) for label, examples in by_class.items() for turn in range(len(examples)))
-    chosen = tuple(by_class[label][turn] for turn, label in turns[:IMAGES])
+    chosen = tuple(by_class[label][turn] for turn, label in turns[:MAX_IMAGES])
     pixels = np.stack([read_pixels(example, View(), spec) for example in chosen])
-    # One black and one white pixel, so that the input's range is 0..255 also where all the photographs are dark.
+    # One black and one white pixel, so that the range of the input is 0..255 even if all images are dark.
     pixels[0, 0, 0], pixels[0, 0, 1] = 0, 255
     return Representative(chosen, pixels)

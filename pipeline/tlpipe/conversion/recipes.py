@@ -1,6 +1,6 @@
-"""The number formats: one entry each, from which the converter, flags, help, tables and manifests take what they need.
+"""The number formats: one entry each, for the converter, options, help texts, tables and manifests.
 
-No TensorFlow here: the command line reads the entries before it is loaded.
+This module does not import TensorFlow: the command line reads the entries before TensorFlow is loaded.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,17 +17,17 @@ ALIASES = {"none": "float32"}
 
 @dataclass(frozen=True)
 class Recipe:
-    """A number format. What names a member of TensorFlow is that member's name.
+    """A number format. ``operators``, ``weights`` and ``ends`` are names of members of TensorFlow.
 
-    name: in flags, file names, tables and manifests.
-    rank: a device takes the artifact with the lowest one when no format is named: the fastest first (CPU, XNNPACK). It
+    name: its name in options, file names, tables and manifests.
+    rank: if no format is named, a device uses the artifact with the lowest rank: the fastest first (CPU, XNNPACK). It
         only orders the artifacts of one bundle, so a new entry may shift the others.
-    help: what it is, for people. cost: what it saves, and what it may lose.
-    operators: of tf.lite.OpsSet, those that the converter may use.
+    help: a description. cost: size, speed and accuracy in comparison.
+    operators: the member of tf.lite.OpsSet that the converter may use.
     optimized: whether the converter quantizes at all. weights: the type of the weights, if not the converter's choice.
     ends: the type of the input and the output tensor, if not float32.
-    calibrated: whether activations have ranges measured on images of the train split. Then the head is also fitted to
-        the quantized features, and the better of both on validation is taken.
+    calibrated: whether the ranges of activations are measured on images of the train split. Then the head is also
+        fitted to the quantized features, and the head with the higher agreement with Keras on validation is used.
     """
 
     name: str
@@ -43,7 +43,8 @@ class Recipe:
     def configure(
         self, converter: Any, tf: Any, representative: Callable[[], Iterable[list["np.ndarray"]]] | None
     ) -> None:
-        """Set a tf.lite.TFLiteConverter up. ``representative`` yields [(1, size, size, 3) float32], if calibrated."""
+        """Configure a tf.lite.TFLiteConverter. If calibrated, ``representative`` yields [(1, size, size, 3) float32]
+        of 0..255."""
         converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, self.operators)]
         if self.optimized:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -60,59 +61,61 @@ _ENTRIES = (
         "float32",
         rank=2,
         help="the Keras weights as they are",
-        cost="the largest file, equal answers",
+        cost="the largest file, equal predictions",
         optimized=False,
     ),
     Recipe(
         "float16",
         rank=1,
         help="weights as half floats",
-        cost="half the size, answers equal to about three digits",
+        cost="half the size of float32, scores equal to about three digits",
         weights="float16",
     ),
     Recipe(
         "dynamic",
         rank=3,
         help="int8 weights, activations quantized on the fly",
-        cost="a quarter of the size; not for tflite-runtime",
+        cost="about a quarter of the size of float32; not for tflite-runtime",
     ),
     Recipe(
         "int8",
         rank=0,
         help="int8 weights per channel, int8 activations with ranges from training images; uint8 pixels in, uint8 "
         "scores out",
-        cost="a quarter of the size and the fastest on a CPU",
+        cost="about a quarter of the size of float32, and usually the fastest on a CPU",
         operators="TFLITE_BUILTINS_INT8",
         ends="uint8",
         calibrated=True,
     ),
 )
 RECIPES = {recipe.name: recipe for recipe in _ENTRIES}
-"""By name, in the order of tables."""
+"""The recipes by name, in the order of tables."""
 
 
 def choices(*, costs: bool = False) -> str:
-    """The names of all for a help text: "float32, float16, dynamic or int8"; with ``costs`` each with its own."""
+    """The names of all recipes for a help text: "float32, float16, dynamic or int8"; with ``costs``, each with its
+    cost."""
     *others, last = [f"{name} ({each.cost})" if costs else name for name, each in RECIPES.items()]
     return f"{', '.join(others)} or {last}"
 
 
 def parse(names: Iterable[str]) -> tuple[Recipe, ...]:
-    """The recipes of these names, each once, in the order of tables. Raises WrongUsage for an unknown name or none."""
+    """The recipes of these names, each once, in the order of tables. Raise WrongUsage if a name is unknown or there is
+    no name."""
     wanted = [ALIASES.get(name, name) for name in names]
     if not wanted:
-        raise WrongUsage("no number format is named", f"Choose {', '.join(RECIPES)}.")
+        raise WrongUsage("no number format was named", f"Choose {', '.join(RECIPES)}.")
     for name in wanted:
         if name not in RECIPES:
-            raise WrongUsage(f"no number format {name}", f"Choose {', '.join(RECIPES)}.")
+            raise WrongUsage(f"unknown number format {name}", f"Choose {', '.join(RECIPES)}.")
     return tuple(recipe for name, recipe in RECIPES.items() if name in wanted)
 
 
 def table_order(name: str) -> int:
-    """Where tables list a format: after all others if it is unknown here, as one of a newer bundle is."""
+    """The position of a format in tables: after all others if it is unknown here, as in a newer bundle."""
     return list(RECIPES).index(name) if name in RECIPES else len(RECIPES)
 
 
 def preference(name: str) -> int:
-    """The rank of a format by its name: after all others if it is unknown here."""
+    """The rank of a format: after all others if it is unknown here."""
     return RECIPES[name].rank if name in RECIPES else max(recipe.rank for recipe in _ENTRIES) + 1

@@ -1,6 +1,6 @@
-"""What the demo works on: scikit-learn's handwritten digits as image files, and the small backbone beside this file.
+"""The data of the demo: scikit-learn's handwritten digits as image files, and a small backbone in this folder.
 
-The backbone is a MobileNetV2 of width 0.35 that ``scripts/pretrain_demo_backbone.py`` trains on figures it draws.
+The backbone is a MobileNetV2 of width 0.35 that ``scripts/pretrain_demo_backbone.py`` trains on drawn figures.
 """
 
 from importlib.resources import files
@@ -24,7 +24,7 @@ TRAINING = Training(
     views=1,
     finetuning=Finetuning(epochs=6, learning_rate=5e-4),
 )
-"""One view: a mirrored digit is another figure."""
+"""Only one view: a mirrored digit would be another figure."""
 
 
 def write_images(folder: Path) -> Path:

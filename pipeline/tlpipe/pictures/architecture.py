@@ -1,6 +1,6 @@
-"""What a model is made of and which of its layers train: a diagram of its blocks (PNG) and a table of its layers (SVG).
+"""Draws the layers of a model and which of them train: a diagram of its blocks (PNG) and a table of its layers (SVG).
 
-For one flat functional Keras model: image, normalization, backbone, pooling, head. Keras itself is not imported here.
+The model is a flat functional Keras model: image, normalization, backbone, pooling, head. Keras is not imported here.
 """
 
 import math
@@ -25,7 +25,7 @@ FROZEN, TRAINED, EMPTY, BOUNDARY = "#7d9ec0", "#e8743b", "#dfe5ea", "#b8481a"
 FROZEN_GROUND, TRAINED_GROUND = "#eef3f8", "#fdf0e8"
 
 BLOCK = re.compile(r"((?:conv\d+_)?block_?\d+[a-z]?|expanded_conv(?:_\d+)?|conv_[dp]w_\d+)(?:_|$)")
-"""The part of a layer's name that its block shares, as keras.applications names them: ``block_1_expand`` (MobileNetV2),
+"""The part of a layer's name that is the name of its block, in keras.applications: ``block_1_expand`` (MobileNetV2),
 ``expanded_conv_1_expand`` (MobileNetV3), ``block1a_dwconv`` (EfficientNet), ``conv2_block1_1_conv`` (ResNet),
 ``conv_dw_1_bn`` (MobileNet)."""
 
@@ -70,7 +70,7 @@ rect { fill: #ffffff }
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer; ``shape`` is its output's without the batch (None where not fixed), ``parameters`` counts all."""
+    """One layer; ``shape`` is that of the output without the batch (None if not fixed), ``parameters`` counts all."""
 
     name: str
     kind: str
@@ -80,12 +80,12 @@ class Layer:
 
     @property
     def size(self) -> str:
-        """The shape as a reader likes it: ``10 × 10 × 96``."""
+        """The shape as text: ``10 × 10 × 96``."""
         return " × ".join("?" if extent is None else str(extent) for extent in self.shape)
 
     @property
     def state(self) -> str:
-        """One of "trained", "frozen", "inference-only" (BatchNormalization that is frozen), and "" (no weights)."""
+        """One of "trained", "frozen", "inference-only" (a frozen BatchNormalization), and "" (no weights)."""
         if not self.parameters:
             return ""
         if self.trained:
@@ -109,7 +109,7 @@ class Block:
         return sum(layer.trained for layer in self.layers)
 
     def count(self, *states: str) -> int:
-        """How many layers are in one of these states."""
+        """The number of layers in one of these states."""
         return sum(layer.state in states for layer in self.layers)
 
 
@@ -128,9 +128,9 @@ def read_layers(model: "keras.Model") -> list[Layer]:
 
 
 def group(layers: Sequence[Layer]) -> list[Block]:
-    """Layers in blocks: input and normalization; stem; one block for each prefix that ``BLOCK`` finds; top; head.
+    """Group layers in blocks: input and normalization; stem; one block for each name that ``BLOCK`` finds; top; head.
 
-    A layer with an anonymous name (``re_lu_3``) belongs to the block before it. The head begins with the first pooling
+    A layer without such a name (``re_lu_3``) belongs to the block before it. The head begins with the first pooling
     after the last block.
     """
     prefixes = [match[1] if (match := BLOCK.match(layer.name)) else "" for layer in layers]
@@ -154,16 +154,16 @@ def group(layers: Sequence[Layer]) -> list[Block]:
 
 
 def diagram(model: "keras.Model", file: Path, *, first_trained: str | None) -> None:
-    """Write the picture of ``draw_diagram`` as a PNG."""
+    """Write ``draw_diagram`` as a PNG."""
     save(draw_diagram(read_layers(model), title=model.name, first_trained=first_trained), file)
 
 
 @house_style()
 def draw_diagram(layers: Sequence[Layer], *, title: str, first_trained: str | None) -> Figure:
-    """A row for each block, from the image down to the scores, and a boundary above the first block that trains.
+    """Draw a row for each block, from the image down to the scores, and a boundary above the first block that trains.
 
-    ``first_trained`` names the layer at which training starts; None stands for the first one with trainable weights.
-    Raises ValueError where no layer has that name.
+    ``first_trained`` is the name of the first layer that trains; None for the first one with trainable weights.
+    Raise ValueError if no layer has that name.
     """
     blocks = group(layers)
     start_layer = first_trained or next((layer.name for layer in layers if layer.trained), None)
@@ -195,15 +195,15 @@ def draw_diagram(layers: Sequence[Layer], *, title: str, first_trained: str | No
         size, channels = _size(block)
         _draw_block(axes, block, y + ROW / 2, tall=math.sqrt(size / largest), wide=math.sqrt(channels / widest))
         y += ROW
-    notes = "Box: height for the image size, width for the channels (square roots), orange for the share that trains."
+    notes = "Box: height: image size, width: channels (square roots), orange: share of parameters that train."
     if any(block.trained and block.count("inference-only") for block in blocks):
-        notes += "\nBatchNormalization layers (BN) stay frozen where the rest trains, and keep their averages."
+        notes += "\nBatchNormalization layers (BN) stay frozen in blocks that train, and keep their averages."
     axes.text(0, y + 0.1, notes, size=9, va="top", linespacing=1.5)
     return figure
 
 
 def _draw_totals(axes: Axes, layers: Sequence[Layer], title: str) -> None:
-    """The model's name, its parameters in numbers and as a bar, and the headings of the columns."""
+    """Draw the name of the model, its parameters as numbers and as a bar, and the headings of the columns."""
     total, trained = sum(layer.parameters for layer in layers), sum(layer.trained for layer in layers)
     share = trained / max(total, 1)
     axes.text(0, 0.2, fitted(title, points=400, size=15), size=15, va="center")
@@ -221,13 +221,13 @@ def _bar(axes: Axes, x: float, y: float, width: float, height: float, *, color: 
 
 
 def _size(block: Block) -> tuple[int, int]:
-    """Height (1 once pooled) and channels of what a block gives; 1 where they are not fixed."""
+    """Height (1 after pooling) and channels of the output of a block; 1 if they are not fixed."""
     shape = [extent or 1 for extent in block.layers[-1].shape]
     return (shape[0] if len(shape) > 1 else 1), shape[-1]
 
 
 def _draw_block(axes: Axes, block: Block, y: float, *, tall: float, wide: float) -> None:
-    """One row centred on ``y`` inches; ``tall`` and ``wide`` are 0..1, relative to the largest box."""
+    """Draw one row centred on ``y`` inches; ``tall`` and ``wide`` are 0..1, relative to the largest box."""
     height, width = max(0.82 * ROW * tall, 0.05), max(BOX * wide, 0.05)
     share = block.trained / max(block.parameters, 1)
     left = BOX_CENTER - width / 2
@@ -262,7 +262,7 @@ def render_table(layers: Sequence[Layer], *, title: str) -> str:
         summary=f"{total:,} parameters: {trained:,} trained, {total - trained:,} frozen",
         rows=cells,
         states=["heading", *(layer.state for layer in layers)],
-        # a number ends where its column ends, a word begins where its column begins
+        # numbers are right-aligned, words are left-aligned
         columns=[
             (end - GAP, "end") if heading in ("index", "parameters") else (end - width, "start")
             for heading, width, end in zip(HEADINGS, widths, accumulate(widths), strict=True)
@@ -273,5 +273,5 @@ def render_table(layers: Sequence[Layer], *, title: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """XML has no way to write a control character."""
+    """Replace control characters, which XML cannot represent."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,6 +1,6 @@
-"""The pictures that training and evaluation leave: learning curve, sample predictions, confusion matrix.
+"""The plots of a training stage: learning curve, sample predictions, confusion matrix.
 
-Each picture is a function that returns a matplotlib ``Figure`` (``draw_...``) and one that writes it as a PNG.
+Each plot has a function that returns a matplotlib ``Figure`` (``draw_...``) and one that writes it as a PNG.
 """
 
 import math
@@ -39,9 +39,9 @@ CJK_FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "Microsoft
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """How all pictures look, whatever the user's matplotlibrc says; to be active while drawing and while saving.
+    """The style of all plots, whatever the user's matplotlibrc says. It must be active while drawing and saving.
 
-    Class names are data, so mathtext is off: "$" is a dollar. A character that no installed font has is a box.
+    Class names are data, so mathtext is off: "$" is a dollar sign. A character without an installed font is a box.
     """
     installed = font_manager.get_font_names()
     look = {
@@ -62,14 +62,14 @@ def house_style() -> Iterator[None]:
 
 @house_style()
 def save(figure: Figure, file: Path) -> None:
-    """Write ``figure`` as a PNG of 150 dots an inch, grown or trimmed to what is drawn, so that nothing is cut off."""
+    """Write ``figure`` as a PNG with 150 dots per inch, cropped or extended to its content, so nothing is cut off."""
     figure.savefig(file, format="png", dpi=150, bbox_inches="tight", pad_inches=0.15)
 
 
 @house_style()
 def fitted(text: str, *, points: float, size: float) -> str:
-    """``text``, with its middle left out ("long…name") where it is wider than ``points`` at font size ``size``."""
-    probe = Figure(figsize=(1, 1), dpi=72).text(0, 0, text, size=size)  # at 72 dots an inch a pixel is a point
+    """``text``, without its middle ("long…name") if it is wider than ``points`` at font size ``size``."""
+    probe = Figure(figsize=(1, 1), dpi=72).text(0, 0, text, size=size)  # at 72 dots per inch a pixel is a point
     if probe.get_window_extent().width <= points:
         return text
 
@@ -84,16 +84,16 @@ def fitted(text: str, *, points: float, size: float) -> str:
 
 
 def learning_curve(histories: Sequence[History], file: Path) -> None:
-    """Write the picture of ``draw_learning_curve``."""
+    """Write ``draw_learning_curve`` as a PNG."""
     save(draw_learning_curve(histories), file)
 
 
 @house_style()
 def draw_learning_curve(histories: Sequence[History]) -> Figure:
-    """Loss (nats) and accuracy (percent) over the epochs of one stage, or of two, the second continuing the first.
+    """Loss (nats) and accuracy (percent) over the epochs of one stage, or of two, one after the other.
 
-    Epoch 0 of the second stage stands where the first one ends: a gap between the two curves is the way back from the
-    last epoch to the best one, whose weights fine-tuning starts from.
+    Epoch 0 of the second stage is at the last epoch of the first one. A gap between the two curves comes from the
+    difference between the last epoch and the best one, from whose weights fine-tuning starts.
     """
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
@@ -106,14 +106,14 @@ def draw_learning_curve(histories: Sequence[History]) -> Figure:
     legend = [
         Line2D([], [], color=TRAIN, lw=2, label="train"),
         Line2D([], [], color=VALIDATION, lw=2, label="validation"),
-        Line2D([], [], label="best validation accuracy: the epoch that is kept", **BEST),
+        Line2D([], [], label="epoch with the best validation accuracy, whose weights are kept", **BEST),
     ]
     figure.legend(handles=legend, loc="outside lower center", ncols=3)
     return figure
 
 
 def _draw_panel(axes: Axes, histories: Sequence[History], metric: str, number: str) -> None:
-    """Both splits of one metric; the best epochs' validation values are in the title, where no curve can be."""
+    """Both splits of one metric; the validation values of the best epochs are in the title, away from the curves."""
     start = 0
     bests = []
     for stage, history in enumerate(histories):
@@ -129,7 +129,7 @@ def _draw_panel(axes: Axes, histories: Sequence[History], metric: str, number: s
             axes.axvline(start, color=INK, lw=1.2, ls="--", label="start of fine-tuning", zorder=1)
             axes.annotate(
                 "fine-tuning starts",
-                (start, 0.97 if metric == "loss" else 0.03),  # a loss falls, an accuracy rises: there is room
+                (start, 0.97 if metric == "loss" else 0.03),  # away from a falling loss and a rising accuracy
                 xycoords=axes.get_xaxis_transform(),
                 xytext=(4, 0),
                 textcoords="offset points",
@@ -146,19 +146,21 @@ def _draw_panel(axes: Axes, histories: Sequence[History], metric: str, number: s
 
 
 def predictions(
-    images: Images, truth: Integers, scores: Scores, labels: Sequence[str], file: Path, *, caption: str
+    images: Images, true_labels: Integers, scores: Scores, labels: Sequence[str], file: Path, *, caption: str
 ) -> None:
-    """Write the picture of ``draw_predictions``."""
-    save(draw_predictions(images, truth, scores, labels, caption=caption), file)
+    """Write ``draw_predictions`` as a PNG."""
+    save(draw_predictions(images, true_labels, scores, labels, caption=caption), file)
 
 
 @house_style()
-def draw_predictions(images: Images, truth: Integers, scores: Scores, labels: Sequence[str], *, caption: str) -> Figure:
-    """The first 20 images, each with the predicted label and its score; where that is wrong, the true label below.
+def draw_predictions(
+    images: Images, true_labels: Integers, scores: Scores, labels: Sequence[str], *, caption: str
+) -> Figure:
+    """The first 20 images, each with the predicted label and its score; if it is wrong, with the true label below.
 
-    ``images`` is (N, height, width, 3) uint8 RGB, N at least 1; ``truth`` (N,) indices into ``labels``; ``scores``
-    (N, classes) in 0..1, of which the lowest index wins a tie; ``caption`` says which images these are ("test images").
-    Right and wrong differ by colour and by sign.
+    ``images`` is (N, height, width, 3) uint8 RGB, N at least 1; ``true_labels`` (N,) indices into ``labels``;
+    ``scores`` (N, classes) in 0..1, in a tie the lowest index wins; ``caption`` says which images ("test images").
+    Correct and wrong predictions differ by colour and by sign.
     """
     count = min(len(images), MAX_PREDICTIONS)
     columns = min(count, 5)
@@ -168,7 +170,7 @@ def draw_predictions(images: Images, truth: Integers, scores: Scores, labels: Se
     for axes in grid:
         axes.axis("off")
     predicted = scores.argmax(axis=1)
-    for axes, image, true, guess, score in zip(grid, images, truth, predicted, scores.max(axis=1), strict=False):
+    for axes, image, true, guess, score in zip(grid, images, true_labels, predicted, scores.max(axis=1), strict=False):
         sign, color = ("✓", RIGHT) if guess == true else ("✗", WRONG)
         axes.axis("on")
         axes.imshow(image)
@@ -179,29 +181,28 @@ def draw_predictions(images: Images, truth: Integers, scores: Scores, labels: Se
         axes.set_title(f"{score:.0%}", loc="right", color=color, size=10)
         if guess != true:
             axes.set_xlabel(f"true: {fitted(labels[true], points=125, size=10)}", loc="left")
-    right = int((predicted[:count] == truth[:count]).sum())
-    figure.suptitle(f"{right} of these {count} {caption} are right", size=12)
+    correct = int((predicted[:count] == true_labels[:count]).sum())
+    figure.suptitle(f"{correct} of {count} {caption} correct", size=12)
     return figure
 
 
 def confusion_matrix(counts: Integers, labels: Sequence[str], file: Path, *, caption: str, unreadable: int = 0) -> None:
-    """Write the picture of ``draw_confusion_matrix``."""
+    """Write ``draw_confusion_matrix`` as a PNG."""
     save(draw_confusion_matrix(counts, labels, caption=caption, unreadable=unreadable), file)
 
 
 @house_style()
 def draw_confusion_matrix(counts: Integers, labels: Sequence[str], *, caption: str, unreadable: int = 0) -> Figure:
-    """``counts`` (C, C) int, rows the truth and columns the prediction; the colour is the share of its row.
+    """``counts`` (C, C) int, rows are true labels, columns predictions; the colour is the share of the row.
 
-    ``caption`` says which images these are; those that are ``unreadable``, and so have no prediction, count as wrong.
-    Zeros off the diagonal stay empty. Numbers that would be too small to read are left out, and labels that would
-    overlap are thinned, from about 130 classes on.
+    ``caption`` says which images; ``unreadable`` ones have no prediction and count as wrong. Zeros off the diagonal are
+    left empty. Above about 130 classes, numbers that would be too small and labels that would overlap are left out.
     """
     classes = len(counts)
     side = min(3 + 0.24 * classes, 18)  # inches
     cell = 72 * side / classes  # points
     figure = Figure(figsize=(side, side))
-    axes = figure.add_axes((0, 0, 1, 1))  # the whole figure: ``save`` grows it by the labels
+    axes = figure.add_axes((0, 0, 1, 1))  # the whole figure: ``save`` extends it by the labels
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     colors = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
 

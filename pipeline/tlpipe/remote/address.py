@@ -1,4 +1,4 @@
-"""Where a device is: ssh://[user@]host[:port] as a person types it. What ssh or a shell could misread is refused."""
+"""The address of a device: ssh://[user@]host[:port]. Characters with a meaning to ssh or a shell are refused."""
 
 import ipaddress
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tlpipe_edge.errors import WrongUsage
 
 _ADVICE = "Write ssh://user@host or ssh://user@host:port, for example ssh://pi@raspberrypi.local"
-# Neither begins with a dash, and nothing in them means anything to a shell (CVE-2023-51385: ssh's own %h and %r).
+# Neither begins with a dash, and no character has a meaning to a shell (CVE-2023-51385: ssh's own %h and %r).
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _ZONE = re.compile(r"[A-Za-z0-9_.-]+")
@@ -15,7 +15,7 @@ _ZONE = re.compile(r"[A-Za-z0-9_.-]+")
 
 @dataclass(frozen=True)
 class Address:
-    """A host, or a name that ssh's own configuration knows; a user or port of None is left to that configuration."""
+    """A host, or a name in the configuration of ssh; a user or port of None is left to that configuration."""
 
     host: str
     user: str | None = None
@@ -23,7 +23,7 @@ class Address:
 
     @classmethod
     def parse(cls, written: str) -> "Address":
-        """Of ssh://[user@]host[:port], IPv6 in brackets. Raises WrongUsage, which repeats nothing of a password."""
+        """Parse ssh://[user@]host[:port], IPv6 in brackets. Raise WrongUsage, which never shows a password."""
         scheme, found, rest = written.partition("://")
         login, at, place = rest.removesuffix("/").rpartition("@")
         if not found or scheme.lower() != "ssh":
@@ -33,14 +33,14 @@ class Address:
                 "a password does not belong in an address", "ssh asks for it, or uses keys.", where=f"ssh://{place}"
             )
         if at and not _USER.fullmatch(login):
-            raise WrongUsage("not the name of a user", _ADVICE, where=f"ssh://...@{place}")
+            raise WrongUsage("not a user name", _ADVICE, where=f"ssh://...@{place}")
         match = re.fullmatch(r"(?:\[(?P<ipv6>[^\]]*)\]|(?P<name>[^:\[\]]*))(?::(?P<port>.*))?", place, re.DOTALL)
         if match is None or not _is_host(match["ipv6"], match["name"]):
             raise WrongUsage("not a host", _ADVICE, where=_without_login(written))
         host = match["ipv6"] or match["name"]
         port = match["port"]
         if port is not None and not (re.fullmatch(r"[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
-            raise WrongUsage("what follows the colon is not a port, 1 to 65535", _ADVICE, where=f"ssh://{host}")
+            raise WrongUsage("the port is not a number from 1 to 65535", _ADVICE, where=f"ssh://{host}")
         return cls(host, login or None, None if port is None else int(port))
 
     def __str__(self) -> str:
@@ -49,14 +49,14 @@ class Address:
 
     @property
     def arguments(self) -> list[str]:
-        """What names it on the command line of ssh."""
+        """The arguments for the command line of ssh."""
         user = ["-l", self.user] if self.user else []
         port = ["-p", str(self.port)] if self.port else []
         return [*user, *port, "--", self.host]
 
     @property
     def command(self) -> str:
-        """How a person logs in there."""
+        """The command to log in by hand."""
         port = f"-p {self.port} " if self.port else ""
         return f"ssh {port}{f'{self.user}@' if self.user else ''}{self.host}"
 
@@ -72,7 +72,7 @@ def _is_host(ipv6: str | None, name: str | None) -> bool:
 
 
 def _without_login(written: str) -> str:
-    """``written`` without what stands before an @ and after a colon, where a password may be."""
+    """``written`` without the parts before an @ and after a colon, which may hold a password."""
     scheme, found, rest = written.partition("://")
     place = rest if found else scheme
     return f"{scheme + found if found else ''}{place.rpartition('@')[2].partition(':')[0]}"

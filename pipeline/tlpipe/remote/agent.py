@@ -1,18 +1,18 @@
-"""The bootstrap on a device for ``tlpipe bench --device``: its source is sent over ssh, to be run by the Python there.
+"""The bootstrap on a device for ``tlpipe bench --device``: its source is sent over ssh, and the Python there runs it.
 
-It needs no more than that Python, from 3.11 on. It makes a virtual environment with the wheel of tlpipe-edge, starts
-``tlpipe_edge.remote_job`` there, and hands stdin on to it. When stdin ends or falls silent, everything that was started
-here ends, and what is half made is removed.
+It needs only Python 3.11 or newer. It makes a virtual environment with the wheel of tlpipe-edge, starts
+``tlpipe_edge.remote_job`` there, and passes stdin on to it. When stdin ends or is silent for too long, all processes
+that were started here end, and incomplete files are removed.
 
-stdin brings the wheels' names, as a line of JSON, then the wheels that are missing, each after a line with its size;
-empty lines between them say that somebody is still there. stdout takes events (tlpipe_edge/remote_job/messages.py).
+stdin brings the names of the wheels, as a line of JSON, then the missing wheels, each after a line with its size. Empty
+lines between them show that the workstation is still there. stdout takes events (tlpipe_edge/remote_job/messages.py).
 
 Everything is below ~/.cache/tlpipe-remote ($XDG_CACHE_HOME):
 
     lock                 held as long as this runs
-    venvs/KEY            virtual environments; one without the file `complete` is half made
-    wheels/SHA256/NAME   what has arrived for a virtual environment that is still to be made
-    temporary-*          of the present run; those of a dead one go
+    venvs/KEY            virtual environments; one without the file `complete` is incomplete
+    wheels/SHA256/NAME   received wheels for a virtual environment that is not complete yet
+    temporary-*          files of the current run; those of a dead one are removed
     files, trees         of tlpipe_edge.remote_job
 """
 
@@ -33,21 +33,21 @@ from pathlib import Path
 from typing import IO, Any
 
 SILENCE_SECONDS = 60.0
-"""After which nobody is there any more: the other side says something every ten."""
+"""Time limit for silence on stdin: the workstation sends something every ten seconds."""
 CHUNK = 1 << 18
 _KEPT_OUTPUT = 10_000
 
 
 class Gone(Exception):
-    """The other side is gone, or a signal told us to end."""
+    """The workstation is gone, or a signal ended this process."""
 
 
 class NotInstalled(Exception):
-    """A step of the installation failed; its text is the end of what was said."""
+    """A step of the installation failed; its text is the end of the output."""
 
 
 class Changed(Exception):
-    """A file is not what was announced; its text says which."""
+    """A file has another sha256 than expected; its text says which."""
 
 
 def tell(event: str, **fields: Any) -> None:
@@ -57,7 +57,7 @@ def tell(event: str, **fields: Any) -> None:
 
 
 class Link:
-    """stdin. Whoever waits here notices its end, and signals, which end it: they interrupt nothing else."""
+    """The connection to the workstation: stdin. A signal ends stdin, so that all waiting code notices both."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
@@ -66,17 +66,17 @@ class Link:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, lambda *_: os.dup2(nothing, 0))
 
-    def wait(self, beside: IO[bytes] | None = None) -> tuple[bytes, bool]:
-        """What has come, and whether ``beside`` has something to read. Raise Gone if nobody is there any more."""
+    def wait(self, output: IO[bytes] | None = None) -> tuple[bytes, bool]:
+        """The received bytes, and whether ``output`` has something to read. Raise Gone if the workstation is gone."""
         end = self._last + SILENCE_SECONDS
-        streams = [0] if beside is None else [0, beside.fileno()]
+        streams = [0] if output is None else [0, output.fileno()]
         ready, _, _ = select.select(streams, [], [], max(0.0, end - time.monotonic()))
         heard = os.read(0, CHUNK) if 0 in ready else b""
         if heard:
             self._last = time.monotonic()
         elif 0 in ready or time.monotonic() >= end:
             raise Gone
-        return heard, beside is not None and beside.fileno() in ready
+        return heard, output is not None and output.fileno() in ready
 
     def line(self) -> dict[str, Any]:
         """The next line that is not empty."""
@@ -90,7 +90,7 @@ class Link:
                 return json.loads(line)
 
     def file(self, file: Path, sha256: str, part: Path) -> None:
-        """Write the file that comes next, to ``part`` until it is complete. Raise Changed for another one."""
+        """Receive a file, in ``part`` until it is complete. Raise Changed if its sha256 differs."""
         left, digest = self.line()["bytes"], hashlib.sha256()
         with part.open("wb") as stream:
             while left:
@@ -113,10 +113,10 @@ def run(
     feed: bool = False,
     keep: tuple[int, ...] = (),
 ) -> tuple[int, str]:
-    """Exit code of a program, and the end of what it said. It ends, with all that it has started, when this does.
+    """Exit code of a program, and the end of its output. It ends, with its child processes, when this process does.
 
-    With ``feed`` it gets what comes on stdin, and its stdout is ours; otherwise both go with what it says. It
-    gets the file descriptors ``keep``.
+    With ``feed`` it gets our stdin and stdout, and its output is stderr; otherwise its output is stdout and stderr. It
+    inherits the file descriptors ``keep``.
     """
     said = b""
     process = subprocess.Popen(
@@ -143,7 +143,7 @@ def run(
             if more and not part:
                 break
             said = (said + part)[-_KEPT_OUTPUT:]
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # what it has left behind is still its group's
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # its child processes are still in its group
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -152,7 +152,7 @@ def run(
 
 
 def installed(link: Link, root: Path, temporary: Path) -> Path:
-    """The Python of the virtual environment with the wheel that is asked for. Raise NotInstalled."""
+    """The Python of a virtual environment with the wheel of the workstation. Raise NotInstalled."""
     tell("awaits-wheels")
     wanted = link.line()
     wheel, wheelhouse = wanted["wheel"], wanted["wheelhouse"]
@@ -176,7 +176,7 @@ def installed(link: Link, root: Path, temporary: Path) -> Path:
 
 
 def usable(link: Link, path: Path, temporary: Path) -> bool:
-    """Whether a virtual environment is complete, and what is needed of it still there."""
+    """Whether a virtual environment is complete and tlpipe-edge can be imported."""
     needed = "import tlpipe_edge.remote_job.__main__, tlpipe_edge.remote_job.command"
     try:
         command = [str(path / "bin/python"), "-I", "-c", needed]
@@ -193,12 +193,12 @@ def install(link: Link, path: Path, temporary: Path, wheel: Path, wheelhouse: li
     if wheelhouse:
         options += ["--no-index", *(f"--find-links={file.parent}" for file in wheelhouse)]
         environment = {name: value for name, value in environment.items() if not name.startswith("PIP_")}
-        environment["PIP_CONFIG_FILE"] = os.devnull  # its find-links would be another source
+        environment["PIP_CONFIG_FILE"] = os.devnull  # its find-links would be another source of wheels
     shutil.rmtree(path, ignore_errors=True)
     try:
         for command in (
             [sys.executable, "-I", "-m", "venv", "--without-pip", str(path)],
-            # By itself, for venv does not pass on what went wrong there.
+            # A separate step, because venv does not show its errors.
             [python, "-I", "-m", "ensurepip", "--upgrade", "--default-pip"],
             [python, "-I", "-m", "pip", "install", *options, str(wheel)],
         ):
@@ -213,7 +213,7 @@ def install(link: Link, path: Path, temporary: Path, wheel: Path, wheelhouse: li
 
 
 def work(link: Link, root: Path) -> None:
-    """Install what is missing, and run the job, with the lock held. Raise NotInstalled, or OSError before the job."""
+    """Hold the lock, install if needed, and run the job. Raise NotInstalled, or OSError before the job."""
     (root / "venvs").mkdir(mode=0o700, parents=True, exist_ok=True)
     with (root / "lock").open("w") as lock:
         try:
@@ -236,7 +236,7 @@ def work(link: Link, root: Path) -> None:
 
 
 def main() -> None:
-    """Do it, and tell what keeps tlpipe-edge from telling anything itself."""
+    """Run the bootstrap, and send an event if tlpipe-edge could not be started."""
     os.umask(0o077)
     try:
         work(Link(), Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tlpipe-remote")

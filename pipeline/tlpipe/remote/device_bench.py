@@ -1,4 +1,4 @@
-"""``tlpipe-edge bench`` on another machine, over ssh: what is missing there is sent, and its document brought back."""
+"""Runs ``tlpipe-edge bench`` on another machine over ssh: sends the missing files, and receives the document."""
 
 import hashlib
 import os
@@ -34,24 +34,24 @@ from tlpipe_edge.remote_job.messages import (
 )
 
 BUNDLE, IMAGES = "bundle", "images"
-"""Where both are on the device, in the folder in which tlpipe-edge runs there."""
+"""Names of both on the device, in the working directory of tlpipe-edge."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """What is to be on the device: a file here, or its bytes."""
+    """The content of a file for the device: a file here, or bytes."""
 
     source: Path | bytes
     sha256: str
     size: int
 
     @classmethod
-    def of(cls, source: Path | bytes) -> "Content":
-        """Hash it. Raises MissingInput where the file cannot be read."""
+    def read(cls, source: Path | bytes) -> "Content":
+        """Hash it. Raise MissingInput if the file cannot be read."""
         if isinstance(source, bytes):
             return cls(source, hashlib.sha256(source).hexdigest(), len(source))
         try:
-            with source.open("rb") as stream:  # both of one open file: it may be replaced meanwhile
+            with source.open("rb") as stream:  # hash and size of one open file: it may be replaced meanwhile
                 return cls(source, sha256_of(stream), stream.tell())
         except OSError as error:
             raise MissingInput(
@@ -71,16 +71,16 @@ def bench_on(
     runtime: str = "auto",
     wheelhouse: Path | None = None,
 ) -> Bench:
-    """What ``tlpipe-edge bench`` measures on the device, with its address.
+    """The benchmark of the bundle on the device, with its address.
 
-    ``images`` are as ``in_folders`` gives them, ``images_name`` says which these are, and how
-    many of them the model was ``trained_on``; without any, the bundle's
-    golden ones are taken. ``wheelhouse`` is a folder of wheels that replaces the device's package index.
-    Raises Unavailable for a device that does not do its part, BadData for one that says what it cannot say, Busy where
-    another run works there, and what tlpipe-edge there itself ends with.
+    ``images`` are as ``in_folders`` returns them; if empty, the golden images of the bundle are used. ``images_name``
+    says which images these are, ``trained_on`` how many of them are training images. ``wheelhouse`` is a folder of
+    wheels that replaces the package index of the device.
+    Raise Unavailable if the device fails, BadData if its answer is invalid, Busy if another run holds the lock there,
+    and the error of tlpipe-edge on the device.
     """
     files: dict[str, Path | bytes] = {f"{BUNDLE}/{name}": file for name, file in bundle_files(bundle).items()}
-    # What cannot be read here is an empty file there, and so counts as wrong on both sides.
+    # A file that cannot be read here is empty there, so the image counts as wrong on both sides.
     files |= {f"{IMAGES}/{name}": file if os.access(file, os.R_OK) else b"" for name, file in images.items()}
     arguments = ["bench", BUNDLE, "--json", "--runtime", runtime, "--threads", ",".join(map(str, threads))]
     arguments += [part for recipe in recipes for part in ("--recipe", recipe)]
@@ -88,13 +88,13 @@ def bench_on(
     bench = bench_of(run_edge(address, files, arguments, wheelhouse=wheelhouse), str(address))
     scored = bench.images
     if scored is None:
-        raise BadData("it does not say at which images it looked", "Run it again.", where=address)
+        raise BadData("its benchmark does not state the images", "Run it again.", where=address)
     if images and scored.count != len(images):
-        raise BadData(f"it looked at {scored.count} of {len(images)} images", "Run it again.", where=address)
+        raise BadData(f"it used {scored.count} of {len(images)} images", "Run it again.", where=address)
     if scored.scored < len(images):
         progress.warn(
-            f"{address}: accuracy is on {scored.scored} of {len(images)} images: of the others the "
-            "label is not known there, for it cannot be a folder's name"
+            f"{address}: accuracy covers {scored.scored} of {len(images)} images: the other labels cannot be names of "
+            "folders, so the device does not know them"
         )
     return replace(
         bench,
@@ -104,10 +104,10 @@ def bench_on(
 
 
 def in_folders(examples: Iterable[Example], labels: Sequence[str]) -> dict[str, Path]:
-    """The photographs by the names that they get on the device: in a folder for each label.
+    """The images by their names on the device: in a folder per label.
 
-    A label that cannot be a folder's name is left for the bundle's reference to tell. Files of one name get a number,
-    and those that the device would not take for a photograph by their name another one: their first bytes count.
+    If a label cannot be the name of a folder, the device finds it by the reference of the bundle. Files of the same
+    name get a number. Files without a suffix of an image get one: the format is recognized by the first bytes.
     """
     named: dict[str, Path] = {}
     for example in examples:
@@ -126,14 +126,14 @@ def in_folders(examples: Iterable[Example], labels: Sequence[str]) -> dict[str, 
 
 
 def _is_name(text: str) -> bool:
-    """Whether a folder can be called so."""
+    """Whether it can be the name of a folder."""
     return text not in ("", ".", "..") and not {"/", "\0"} & set(text) and len(os.fsencode(text)) <= 255
 
 
 def bundle_files(bundle: Bundle) -> dict[str, Path]:
-    """What of a bundle a device needs, by its name there: not the histories and the report of training."""
+    """The files of a bundle that a device needs, by their names there: without the histories of training."""
     for artifact in bundle.manifest.artifacts:
-        bundle.read(artifact)  # a damaged one is found here, before it travels
+        bundle.read(artifact)  # raises if it is damaged, before it is sent
     names = [MANIFEST, *(artifact.file for artifact in bundle.manifest.artifacts)]
     names += [name for name in ("labels.txt", REFERENCE) if (bundle.path / name).is_file()]
     golden = sorted(file for file in (bundle.path / GOLDEN).glob("*") if file.is_file())
@@ -143,18 +143,18 @@ def bundle_files(bundle: Bundle) -> dict[str, Path]:
 def run_edge(
     address: Address, files: Mapping[str, Path | bytes], arguments: Sequence[str], *, wheelhouse: Path | None = None
 ) -> bytes:
-    """What ``tlpipe-edge`` with these arguments prints on the device, in a folder that holds ``files`` by their names.
+    """The output of ``tlpipe-edge`` with these arguments on the device, in a folder with ``files`` by their names.
 
-    Its lines on stderr are shown here. Raises as ``bench_on`` does.
+    Its lines on stderr are shown here. Raise the errors of ``bench_on``.
     """
     for name in files:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\0" in name:
             raise BadData("not a path below a folder", "Rename it.", where=name)
     packed = wheel.pack("tlpipe-edge", "tlpipe_edge")
-    own = Content.of(packed.content)
+    own = Content.read(packed.content)
     wheels = None if wheelhouse is None else _wheels(wheelhouse)
-    contents = {name: Content.of(file) for name, file in files.items()}
+    contents = {name: Content.read(file) for name, file in files.items()}
     offered = {content.sha256: content for content in (own, *(wheels or {}).values(), *contents.values())}
     progress.say(f"{address}: connecting")
     with ssh.connected(address) as connection:
@@ -168,13 +168,15 @@ def run_edge(
                 case Missing():
                     _send(connection, address, _asked(address, event, offered))
                 case Installing():
-                    progress.say(f"{address}: installing tlpipe-edge there: some minutes, once")
+                    progress.say(f"{address}: installing tlpipe-edge on the device: this takes some minutes, once")
                 case Running():
                     progress.say(f"{address}: tlpipe-edge {arguments[0]}")
                 case Said():
                     progress.say(f"{address}: {event.line}")
                 case Busy():
-                    raise errors.Busy("another run works there", "Wait for it to end.", where=address)
+                    raise errors.Busy(
+                        "another tlpipe process is using the device", "Wait for it to end.", where=address
+                    )
                 case NotInstalled():
                     raise failures.not_installed(address, event)
                 case Failed():
@@ -183,25 +185,25 @@ def run_edge(
                     raise failures.ended(address, event)
                 case Result():
                     return output
-    raise AssertionError("events end by an error")
+    raise AssertionError("events() always ends with an error")
 
 
 def bench_of(output: bytes, where: str) -> Bench:
-    """What was printed. Raises BadData where it is not the document of one benchmark."""
+    """Parse the output. Raise BadData if it is not the document of one benchmark."""
     try:
         document = parse_json(output)
     except (ValueError, RecursionError) as error:
-        raise BadData("its answer is no bench document", "Is its shell's output clean?", where=where) from error
+        raise BadData("its output is not a benchmark", "Does its shell print anything else?", where=where) from error
     first, *more = benches(document, where, "Run it again.")
     if more:
-        raise BadData(f"{len(more) + 1} benchmarks where one was asked for", "Run it again.", where=where)
+        raise BadData(f"{len(more) + 1} benchmarks, expected one", "Run it again.", where=where)
     return first
 
 
 def _wheels(wheelhouse: Path) -> dict[str, Content]:
     if not wheelhouse.is_dir():
         raise MissingInput("no such folder", "Name a folder of wheels with --wheelhouse.", where=wheelhouse)
-    wheels = {file.name: Content.of(file) for file in sorted(wheelhouse.glob("*.whl"))}
+    wheels = {file.name: Content.read(file) for file in sorted(wheelhouse.glob("*.whl"))}
     if not wheels:
         raise MissingInput(
             "no wheels here",
@@ -216,9 +218,9 @@ def _listed(contents: Mapping[str, Content]) -> tuple[File, ...]:
 
 
 def _asked(address: Address, event: Missing, offered: dict[str, Content]) -> list[Content]:
-    """What the device asks for, which is offered once. Raise BadData for anything else."""
+    """The contents that the device requests, each once. Raise BadData for anything else."""
     if not offered.keys() >= set(event.files) or len(set(event.files)) < len(event.files):
-        raise BadData("it asks for a file that it was not offered", "Look at what runs there.", where=address)
+        raise BadData("it requests a file that was not offered", "Check what runs there.", where=address)
     return [offered.pop(sha256) for sha256 in event.files]
 
 

@@ -1,10 +1,10 @@
-"""One connection through the system's ssh to a device, on which ``agent`` is started.
+"""One connection to a device through the system's ssh, which starts ``agent`` there.
 
-ssh's own configuration, keys and agent are respected, and on a terminal ssh asks for what it needs. Host keys are
-checked strictly, whatever that configuration says. All goes through one login: the command line that the shell there
-sees is always the same, and names, addresses and files never pass through it. $TLPIPE_SSH_OPTIONS may hold further
-options of ssh, such as ``-F FILE`` or ``-i KEY``; they cannot make it less strict, for of ``-o`` ssh takes what it
-reads first, and of flags such as ``-A`` what it reads last.
+The configuration, keys and agent of ssh are used, and on a terminal ssh asks for passwords. Host keys are checked
+strictly, whatever that configuration says. There is only one login: the command line for the shell on the device is
+always the same, and names, addresses and files are never part of it. $TLPIPE_SSH_OPTIONS may hold further options of
+ssh, such as ``-F FILE`` or ``-i KEY``. They cannot make it less strict: the first ``-o`` of a name wins, and ours come
+first; the last flag such as ``-A`` wins, and ours come last.
 """
 
 import contextlib
@@ -29,18 +29,18 @@ from tlpipe_edge.errors import BadConfiguration, MissingInput, TlpipeError, Unav
 from tlpipe_edge.remote_job.messages import MAX_LINE, Event, Job, Sent, Wheels, read_event
 
 PULSE_SECONDS = 10.0
-"""Between the empty lines by which the device knows that somebody is still here."""
+"""Time between the empty lines that show the device that we are still here."""
 START_SECONDS = 120.0
-"""For a login where nobody is asked for anything, and the shell there."""
+"""Time limit for a login without questions, and the start of the shell there."""
 CHUNK = 1 << 18
 GRACE_SECONDS = 10.0
-"""For the device to remove what is half made, before ssh is ended."""
+"""Time for the device to remove incomplete files, before ssh is ended."""
 
 _OPTIONS = {
     "StrictHostKeyChecking": "yes",
     "NoHostAuthenticationForLocalhost": "no",
     "VerifyHostKeyDNS": "no",
-    "ControlMaster": "no",  # a connection that is there already may have been opened less strictly
+    "ControlMaster": "no",  # an existing connection may have been opened less strictly
     "ControlPath": "none",
     "ClearAllForwardings": "yes",
     "ForwardAgent": "no",
@@ -54,13 +54,13 @@ _OPTIONS = {
     "LogLevel": "ERROR",
 }
 _LAST_WORDS = ("-S", "none", "-a", "-x")
-"""No shared connection, no agent and no display forwarded, whatever flags came before."""
+"""No shared connection, no forwarding of agent and display, whatever the flags before say."""
 _GREETING = b"tlpipe-remote"
 _MAX_NOISE = 1 << 16
-"""Bytes that a shell may print of its own before the greeting."""
+"""Maximum bytes that a shell may print before the greeting."""
 
 # One line, without backslash, exclamation mark and inner single quote, so that sh, csh and fish read the same. Python
-# is asked with an empty stdin, for the agent waits in the real one.
+# is tested with an empty stdin, because the agent waits in the real one.
 _START = (
     "for python in python3.13 python3.12 python3.11 python3; do "
     '"$python" -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))" </dev/null >/dev/null 2>&1'
@@ -74,9 +74,10 @@ COMMAND = f"exec /bin/sh -c '{_START}'"
 
 
 class Connection:
-    """A login on a device with the agent started: send to it and to the job that it starts, and hear their events.
+    """A login on a device with the agent started. It sends messages and files to the agent and its job, and receives
+    their events.
 
-    Use ``connected``.
+    Open one with ``connected``.
     """
 
     def __init__(self, process: "subprocess.Popen[bytes]", address: Address, stderr: IO[bytes]) -> None:
@@ -87,7 +88,7 @@ class Connection:
         self._in, self._out = process.stdin, io.BufferedReader(cast(io.FileIO, process.stdout))
 
     def start(self) -> None:
-        """Wait for the shell there, and give it the agent. Raises Unavailable, which says why it is not to be had."""
+        """Wait for the shell on the device, and send it the agent. Raise Unavailable if that fails."""
         limit = threading.Timer(START_SECONDS, self._process.kill)
         limit.daemon = True
         if not _somebody_can_be_asked():
@@ -107,18 +108,18 @@ class Connection:
         threading.Thread(target=self._pulse, daemon=True).start()
 
     def send(self, message: Wheels | Job) -> None:
-        """A line of JSON."""
+        """Send a message as a line of JSON."""
         self._write(json.dumps(codec.as_json(message)).encode() + b"\n")
 
     def send_file(self, file: Path | bytes, *, size: int) -> None:
-        """Exactly ``size`` bytes: of a file that has become shorter, what is missing is zeros, and its hash wrong.
+        """Send exactly ``size`` bytes. If the file has become shorter, zeros follow, and its hash will be wrong.
 
-        Raises MissingInput for a file that is gone.
+        Raise MissingInput if the file is gone.
         """
         try:
             stream = io.BytesIO(file) if isinstance(file, bytes) else file.open("rb")
         except OSError as error:
-            reason = f"cannot be read any more ({error.strerror})"
+            reason = f"can no longer be read ({error.strerror})"
             raise MissingInput(reason, "Put it back, or leave it out.", where=file) from error
         with stream, self._writing:
             self._write_all(json.dumps(codec.as_json(Sent(size))).encode() + b"\n")
@@ -128,9 +129,9 @@ class Connection:
                 size -= len(part)
 
     def events(self) -> Iterator[tuple[Event, bytes]]:
-        """What the device tells, each with the bytes that follow it, for as long as somebody asks.
+        """Yield the events of the device, each with the bytes that follow it.
 
-        Raise Unavailable if the connection ends, BadData for what is no event.
+        Raise Unavailable if the connection ends, BadData if a line is not an event.
         """
         while (line := self._out.readline(MAX_LINE)).endswith(b"\n") or len(line) == MAX_LINE:
             event, size = read_event(line, str(self._address))
@@ -141,7 +142,7 @@ class Connection:
         raise self._cut()
 
     def close(self) -> None:
-        """End ssh. The end of its stdin ends what runs there, and what is half made there is removed."""
+        """End ssh. The end of its stdin ends the processes on the device, which remove incomplete files."""
         self._over.set()
         if self._writing.acquire(timeout=1):  # not while a pulse is stuck in a dead connection
             with contextlib.suppress(OSError):
@@ -157,7 +158,7 @@ class Connection:
             self._write_all(content)
 
     def _write_all(self, content: bytes) -> None:
-        """A connection that breaks is noticed where its events are heard: they may say why."""
+        """Write, and ignore a broken connection: it is noticed while reading events, which may tell the reason."""
         view = memoryview(content)
         with contextlib.suppress(BrokenPipeError):
             while view:
@@ -174,7 +175,7 @@ class Connection:
                     self._writing.release()
 
     def _said(self) -> str:
-        """What ssh, or the device before the agent, said on stderr."""
+        """The stderr of ssh, and of the device before the agent started."""
         self._stderr.seek(0)
         return self._stderr.read().decode(errors="replace").replace("\r", "")
 
@@ -186,13 +187,13 @@ class Connection:
             return failures.refused(self._address, self._said())
         if code == -signal.SIGKILL:
             return Unavailable(
-                "logged in, but the shell there does not answer", f"Try {self._address.command}.", where=self._address
+                "logged in, but the shell does not respond", f"Try {self._address.command}.", where=self._address
             )
-        otherwise = "it says something else" if code is None else f"exit code {code}"
+        otherwise = "unexpected output" if code is None else f"exit code {code}"
         last = failures.last_line(self._said(), otherwise)
         return Unavailable(
-            f"the shell there does not run /bin/sh ({last})",
-            "The device must run Linux with a usual shell, not Windows and not a restricted login.",
+            f"the shell on the device does not run /bin/sh ({last})",
+            "The device must run Linux with a common shell, not Windows and not a restricted login.",
             where=self._address,
         )
 
@@ -202,14 +203,14 @@ class Connection:
         last = failures.last_line(self._said(), "")
         return Unavailable(
             f"the connection was lost{(f' ({last})' if last else '')}",
-            "Run it again: what has arrived there is not sent again.",
+            "Run it again: files that have arrived are not sent again.",
             where=self._address,
         )
 
 
 @contextlib.contextmanager
 def connected(address: Address) -> Iterator[Connection]:
-    """A connection with the agent started. Raises Unavailable where there is none to be had, with what to do."""
+    """A connection with the agent started. Raise Unavailable if it cannot be opened."""
     with tempfile.TemporaryFile() as stderr:
         try:
             process = subprocess.Popen(
@@ -226,12 +227,12 @@ def connected(address: Address) -> Iterator[Connection]:
 
 
 def agent() -> bytes:
-    """The source of the bootstrap, which is run on the device."""
+    """The source of the bootstrap, which runs on the device."""
     return resources.files("tlpipe.remote").joinpath("agent.py").read_bytes()
 
 
 def command(address: Address) -> list[str]:
-    """The command line of ssh. Where nobody can be asked, it does not ask."""
+    """The command line of ssh. Without a terminal, ssh does not ask."""
     batch = "no" if _somebody_can_be_asked() else "yes"
     options = [f"-o{name}={value}" for name, value in (_OPTIONS | {"BatchMode": batch}).items()]
     return ["ssh", *options, *_users_options(), *_LAST_WORDS, *address.arguments, COMMAND]

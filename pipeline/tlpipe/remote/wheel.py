@@ -1,4 +1,4 @@
-"""The wheel of an installed distribution, packed from its own files: nothing is built, and nothing is fetched."""
+"""Packs an installed distribution as a wheel from its own files: nothing is built or downloaded."""
 
 import base64
 import hashlib
@@ -12,27 +12,27 @@ from pathlib import Path, PurePosixPath
 from tlpipe_edge.errors import BadConfiguration
 
 _NOT_PACKED = {"RECORD", "WHEEL", "INSTALLER", "REQUESTED", "direct_url.json"}
-"""Of the metadata: what an installer writes, and what is written anew."""
+"""Metadata files that an installer writes, or that are written again here."""
 _WHEEL = "Wheel-Version: 1.0\nGenerator: tlpipe\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel in memory. The same files give the same bytes, wherever and whenever it is packed."""
+    """A wheel in memory. The same files always give the same bytes."""
 
     name: str
     content: bytes
 
 
 def pack(name: str, package: str) -> Wheel:
-    """The wheel of the pure Python distribution ``name`` with its one ``package``, as installed here, editable or not.
+    """The wheel of the pure Python distribution ``name`` with its only ``package``, as installed here, editable or not.
 
-    Raises BadConfiguration where it is not installed.
+    Raise BadConfiguration if it is not installed.
     """
     try:
         installed = distribution(name)
     except PackageNotFoundError as error:
-        raise BadConfiguration(f"{name} is not installed here, only its sources", "Install it: pip install.") from error
+        raise BadConfiguration(f"{name} is not installed here", "Install it with pip.") from error
     found = importlib.util.find_spec(package)
     if found is None or not found.submodule_search_locations:
         raise BadConfiguration(f"its package {package} cannot be found", "Install it again.", where=name)
@@ -48,7 +48,7 @@ def pack(name: str, package: str) -> Wheel:
         inside = _below_info(PurePosixPath(path))
         if inside and str(inside) not in _NOT_PACKED:
             files[f"{info}/{inside}"] = Path(str(installed.locate_file(path))).read_bytes()
-    # Run from its sources, an .egg-info may be what is found: the same texts, one of them under another name.
+    # Without installation, an .egg-info may be found: it has the same texts, one of them under another name.
     for text, other in (("METADATA", "PKG-INFO"), ("entry_points.txt", "entry_points.txt")):
         files.setdefault(f"{info}/{text}", (installed.read_text(text) or installed.read_text(other) or "").encode())
     files[f"{info}/WHEEL"] = _WHEEL.encode()
@@ -57,7 +57,7 @@ def pack(name: str, package: str) -> Wheel:
 
 
 def _below_info(path: PurePosixPath) -> PurePosixPath | None:
-    """The path below its .dist-info folder, or None where it lies in no such folder."""
+    """The path below its .dist-info folder, or None if it is in no such folder."""
     if path.parts[0].endswith(".dist-info"):
         return PurePosixPath(*path.parts[1:])
     return None

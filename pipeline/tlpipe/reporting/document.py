@@ -1,6 +1,6 @@
-"""What ``report.json`` says, as frozen dataclasses: all that the other files show comes from here.
+"""The document ``report.json`` as frozen dataclasses: the other files show only its content.
 
-Times are milliseconds, sizes bytes, shares 0..1. What nobody measured is None.
+Times are milliseconds, sizes bytes, shares 0..1. Values that were not measured are None.
 """
 
 import html
@@ -23,7 +23,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class GroupConditions:
-    """Under which a group was measured."""
+    """The conditions of the measurements of a group."""
 
     date: str
     command: str | None
@@ -38,7 +38,7 @@ class GroupConditions:
 
 @dataclass(frozen=True)
 class ClassRate:
-    """How one class fared. ``difference`` is its top-1 minus the one of Keras on the same images."""
+    """The accuracy of one class. ``difference`` is its top-1 minus that of Keras on the same images."""
 
     label: str
     images: int
@@ -49,11 +49,11 @@ class ClassRate:
 
 @dataclass(frozen=True)
 class AccuracyFigures:
-    """Top-1 with its 95 % interval, top-5, and per class; ``confusion`` has rows of truth and columns of answers.
+    """Top-1 with its 95 % interval, top-5, and per class. ``confusion``: rows are true labels, columns predictions.
 
-    ``difference`` is top-1 minus the one of Keras on the same images, ``p`` McNemar's exact test of it, and
-    ``within_noise`` whether that is no evidence of a difference. ``agreement`` is the share of images for which the
-    answer is the one of Keras.
+    ``difference`` is top-1 minus that of Keras on the same images, ``p`` the p-value of McNemar's exact test of it, and
+    ``within_noise`` whether the test shows no difference. ``agreement`` is the share of images with the same prediction
+    as Keras.
     """
 
     top1: float
@@ -69,13 +69,13 @@ class AccuracyFigures:
 
 @dataclass(frozen=True, kw_only=True)
 class Row(Validity):
-    """One artifact of a group, at one number of threads.
+    """One artifact of a group, with one number of threads.
 
     ``quantiles_ms`` are the 0th, 1st, ... 100th percentile of "invoke" and "end_to_end", from the raw samples.
-    ``speedup`` is over Keras compiled, ``speedup_predict`` over its ``predict``, in medians; ``size_ratio`` is Keras's
-    size over this file's. ``on_front``: no other valid row of the group is both faster and as accurate, or as fast and
-    more accurate. ``label`` names it within its group. Its validity is about what was timed: it
-    says nothing of size and accuracy.
+    ``speedup`` is the median latency of compiled Keras divided by that of this row, ``speedup_predict`` that of its
+    ``predict``. ``size_ratio`` is the size of Keras divided by that of this file. ``on_front``: it is on the Pareto
+    front, which means that no other valid row of the group is faster and as accurate, or as fast and more accurate.
+    ``label`` is its name within the group. Its validity is about latencies, not about size and accuracy.
     """
 
     label: str
@@ -103,7 +103,7 @@ class Row(Validity):
 
 @dataclass(frozen=True, kw_only=True)
 class KerasRow(Validity):
-    """The original beside the rows of a group; ``derived`` where its answers come from the bundle, not from a run."""
+    """The Keras model of a group; ``derived``: its predictions come from the bundle, it was not run."""
 
     bytes: int | None
     predict_ms: LatencyFigures | None
@@ -117,8 +117,8 @@ class KerasRow(Validity):
 class Group(Validity):
     """Rows that were measured together: on one device, or (``device`` None) by ``tlpipe evaluate``, without latency.
 
-    ``source`` is the file that says so, or the command. ``emulated``: the device was, and latency is not reported.
-    Its validity is about what was timed, of any row or of Keras; ``doubt`` says in short what is wrong with the rows.
+    ``source`` is the file of the measurements, or the command. ``emulated``: the device was emulated, so latency is not
+    reported. Its validity is about the latencies of all rows and of Keras; ``doubt`` summarizes the invalid rows.
     """
 
     name: str
@@ -134,12 +134,12 @@ class Group(Validity):
 
     @property
     def has_front(self) -> bool:
-        """Whether any row lies on the Pareto front; none does where no valid latency was measured."""
+        """Whether any row is on the Pareto front; without a valid latency there is none."""
         return any(row.on_front for row in self.rows)
 
 
 class Basis(StrEnum):
-    """What a choice rests on besides accuracy."""
+    """The basis of a choice besides accuracy."""
 
     LATENCY = "latency"
     SIZE = "size"
@@ -147,10 +147,10 @@ class Basis(StrEnum):
 
 @dataclass(frozen=True)
 class Choice:
-    """The row to take of a group (indices into ``groups`` and its ``rows``), and why.
+    """The recommended row of a group (indices into ``groups`` and its ``rows``), and the reason.
 
-    ``accuracy`` is the one that the choice rests on, without its classes, on ``images`` images: that of the row, or of
-    the bundle's evaluation, where the row's has too few images or no difference to Keras.
+    ``accuracy``, without its classes, is the basis of the choice, on ``images`` images: that of the row, or that of the
+    bundle's evaluation if the row has too few images or no difference to Keras.
     """
 
     group: int
@@ -163,7 +163,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``text`` is the ``sentence`` in rounded numbers."""
+    """``text`` is the ``sentence`` with rounded numbers."""
 
     text: str
     sentence: Sentence
@@ -172,9 +172,9 @@ class Verdict:
 
 @dataclass(frozen=True)
 class ArtifactAnswer:
-    """What an artifact said of an image that Keras names otherwise; ``groups`` and ``recipes`` are those that did.
+    """A prediction that differs from that of Keras, and the ``groups`` and ``recipes`` that made it.
 
-    None for an image that it could not read.
+    ``answer``, the predicted label, is None if the image could not be read.
     """
 
     answer: str | None
@@ -185,9 +185,9 @@ class ArtifactAnswer:
 
 @dataclass(frozen=True)
 class DisagreementCard:
-    """An image for which an artifact and Keras name different classes.
+    """An image for which an artifact and Keras predict different classes.
 
-    ``file`` is its name alone. ``thumbnail`` is a data URI; None for an image whose file is not here any more.
+    ``file`` is its name without the path. ``thumbnail`` is a data URI; None if the file is gone.
     """
 
     image: str
@@ -212,7 +212,7 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of training; ``best`` is the number of the epoch that was kept."""
+    """A stage of training; ``best`` is the number of the epoch whose weights were kept."""
 
     name: str
     best: int
@@ -221,7 +221,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the bundle comes from; ``notes`` are those of its artifacts, by recipe."""
+    """The origin of the bundle; ``notes`` are those of its artifacts, by recipe."""
 
     run: str
     stage: str
@@ -235,7 +235,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole document."""
+    """The document."""
 
     created: str
     versions: dict[str, str]

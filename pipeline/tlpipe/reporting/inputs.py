@@ -1,4 +1,4 @@
-"""What a report is made of: a bundle, with what ``evaluate`` and training left in it, and benches."""
+"""The sources of a report: a bundle, with its evaluation and training histories, and benchmarks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from tlpipe_edge.errors import BadData, WrongUsage
 
 @dataclass(frozen=True)
 class BenchSource:
-    """A bench, and the file or the command that it is from."""
+    """A benchmark, and the file or the command that it comes from."""
 
     name: str
     bench: Bench
@@ -23,7 +23,7 @@ class BenchSource:
 
 @dataclass(frozen=True)
 class Sources:
-    """All that is reported on, seen to be of one model."""
+    """All sources of a report, checked to be of one model."""
 
     bundle: Bundle | None
     evaluation: Evaluation | None
@@ -32,10 +32,10 @@ class Sources:
 
 
 def read(paths: Iterable[Path]) -> Sources:
-    """Read bundles (folders) and documents of ``bench`` (files).
+    """Read a bundle (a folder) and documents of ``bench`` (files).
 
-    Raises MissingInput for what is not there, WrongUsage for two bundles, and BadData for what is damaged, foreign, or
-    of another model than the rest.
+    Raise MissingInput if a path does not exist, WrongUsage if there are two bundles, and BadData if a file is damaged,
+    of another kind, or of another model than the rest.
     """
     bundle = None
     found = []
@@ -46,19 +46,21 @@ def read(paths: Iterable[Path]) -> Sources:
             bundle = Bundle.open(path)
         else:
             raise WrongUsage(
-                "a second bundle", "A report is about one bundle, and any number of benchmarks.", where=path
+                "more than one bundle was named",
+                "A report is about one bundle, and any number of benchmarks.",
+                where=path,
             )
     return gather(bundle, found)
 
 
 def gather(bundle: Bundle | None, benches: Sequence[BenchSource]) -> Sources:
-    """The same of an opened bundle, and of benches."""
+    """The sources from an opened bundle and benchmarks."""
     found: list[BenchSource] = []
     for source in benches:
         if source.bench not in [each.bench for each in found]:  # a file that was named twice
             found.append(source)
     if bundle is None and not found:
-        raise WrongUsage("nothing to report on", "Name a bundle, or what tlpipe bench --json wrote.")
+        raise WrongUsage("nothing to report on", "Name a bundle, or a file that tlpipe bench --out wrote.")
     _check_model(bundle, found)
     if bundle is None:
         return Sources(None, None, (), tuple(found))
@@ -66,7 +68,7 @@ def gather(bundle: Bundle | None, benches: Sequence[BenchSource]) -> Sources:
 
 
 def _check_model(bundle: Bundle | None, benches: Sequence[BenchSource]) -> None:
-    """Raises BadData where labels or the Keras original are not the same everywhere."""
+    """Raise BadData if the sources differ in labels or in the Keras model."""
     first = f"the bundle {bundle.path}" if bundle else benches[0].name
     labels = bundle.manifest.labels if bundle else benches[0].bench.model.labels
     originals = {bundle.manifest.provenance.keras_sha256} if bundle else set()
@@ -78,7 +80,7 @@ def _check_model(bundle: Bundle | None, benches: Sequence[BenchSource]) -> None:
 
 
 def _evaluation(bundle: Bundle) -> Evaluation | None:
-    """What ``evaluate`` wrote into the bundle; None where it did not, or of other files than those that are there."""
+    """The evaluation in the bundle; None if there is none, or if it is of other files than those of the bundle."""
     file = bundle.path / EVALUATION
     if not file.exists():
         return None

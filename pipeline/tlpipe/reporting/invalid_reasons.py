@@ -1,4 +1,4 @@
-"""Why latencies are not to be believed: the kind of the reason beside each, and once for a group the reason in full."""
+"""The reasons why latencies are invalid: their kinds for each latency, and the full reasons once for a group."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Timed = Row | KerasRow
 
 @dataclass(frozen=True)
 class Cause:
-    """A reason, and whose latency it makes invalid; ``everywhere`` where that is all that was timed."""
+    """A reason, and the names of the invalid latencies; ``everywhere``: it applies to all latencies of the group."""
 
     reason: str
     names: tuple[str, ...]
@@ -19,12 +19,12 @@ class Cause:
 
 
 def kinds(reasons: Iterable[Reason]) -> tuple[str, ...]:
-    """The kinds of reasons, each once, with what of Keras they are about."""
+    """The kinds of reasons, each once, with their scope."""
     return tuple(dict.fromkeys(": ".join(filter(None, (reason.scope, reason.kind))) for reason in reasons))
 
 
 def of_group(group: Group) -> tuple[str, ...]:
-    """The kinds of reasons of all that was timed of a group."""
+    """The kinds of reasons of all latencies of a group."""
     return kinds(reason for _, timed in _timed(group) for reason in timed.reasons)
 
 

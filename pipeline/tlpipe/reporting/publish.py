@@ -1,4 +1,4 @@
-"""The report on a bundle and on what was measured of it: JSON, and from that a page, Markdown, and a table as CSV."""
+"""Writes the report on a bundle and its measurements: JSON, and from that HTML, Markdown and CSV."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,16 +17,16 @@ PAGE = "report.html"
 
 
 def of_paths(paths: Sequence[Path], out: Path, *, overwrite: bool = False) -> Report:
-    """Report on bundles (folders) and documents of ``bench`` (files), as ``tlpipe report`` does.
+    """Report on a bundle (a folder) and documents of ``bench`` (files), as ``tlpipe report`` does.
 
-    Raises what ``inputs.read`` raises, and WrongUsage where ``out`` exists and is not to be overwritten.
+    Raise the errors of ``inputs.read``, and WrongUsage if ``out`` exists and ``overwrite`` is not set.
     """
     atomic.refuse_existing(out, overwrite=overwrite, marker=REPORT)
     return _write(inputs.read(paths), out, overwrite=overwrite)
 
 
 def of_run(bundle: Bundle, benches: Sequence[Bench], out: Path, *, overwrite: bool = False) -> Report:
-    """The same of a bundle and of benches that are from no file: they go by their commands."""
+    """Report on a bundle and benchmarks without files: their source is the command that made them."""
     sources = [BenchSource(bench.conditions.command or "tlpipe bench", bench) for bench in benches]
     return _write(inputs.gather(bundle, sources), out, overwrite=overwrite)
 

@@ -1,11 +1,11 @@
-"""The one place where a number of the report is rounded: whoever shows one asks here, with its unit."""
+"""Rounds the numbers of the report by their units: no other module does."""
 
 from collections.abc import Callable
 
 NOTHING = "–"
-"""What stands in a table for a number that nobody measured."""
+"""The text in a table for a number that was not measured."""
 UNKNOWN = "unknown"
-"""The same in a text."""
+"""The same in a sentence."""
 
 
 def _milliseconds(value: float) -> str:
@@ -34,7 +34,7 @@ _UNITS: dict[str, tuple[Callable[[float], str], str]] = {
     "percent": (lambda value: f"{value * 100:.1f}", " %"),
     "whole percent": (lambda value: f"{value * 100:.0f}", " %"),
     "points": (_signed, " points"),
-    "fewer points": (lambda value: f"{abs(value) * 100:.1f}", " points"),
+    "fewer points": (lambda value: f"{abs(value) * 100:.1f}", " percentage points"),
     "megabytes": (lambda value: f"{value / 1e6:,.2f}", " MB"),
     "megabytes of memory": (_whole, " MB"),
     "times": (_times, "×"),
@@ -48,11 +48,11 @@ _UNITS: dict[str, tuple[Callable[[float], str], str]] = {
     "load": (lambda value: f"{value:.2f}", ""),
     "nats": (lambda value: f"{value:.3f}", ""),
 }
-"""What a number is -> how it is rounded, and the unit behind it. Shares are 0..1, sizes bytes."""
+"""The kind of a number -> its rounding, and its unit as text. Shares are 0..1, sizes bytes."""
 
 
 def rounded(value: float | None, unit: str) -> str:
-    """The number without its unit, as a column with the unit in its head shows it."""
+    """The number without its unit, for a column with the unit in its head."""
     return NOTHING if value is None else _UNITS[unit][0](value)
 
 

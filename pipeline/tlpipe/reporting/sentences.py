@@ -1,4 +1,4 @@
-"""Sentences of the report: in them, numbers keep what they measure, and words from outside are known as such."""
+"""Sentences of the report as parts: numbers keep value and unit, and text from outside is marked."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from tlpipe.reporting import rounding
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a sentence: words of ours, words from ``outside``, or a number with what it is (``rounding``).
+    """A part of a sentence: our own words, text from ``outside``, or a number with its unit (see ``rounding``).
 
-    ``strong``: what a reader looks for.
+    ``strong``: important, shown in bold.
     """
 
     text: str
@@ -33,15 +33,15 @@ def name(text: str) -> Part:
 
 
 def quoted(text: str) -> Part:
-    """What a bench says, as a part of a sentence."""
+    """Text from a benchmark, as a part of a sentence."""
     return Part(text, outside=True)
 
 
 def sentence(*parts: "str | Part") -> Sentence:
-    """Words and other parts as a sentence."""
+    """A sentence from words and other parts."""
     return tuple(Part(part) if isinstance(part, str) else part for part in parts)
 
 
 def text(parts: Sentence) -> str:
-    """A sentence as text, rounded."""
+    """A sentence as text, with rounded numbers."""
     return "".join(part.text for part in parts)

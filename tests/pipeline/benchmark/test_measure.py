@@ -1,4 +1,4 @@
-"""A bundle measured on the workstation: the device's document with the Keras original beside it."""
+"""A bundle measured on the workstation: the device's document with the Keras model beside it."""
 
 import copy
 import json
@@ -127,7 +127,7 @@ def test_a_recipe_that_the_runtime_cannot_run_is_left_out_and_named(
     document = bench_all()
     schema.validate(document)
     assert [each["recipe"] for each in document["results"]] == ["float32", "float16", "int8"]
-    assert document["skipped"][0]["recipe"] == "dynamic" and "left out: dynamic: " in rendered(document)
+    assert document["skipped"][0]["recipe"] == "dynamic" and "skipped: dynamic: " in rendered(document)
     with pytest.raises(BadData, match="cannot run this model"):
         bench_all("dynamic", "int8")
 
@@ -183,9 +183,9 @@ def test_an_image_that_changed_since_the_splits_is_refused(run: Run, tmp_path: P
     moved = dataset.Example(changed, example.label, example.sha256)
 
     with pytest.raises(BadData, match="changed since the splits were made"):
-        measure.photographs(ScoredImages("test", (moved,)))
+        measure.labelled_images(ScoredImages("test", (moved,)))
     gone = dataset.Example(tmp_path / "gone.png", example.label, example.sha256)
-    assert measure.photographs(ScoredImages("test", (gone,))).items[0].sha256 == example.sha256
+    assert measure.labelled_images(ScoredImages("test", (gone,))).items[0].sha256 == example.sha256
 
 
 def test_the_command_keeps_the_document_and_meets_its_own_baseline(
@@ -199,7 +199,7 @@ def test_the_command_keeps_the_document_and_meets_its_own_baseline(
 
     done = tlpipe("bench", bundle.path, "--baseline", "stored.json", "--json")
     assert done.code == 0 and json.loads(done.stdout) == stored
-    assert "no worse than stored.json, in 4 measurements" in done.stderr
+    assert "not worse than stored.json, in 4 measurements" in done.stderr
 
 
 def test_the_command_exits_with_one_and_says_what_got_worse(
@@ -228,7 +228,7 @@ def test_a_missing_baseline_is_told_before_minutes_are_spent(
     ("options", "said"),
     [
         (["--out", "folder", "--overwrite"], "folder: exists already"),
-        (["--out", "stored.json", "--overwrite", "--baseline", "./stored.json"], "stored.json: the baseline itself"),
+        (["--out", "stored.json", "--overwrite", "--baseline", "./stored.json"], "stored.json: is the baseline"),
         (["--runtime", "tensorflow"], "no runtime tensorflow"),
         (["--threads", "0"], "0: not numbers of threads"),
     ],
@@ -269,7 +269,7 @@ def test_a_baseline_of_another_machine_is_told_before_minutes_are_spent(
     (tmp_path / "pi.json").write_text(json.dumps(pi))
     done = tlpipe("bench", bundle.path, "--baseline", "pi.json")
 
-    assert done.code == 65 and "pi.json: no report of drawn on" in done.stderr and "Raspberry Pi 5" in done.stderr
+    assert done.code == 65 and "pi.json: no benchmark of drawn on" in done.stderr and "Raspberry Pi 5" in done.stderr
 
 
 def trusted(document: Document) -> Document:
@@ -379,4 +379,4 @@ def test_a_stored_report_is_not_overwritten_and_a_wrong_recipe_is_said_at_once(
     assert (tmp_path / "stored.json").read_text() == "kept"
 
     done = tlpipe("bench", bundle.path, "--recipe", "int4")
-    assert done.code == 2 and "no recipe int4" in done.stderr and "scoring" not in done.stderr
+    assert done.code == 2 and "no format int4" in done.stderr and "scoring" not in done.stderr

@@ -68,7 +68,7 @@ def flattened(image: Any) -> Any:
 
 @pytest.mark.parametrize("network", [filled, placed])
 def test_no_index_and_no_size_is_computed_from_the_image(network: Callable[[Any], Any]) -> None:
-    with pytest.raises(BadData, match="refused: an operator that takes whole numbers computed from the image"):
+    with pytest.raises(BadData, match="refused: an operator that takes indices or sizes computed from the image"):
         verify.check(converted(network), where="model", classes=2)
 
 

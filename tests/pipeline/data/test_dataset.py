@@ -149,7 +149,7 @@ def test_folders_inside_a_class_belong_to_it(data: Path) -> None:
 def test_one_class_is_none(data: Path) -> None:
     shutil.rmtree(data / "dog")
 
-    assert "one class only ('cat')" in refusal(BadData, data)
+    assert "only one class ('cat')" in refusal(BadData, data)
 
 
 def test_an_empty_class_is_named(data: Path) -> None:
@@ -169,7 +169,7 @@ def test_no_such_folder(tmp_path: Path) -> None:
 def test_a_folder_beside_train_that_is_no_split_is_named(data: Path) -> None:
     fill(data / "train/cat")
 
-    assert "a folder beside train/ that is no split" in refusal(BadData, data)
+    assert "a folder next to train/ that is not a split" in refusal(BadData, data)
 
 
 def test_a_class_that_train_does_not_have_is_named(tmp_path: Path) -> None:
@@ -188,14 +188,14 @@ def test_a_photograph_in_two_splits_is_warned_of(tmp_path: Path) -> None:
     shutil.copy(tmp_path / "data/train/cat/03.jpg", copy)
 
     (warning,) = dataset.load(tmp_path / "data", test_fraction=0).warnings
-    assert warning.startswith(f"{copy}: the same photograph is in train (") and "train/cat/03.jpg" in warning
+    assert warning.startswith(f"{copy}: the same image is in train (") and "train/cat/03.jpg" in warning
 
 
 def test_a_photograph_in_two_classes_is_warned_of(data: Path) -> None:
     shutil.copy(data / "cat/03.jpg", data / "dog/other.jpg")
 
     warnings = dataset.load(data).warnings
-    assert any("the same photograph is in class" in warning for warning in warnings), warnings
+    assert any("the same image is in class" in warning for warning in warnings), warnings
 
 
 def csv(data: Path, text: str) -> Path:
@@ -233,7 +233,7 @@ def test_a_csv_names_splits_by_the_same_synonyms(data: Path) -> None:
         ("path,label,split\ncat/00.jpg,cat,later\n", BadData, "line 2: no split 'later'"),
         ("path,label\ncat/00.jpg, \n", BadData, "line 2: no path or no label"),
         ("path,label,split\ncat/00.jpg,cat,test\n", BadData, "no training images"),
-        ('path,label\ncat/00.jpg,"c\nat"\n', BadData, "is blank, of several lines or not Unicode"),
+        ('path,label\ncat/00.jpg,"c\nat"\n', BadData, "is blank, has several lines or is not Unicode"),
         ("path,label\n", BadData, "no images"),
         ("", BadData, "no images"),
     ],
@@ -287,7 +287,7 @@ def test_images_to_score_may_lack_a_class_but_not_have_another(data: Path) -> No
     name, examples = dataset.labelled(data, ("bird", "cat", "dog"))
     assert name == "data" and Counter(example.label for example in examples) == {1: 10, 2: 20}
 
-    with pytest.raises(BadData, match="class 'cat' is none of the model's"):
+    with pytest.raises(BadData, match="class 'cat' is not a class of the model"):
         dataset.labelled(data, ("bird", "dog"))
 
 
@@ -317,7 +317,7 @@ def test_photographs_beside_the_class_folders_are_warned_of(data: Path) -> None:
     (data / "loose.JPG").write_text("a photograph")
     (data / "LICENSE").write_text("a text")
 
-    assert dataset.load(data).warnings == (f"{data}: 1 images beside the class folders are not used",)
+    assert dataset.load(data).warnings == (f"{data}: 1 images outside of the class folders are not used",)
 
 
 def test_a_name_in_a_csv_that_is_too_long_is_missing(data: Path) -> None:
@@ -340,4 +340,4 @@ def test_without_a_train_folder_there_is_nothing_to_train_on(tmp_path: Path) -> 
 def test_a_class_whose_name_is_no_label_is_refused(data: Path, name: bytes) -> None:
     (data / "cat").rename(data / os.fsdecode(name))
 
-    assert "is blank, of several lines or not Unicode" in refusal(BadData, data)
+    assert "is blank, has several lines or is not Unicode" in refusal(BadData, data)

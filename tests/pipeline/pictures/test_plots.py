@@ -102,7 +102,7 @@ def test_predictions_show_the_first_twenty() -> None:
 
     shown = [axes.images[0].get_array() for axes in figure.axes]
     assert [int(picture[0, 0, 0]) for picture in shown if picture is not None] == list(range(20))
-    assert figure.get_suptitle() == "19 of these 20 test images are right"
+    assert figure.get_suptitle() == "19 of 20 test images correct"
 
 
 def test_confusion_matrix_colours_by_the_row_and_counts_in_text() -> None:

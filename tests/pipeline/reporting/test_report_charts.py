@@ -69,7 +69,7 @@ def test_a_name_is_near_its_mark_and_over_no_other(frame: Box, across: tuple[flo
     marks = [(at, 140.0) for at in across]
     whiskers = [Box(at, 40, at, 300) for at in across]
     drawn = Markup("").join(
-        label_placement.beside(marks, [(name, "") for name in names], frame, crossed=whiskers, size=12)
+        label_placement.placed_labels(marks, [(name, "") for name in names], frame, lines=whiskers, size=12)
     )
 
     found = re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]+)<', drawn)
@@ -88,8 +88,8 @@ def test_the_front_is_spoken_of_where_there_is_one(tmp_path: Path) -> None:
         assert any(path.has("pareto") for path in page.all("path")) is (name == "with")
         texts.append(page.text)
 
-    assert "The dashed line is the Pareto front" in texts[0] and "No valid latency was measured" not in texts[0]
-    assert "The dashed line" not in texts[1] and "No valid latency was measured, so that" in texts[1]
+    assert "The dashed line is the Pareto front" in texts[0] and "There is no valid latency" not in texts[0]
+    assert "The dashed line" not in texts[1] and "There is no valid latency" in texts[1]
 
 
 def test_without_accuracy_there_is_no_chart_of_it(tmp_path: Path) -> None:

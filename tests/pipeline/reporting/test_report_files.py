@@ -67,7 +67,7 @@ def test_the_command_prints_the_verdict_and_the_page(tlpipe: Command, tmp_path: 
         (["bench.json"], 2, "--out"),
         (["--out", "out"], 2, "BUNDLE|FILE"),
         (["bench.json", "--out", "bench.json", "--overwrite"], 2, "it holds something else"),
-        (["bench.json", "--out", "bench.json/out"], 2, "a file, so that nothing can be made below it"),
+        (["bench.json", "--out", "bench.json/out"], 2, "is a file, not a folder"),
     ],
 )
 def test_what_a_user_gets_wrong_is_said(

@@ -72,7 +72,7 @@ def test_what_was_trained_on_is_a_field_and_of_an_older_document_the_end_of_a_na
 
     images = benches.bench(document).images
     assert images is not None and (images.name, images.trained_on) == ("photos", 5)
-    assert any("accuracy is too good" in "".join(part["text"] for part in each) for each in made(document)["warnings"])
+    assert any("accuracy is too high" in "".join(part["text"] for part in each) for each in made(document)["warnings"])
 
 
 def test_a_bench_that_hides_why_it_is_invalid_is_still_invalid() -> None:

@@ -14,7 +14,7 @@ from tlpipe.reporting import rounding
 
 REASON = "disturbed: other processes used 1.12 of 2 cores"
 FIXED = re.compile(
-    r"\b(?i:top-1|p50|p90|p99|95 %|at most 1 point|within 5 %|p of 0\.05|less than 1 %|epoch \(0: before)"
+    r"\b(?i:top-1|p50|p90|p99|95 %|at most 1 percentage|within 5 %|p-value of 0\.05|less than 1 %|epoch \(0: before)"
 )
 """Digits that are words of ours and no measurements."""
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?")

@@ -20,7 +20,8 @@ def test_a_bundle_alone_is_reported_without_latency(tmp_path: Path) -> None:
     document = reports.read(out)
 
     assert document["verdict"]["text"] == (
-        "Take int8: a file of 0.63 MB; top-1 is 90.0 % on 40 images, 2.5 points below Keras, within noise (p = 1.00); "
+        "Use int8: a file of 0.63 MB; top-1 is 90.0 % on 40 images, 2.5 percentage points below Keras, within noise "
+        "(p = 1.00); "
         "its latency is not measured yet."
     )
     assert [stage["best"] for stage in document["training"]] == [3, 2]
@@ -38,7 +39,7 @@ def test_the_verdict_names_file_device_speed_size_and_accuracy() -> None:
     assert numbers["ms"] == row["invoke_ms"]["p50"]
     assert numbers["times as"] == row["size_ratio"] == pytest.approx(benches.KERAS_BYTES / benches.SIZES["int8"])
     assert numbers["percent"] == row["accuracy"]["top1"]
-    assert document["verdict"]["text"].startswith("Take int8 on Raspberry Pi 5 Model B Rev 1.0: ")
+    assert document["verdict"]["text"].startswith("Use int8 on Raspberry Pi 5 Model B Rev 1.0: ")
     assert document["verdict"]["text"] == "".join(part["text"] for part in document["verdict"]["sentence"])
 
 
@@ -68,7 +69,7 @@ def test_another_thread_is_advised_only_where_it_gains_something(tmp_path: Path,
     (chosen,) = read["verdict"]["choices"]
 
     assert read["groups"][0]["rows"][chosen["row"]]["threads"] == threads
-    assert "within 5 % of its median, the smallest file, on the fewest threads." in reports.page(out).text
+    assert "within 5 % of its median, it is the smallest of them, with the fewest threads." in reports.page(out).text
 
 
 def test_where_everything_is_invalid_nothing_is_chosen_by_latency() -> None:
@@ -76,7 +77,7 @@ def test_where_everything_is_invalid_nothing_is_chosen_by_latency() -> None:
     (chosen,) = document["verdict"]["choices"]
 
     assert document["verdict"]["text"].startswith(
-        "No latency on Raspberry Pi 5 Model B Rev 1.0 is valid (disturbed); until one is, "
+        "No latency on Raspberry Pi 5 Model B Rev 1.0 is valid (disturbed); until then, "
     )
     assert chosen["basis"] == Basis.SIZE
     assert " ms" not in document["verdict"]["text"]
@@ -109,7 +110,7 @@ def test_a_speed_up_over_an_invalid_latency_of_keras_is_called_so(way: str) -> N
     keras |= {} if way == "compiled" else {"compiled_ms": None}
 
     assert (
-        f"as fast as Keras ({way}, an invalid measurement)"
+        f"as fast as Keras ({way}; its measurement is invalid)"
         in made(benches.document() | {"keras": keras})["verdict"]["text"]
     )
 

@@ -60,7 +60,7 @@ def test_an_image_that_changed_or_is_gone_is_named_alone(tmp_path: Path) -> None
     key = (other, str(tmp_path / "photos/key"))  # not called an image: not read
     gone = ("1" * 64, str(tmp_path / "photos/gone.jpg"))
     assert shown(tmp_path, (sha256, file), gone, key, (secret, str(text)), ("0" * 64, "/dev/zero")) == [None] * 5
-    assert "the image is not here" in (tmp_path / "out/report.html").read_text()
+    assert "image not found" in (tmp_path / "out/report.html").read_text()
     assert str(tmp_path / "photos") not in (tmp_path / "out/report.html").read_text().replace("out-0.json", "")
 
 

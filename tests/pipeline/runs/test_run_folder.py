@@ -101,7 +101,7 @@ def test_the_newest_run_is_chosen(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 
     assert places.newest(tmp_path, marker=run_folder.RUN_FILE, made_by="tlpipe train") == tmp_path / "b"
-    with pytest.raises(MissingInput, match="Make something with tlpipe export first"):
+    with pytest.raises(MissingInput, match="Run tlpipe export first"):
         places.newest(tmp_path, marker="manifest.json", made_by="tlpipe export")
 
 

@@ -1,4 +1,4 @@
-"""What charts have in common: a plot of so many pixels, its axes with round numbers, and the figure around it."""
+"""The parts that charts share: the plot area in pixels, axes with round numbers, and the figure around it."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ from tlpipe.reporting.charts.svg import element, width
 Scale = Callable[[float], float]
 
 TEXT = 13
-"""Pixels of a chart's text."""
+"""Font size of a chart, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Box:
         return max(0.0, across) * max(0.0, down)
 
     def distance(self, x: float, y: float) -> float:
-        """How far a point is from it."""
+        """The distance of a point from the box."""
         return math.hypot(max(self.left - x, 0, x - self.right), max(self.top - y, 0, y - self.bottom))
 
     def within(self, other: "Box") -> bool:
-        """Whether nothing of it is outside of another."""
+        """Whether no part of it is outside of the other box."""
         across = other.left <= self.left and self.right <= other.right
         return across and other.top <= self.top and self.bottom <= other.bottom
 
@@ -55,14 +55,14 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def grid_y(plot: Box, rows: Sequence[tuple[float, str]]) -> Iterator[Markup]:
-    """Lines across the plot, each at a pixel and with its text."""
+    """Horizontal grid lines, each at a pixel and with its text."""
     for at, label in rows:
         yield element("line", x1=plot.left, x2=plot.right, y1=at, y2=at, class_="grid")
         yield element("text", label, x=plot.left - 8, y=at + 4, class_="tick end")
 
 
 def grid_x(plot: Box, columns: Sequence[tuple[float, str]]) -> Iterator[Markup]:
-    """The line below the plot with its ticks, without the texts that have no room."""
+    """The line below the plot with its ticks. Texts that would overlap are left out."""
     yield element("line", x1=plot.left, x2=plot.right, y1=plot.bottom, y2=plot.bottom, class_="base")
     free = -math.inf
     for at, label in columns:
@@ -73,9 +73,9 @@ def grid_x(plot: Box, columns: Sequence[tuple[float, str]]) -> Iterator[Markup]:
             free = at + half + 4
 
 
-def figure(parts: Sequence[Markup], size: tuple[int, int], told: str, shown: str) -> Markup:
-    """A chart of this size; ``shown`` is a class that says on which screens."""
+def figure(parts: Sequence[Markup], size: tuple[int, int], description: str, screens: str) -> Markup:
+    """A chart of this size; ``description`` is for screen readers, ``screens`` the class for the screen width."""
     inside = Markup("").join(parts)
     return element(
-        "svg", inside, viewBox=f"0 0 {size[0]} {size[1]}", role="img", aria_label=told, class_=f"chart {shown}"
+        "svg", inside, viewBox=f"0 0 {size[0]} {size[1]}", role="img", aria_label=description, class_=f"chart {screens}"
     )

@@ -1,4 +1,4 @@
-"""Charts as SVG without styles of their own: classes, which the page colours for light, dark and paper."""
+"""The curves of the report as SVG: classes only, which the style sheet colours for light, dark and paper."""
 
 import math
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from tlpipe.reporting.document import CurvePoint, Stage
 
 
 def density(quantiles: Sequence[float], high: float) -> str:
-    """The path of a distribution, mirrored at its middle, in a box of 1000 x 100 whose right side is ``high`` ms.
+    """The path of a distribution, mirrored at the horizontal axis, in a box of 1000 x 100 that ends at ``high`` ms.
 
-    A sum of Gaussians at the percentiles 1 to 99, of a width by Silverman's rule from the middle half.
+    It is a sum of Gaussians at the percentiles 1 to 99; their width is by Silverman's rule, from the quartiles.
     """
     middle = quantiles[1:100]
     spread = max((quantiles[75] - quantiles[25]) / 1.35, 1e-9)
@@ -29,12 +29,12 @@ def density(quantiles: Sequence[float], high: float) -> str:
 
 
 def percent_ticks(high: float, *, count: int = 6) -> list[tuple[float, str]]:
-    """Places (percent of the axis) and texts of the ticks of an axis from 0 to ``high``."""
+    """Positions (percent of the axis) and texts of the ticks of an axis from 0 to ``high``."""
     return [(100 * tick / high, f"{tick:g}") for tick in ticks(0, high, count=count)]
 
 
 def learning_curve(stages: Sequence[Stage], metric: str) -> Markup:
-    """One metric ("loss" or "accuracy") over the epochs of all stages, the second one continuing the first."""
+    """One metric ("loss" or "accuracy") over the epochs of all stages, one after the other."""
     plot = Box(46, 16, 344, 236)
     unit = "percent" if metric == "accuracy" else "nats"
     splits = {"train": metric, "validation": f"val_{metric}"}
@@ -75,12 +75,12 @@ def learning_curve(stages: Sequence[Stage], metric: str) -> Markup:
     for stage, start in zip(stages, starts, strict=True):
         best = next(epoch for epoch in stage.epochs if epoch.number == stage.best)
         parts.append(element("circle", cx=x(start + best.number), cy=y(value(best, "validation")), r=5, class_="best"))
-    told = f"{metric.capitalize()} of training and validation over the epochs"
-    return figure(parts, (430, 280), told, "both")
+    description = f"{metric.capitalize()} of training and validation over the epochs"
+    return figure(parts, (430, 280), description, "both")
 
 
 def _apart(places: dict[str, float], distance: float, limits: tuple[float, float]) -> dict[str, float]:
-    """The same in their order, moved so far that they are this far from each other, within limits."""
+    """The positions, moved to have at least this ``distance``, in their order and within the limits."""
     order = sorted(places, key=lambda each: places[each])
     moved: dict[str, float] = {}
     for each in order:

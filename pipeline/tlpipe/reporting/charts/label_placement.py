@@ -1,4 +1,4 @@
-"""Where the names of a chart's points go: near their marks, over no other name or mark, and over few lines."""
+"""Places the labels of the points in a chart: near their marks, not over other labels or marks, and over few lines."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from tlpipe.reporting.charts.axes import Box
 from tlpipe.reporting.charts.svg import element, fitted, width
 
 GAP = 12
-"""Pixels from the middle of a mark to its name."""
+"""Pixels from the middle of a mark to its label."""
 ABOVE, BELOW = 12, 3
-"""Pixels of a line of text above and below its base."""
+"""Pixels of a line of text above and below its base line."""
 ROUNDS = 4
 
 Place = tuple[float, float]
@@ -20,7 +20,7 @@ Place = tuple[float, float]
 
 @dataclass(frozen=True)
 class _Name:
-    """A name at its mark, and how wide it is."""
+    """A label at its mark, and its width in pixels."""
 
     mark: Place
     text: str
@@ -28,7 +28,7 @@ class _Name:
     wide: float
 
     def spots(self) -> Iterator[Box]:
-        """Where it may be, from near to far: beside its mark, above and below it."""
+        """The candidate boxes, from near to far: left and right of its mark, above and below it."""
         at, height = self.mark
         for rise in (0, *(sign * (14 + 16 * step) for step in range(8) for sign in (-1, 1))):
             over = (at - self.wide * share for share in (0.5, 0.25, 0.75, 0.9, 0.1)) if abs(rise) > GAP else ()
@@ -37,18 +37,19 @@ class _Name:
                 yield Box(left, base - ABOVE, left + self.wide, base + BELOW)
 
 
-def beside(
-    marks: Sequence[Place], names: Sequence[tuple[str, str]], frame: Box, *, crossed: Sequence[Box], size: int
+def placed_labels(
+    marks: Sequence[Place], labels: Sequence[tuple[str, str]], frame: Box, *, lines: Sequence[Box], size: int
 ) -> Iterator[Markup]:
-    """The names (text and class) of marks, with a line to the mark where another is as near.
+    """The labels (text and class) of marks. A label that is far from its mark has a line to it.
 
-    ``crossed`` are the lines of the chart, best not written over. Names longer than half of the ``frame`` are cut.
+    ``lines`` are the lines of the chart, which labels should not cover. Labels longer than half of the ``frame`` are
+    cut.
     """
-    texts = [fitted(text, (frame.right - frame.left) / 2, size) for text, _ in names]
+    texts = [fitted(text, (frame.right - frame.left) / 2, size) for text, _ in labels]
     placed = [
-        _Name(mark, text, kind, width(text, size)) for mark, text, (_, kind) in zip(marks, texts, names, strict=True)
+        _Name(mark, text, kind, width(text, size)) for mark, text, (_, kind) in zip(marks, texts, labels, strict=True)
     ]
-    for name, box in zip(placed, _places(placed, frame, crossed), strict=True):
+    for name, box in zip(placed, _places(placed, frame, lines), strict=True):
         at, height = name.mark
         if box.distance(at, height) > GAP + 4:
             near = min(max(at, box.left), box.right), box.top if box.top > height else box.bottom
@@ -56,12 +57,12 @@ def beside(
         yield element("text", name.text, x=box.left, y=box.bottom - BELOW, class_=f"label {name.kind}")
 
 
-def _places(names: Sequence[_Name], frame: Box, crossed: Sequence[Box]) -> list[Box]:
-    """A spot for each name; in a few rounds each goes where it is best off among the others."""
+def _places(names: Sequence[_Name], frame: Box, lines: Sequence[Box]) -> list[Box]:
+    """A box for each label: in a few rounds, each one moves to the box of the lowest cost, given the others."""
     marks = [Box(name.mark[0] - 9, name.mark[1] - 9, name.mark[0] + 9, name.mark[1] + 9) for name in names]
     places: list[Box | None] = [None] * len(names)
 
-    thick = [Box(line.left - 1, line.top - 1, line.right + 1, line.bottom + 1) for line in crossed]
+    thick = [Box(line.left - 1, line.top - 1, line.right + 1, line.bottom + 1) for line in lines]
 
     def cost(index: int, box: Box) -> float:
         others = [place for number, place in enumerate(places) if place is not None and number != index]

@@ -13,13 +13,13 @@ from tlpipe.reporting.charts.axes import TEXT, Box, Scale, figure, grid_x, grid_
 from tlpipe.reporting.charts.svg import element
 from tlpipe.reporting.document import Group
 
-LOG_FROM = 6.0
-"""A latency axis is logarithmic where the slowest is this many times the fastest."""
+MIN_LOG_RATIO = 6.0
+"""The latency axis is logarithmic if the maximum is at least this many times the minimum."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """What the scatter shows of a row or of Keras; ``kind`` is a class of the style sheet."""
+    """A point for a row or for Keras; ``kind`` is a class of the style sheet."""
 
     label: str
     kind: str
@@ -55,22 +55,22 @@ def scatter(group: Group, chosen: int | None, *, wide: bool) -> Markup:
         *(element("path", d=_line(line), class_="pareto") for line in front),
         *map(_whisker, whiskers),
         *(_mark(place, kind) for _, place, kind in sorted(_stacked(shown, marks))),
-        *label_placement.beside(
+        *label_placement.placed_labels(
             marks,
             [(point.label, point.kind) for point in shown],
             Box(plot.left + 2, plot.top - 20, plot.right + 12, plot.bottom - 2),
-            crossed=[*whiskers, *front],
+            lines=[*whiskers, *front],
             size=TEXT if wide else TEXT - 1,
         ),
     ]
     size = (850 if wide else 340, 376)
     return figure(
-        parts, size, f"Accuracy against latency on {group.name}. {_told(shown)}", "wide" if wide else "narrow"
+        parts, size, f"Accuracy against latency on {group.name}. {_described(shown)}", "wide" if wide else "narrow"
     )
 
 
-def _told(points: Sequence[Point]) -> str:
-    """What the chart shows, for those who do not see it."""
+def _described(points: Sequence[Point]) -> str:
+    """The content of the chart as text, for screen readers."""
     return "; ".join(
         f"{point.label}: {rounding.shown(point.latency, 'ms')}{' (invalid)' * (point.kind == 'invalid')}, "
         f"{rounding.shown(point.top1, 'percent')}"
@@ -79,7 +79,7 @@ def _told(points: Sequence[Point]) -> str:
 
 
 def points(group: Group, chosen: int | None) -> list[Point]:
-    """The marks that the scatter shows, without what was not measured."""
+    """The points of the scatter chart: rows, and Keras, with a latency and an accuracy."""
     found = []
     keras = group.keras
     if keras and keras.accuracy and keras.compiled_ms:
@@ -96,9 +96,9 @@ def points(group: Group, chosen: int | None) -> list[Point]:
 
 
 def _latency_scale(values: Sequence[float], plot: Box) -> tuple[Scale, list[float]]:
-    """Where a latency is on the x axis, and the axis's ticks."""
+    """The function from a latency to its x position, and the ticks of the axis."""
     across = plot.right - plot.left
-    if max(values) >= LOG_FROM * min(values):
+    if max(values) >= MIN_LOG_RATIO * min(values):
         low, high = min(values) / 1.5, max(values) * 1.6
         span = math.log(high / low)
         return lambda value: plot.left + math.log(value / low) / span * across, log_ticks(low, high)
@@ -107,7 +107,7 @@ def _latency_scale(values: Sequence[float], plot: Box) -> tuple[Scale, list[floa
 
 
 def _front(points: Sequence[Point], marks: Sequence[tuple[float, float]], plot: Box) -> list[Box]:
-    """The lines of the staircase below and right of which every other row lies, from left to right."""
+    """The lines of the Pareto front, a staircase from left to right; every other row is below and right of it."""
     places = sorted({mark for mark, point in zip(marks, points, strict=True) if point.on_front})
     ends = [*(right for right, _ in places[1:]), plot.right][: len(places)]
     across = [Box(left, height, right, height) for (left, height), right in zip(places, ends, strict=True)]
@@ -127,7 +127,7 @@ def _whisker(line: Box) -> Markup:
 def _stacked(
     shown: Sequence[Point], marks: Sequence[tuple[float, float]]
 ) -> Iterator[tuple[int, tuple[float, float], str]]:
-    """Marks with their layers: what matters most is drawn last."""
+    """Marks with their layers: the most important one is drawn last."""
     layers = ("invalid", "beaten", "keras", "front", "chosen")
     for place, point in zip(marks, shown, strict=True):
         yield layers.index(point.kind), place, point.kind
@@ -138,7 +138,7 @@ def _mark(place: tuple[float, float], kind: str) -> Markup:
 
 
 def mark(kind: str) -> str:
-    """The path of a mark around (0, 0): kinds differ by shape, not by colour alone."""
+    """The path of a mark around (0, 0): kinds differ by shape, not only by colour."""
     if kind == "keras":
         return "M0 -7 L7 0 L0 7 L-7 0 Z"
     if kind == "invalid":

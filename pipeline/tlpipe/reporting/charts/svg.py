@@ -1,4 +1,4 @@
-"""SVG as text: elements with everything escaped, and how wide a text will be."""
+"""Writes SVG elements with all text escaped, and estimates the width of a text."""
 
 import unicodedata
 from typing import Any
@@ -26,7 +26,7 @@ def _plain(value: object) -> str:
 
 
 def width(text: str, size: float) -> float:
-    """The width of a text in a sans-serif font of this size, rather too wide than too narrow."""
+    """The estimated width of a text in a sans-serif font of this size, rather too wide than too narrow."""
     return (
         sum(
             0.0
@@ -41,7 +41,7 @@ def width(text: str, size: float) -> float:
 
 
 def fitted(text: str, room: float, size: float) -> str:
-    """``text`` as printable characters, its middle left out where it is wider than ``room``."""
+    """``text`` as printable characters, without its middle if it is wider than ``room``."""
     text = printable(text)
     if width(text, size) <= room:
         return text

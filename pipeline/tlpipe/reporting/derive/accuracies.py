@@ -1,4 +1,4 @@
-"""Accuracy beside Keras on the same images: differences, and what the disagreements tell of it."""
+"""Accuracy compared with Keras on the same images: differences, and what follows from the disagreements."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,23 +13,24 @@ from tlpipe_edge.contract.scores import ClassCount
 
 
 def complete(result: BenchResult, bench: Bench) -> tuple[benchmark.Disagreement, ...] | None:
-    """The disagreements with Keras, where all of them are there and their truth is known.
+    """The disagreements with Keras if they are complete and all true labels are known; otherwise None.
 
-    An image that could not be read counts as wrong. Keras answered it where it is among the disagreements; where it is
-    not, Keras could not read it either. Of any other image Keras's answer must be known.
+    An image that could not be read counts as wrong. If it is among the disagreements, Keras has a prediction for it;
+    otherwise Keras could not read it either. The Keras prediction for every other image must be known.
     """
     found = result.disagreements
     if found is None or bench.images is None or result.agreement is None or any(each.truth is None for each in found):
         return None
-    answered = {each.file for each in found}
-    unreadable = sum(each.file not in answered for each in bench.images.failed)
+    predicted = {each.file for each in found}
+    unreadable = sum(each.file not in predicted for each in bench.images.failed)
     compared = bench.images.count - unreadable if result.compared is None else result.compared
     all_of_them = compared + unreadable == bench.images.count
     return found if all_of_them and len(found) == round((1 - result.agreement) * compared) else None
 
 
 def derived(result: BenchResult, bench: Bench) -> AccuracyFigures | None:
-    """Keras's accuracy on the images of a result: it answers as the artifact does, but where they disagree."""
+    """The accuracy of Keras on the images of a result: its predictions are those of the artifact, but where they
+    disagree."""
     others = complete(result, bench)
     if others is None or result.per_class is None:
         return None
@@ -41,7 +42,7 @@ def derived(result: BenchResult, bench: Bench) -> AccuracyFigures | None:
 
     counts = {label: ClassCount(c.images, correct(label, c.correct)) for label, c in result.per_class.items()}
     images, right = sum(c.images for c in counts.values()), sum(c.correct for c in counts.values())
-    if not images or not all(0 <= c.correct <= c.images for c in counts.values()):  # they contradict the counts
+    if not images or not all(0 <= c.correct <= c.images for c in counts.values()):  # contradictory counts
         return None
     return AccuracyFigures(right / images, wilson(right, images), None, class_rates(counts, bench.model.labels, {}))
 
@@ -82,12 +83,12 @@ def class_rates(
 
 
 def rated(scores: Scores, labels: Sequence[str]) -> AccuracyFigures:
-    """What ``evaluate`` found of Keras."""
+    """The accuracy of Keras by ``evaluate``."""
     return AccuracyFigures(scores.top1, scores.top1_interval, scores.top5, class_rates(scores.per_class, labels, {}))
 
 
 def scored(scores: ArtifactScores, original: Scores, labels: Sequence[str]) -> AccuracyFigures:
-    """What ``evaluate`` found of an artifact."""
+    """The accuracy of an artifact by ``evaluate``."""
     of_keras = {label: c.correct / c.images for label, c in original.per_class.items() if c.images}
     return replace(
         rated(scores, labels),

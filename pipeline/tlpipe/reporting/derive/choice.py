@@ -1,4 +1,4 @@
-"""The verdict: which artifact to take on which device, and how it compares with Keras."""
+"""The verdict: which file to use on which device, and how it compares with Keras."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,19 +11,19 @@ from tlpipe.reporting.sentences import Part, Sentence, name, number, quoted, sen
 Phrase = tuple[str | Part, ...]
 
 MAX_DROP = 0.01
-"""A file whose top-1 is further below Keras's is taken only where no other is nearer."""
-ENOUGH = 100
-"""Images for an accuracy to be quoted where there is another one on more."""
+"""Maximum drop of top-1 below Keras: a file with a larger drop is recommended only if there is no other."""
+MIN_IMAGES = 100
+"""Minimum number of images for an accuracy, if there is another accuracy on more images."""
 AS_FAST = 1.05
-"""Of rows within this factor of the fastest one's median, the smallest file is taken, and it on the fewest threads:
-another thread that gains less costs throughput and warmth."""
+"""Among rows whose median is within this factor of the fastest, the smallest file is recommended, with the fewest
+threads: a thread that gains less costs throughput and heat."""
 
 Ranks = Mapping[str, int]
-"""By the sha256 of a file, the rank that its manifest states."""
+"""The sha256 of a file -> its rank in the manifest."""
 
 
 def verdict(groups: Sequence[Group], ranks: Ranks) -> Verdict:
-    """A sentence for all groups, and one for each of them that something was measured on."""
+    """A sentence for all groups, and one for each group with a measured device."""
     measured = [index for index, group in enumerate(groups) if group.device] or list(range(len(groups)))
     choices = tuple(_choice(index, groups, ranks) for index in measured)
     parts = choices[0].sentence if len(choices) == 1 else _of_several(groups, choices)
@@ -43,7 +43,8 @@ def _choice(index: int, groups: Sequence[Group], ranks: Ranks) -> Choice:
 
 
 def choose(rows: Sequence[Row], groups: Sequence[Group], ranks: Ranks) -> int:
-    """The fastest valid row near enough to Keras; by the usual order of formats where there is no valid latency."""
+    """The index of the recommended row: the fastest valid row with an acceptable accuracy; without a valid latency, by
+    the rank of the formats."""
     timed = _near([row for row in rows if row.valid and row.invoke_ms], groups)
     if not timed:
         return _preferred(rows, groups, ranks)
@@ -53,20 +54,20 @@ def choose(rows: Sequence[Row], groups: Sequence[Group], ranks: Ranks) -> int:
 
 
 def _preferred(rows: Sequence[Row], groups: Sequence[Group], ranks: Ranks) -> int:
-    """Without latency: the format that devices take when none is named, of those near enough to Keras."""
+    """Without latency: the format that devices use if none is named, among those with an acceptable accuracy."""
     near = _near(list(rows), groups)
-    ranked = all(row.sha256 in ranks for row in near)  # ranks order the files of one bundle, and nothing else
+    ranked = all(row.sha256 in ranks for row in near)  # ranks order only the files of one bundle
     return rows.index(min(near, key=lambda row: ranks[row.sha256] if ranked else preference(row.recipe)))
 
 
 def _known(row: Row, groups: Sequence[Group], group: Group | None = None) -> tuple[AccuracyFigures | None, int | None]:
-    """The accuracy of a row's file that a choice can rest on: with a difference to Keras, on enough images.
+    """The accuracy of a row's file for the choice: if possible with a difference to Keras, and on enough images.
 
-    The row's own comes first. A bench without a folder of photographs has scored the few golden ones alone.
+    The accuracy of the row itself comes first. A benchmark without --data has scored only the few golden images.
     """
     places = ([(group, row)] if group else []) + [(g, r) for g in groups for r in g.rows if r.sha256 == row.sha256]
     found = [(r.accuracy, g.images.scored) for g, r in places if r.accuracy and g.images]
-    return max(found, key=lambda each: (each[0].difference is not None, min(each[1], ENOUGH)), default=(None, None))
+    return max(found, key=lambda each: (each[0].difference is not None, min(each[1], MIN_IMAGES)), default=(None, None))
 
 
 def _p50(row: Row) -> float:
@@ -74,7 +75,7 @@ def _p50(row: Row) -> float:
 
 
 def _near(rows: list[Row], groups: Sequence[Group]) -> list[Row]:
-    """Those near enough to Keras in accuracy: by the gate, or else by noise, or else all."""
+    """The rows with an acceptable accuracy: within MAX_DROP of Keras, or else within noise, or else all."""
     known = {row.sha256: _known(row, groups)[0] for row in rows}
 
     def enough(accuracy: AccuracyFigures | None) -> bool:
@@ -93,16 +94,16 @@ def _sentence(group: Group, row: Row, basis: Basis, accuracy: AccuracyFigures | 
     if basis is Basis.SIZE and group.doubt:
         kinds = invalid_reasons.kinds(reason for each in group.rows for reason in each.reasons)
         begin: Phrase = ("No latency on ", where, " is valid (", *_joined([(quoted(each),) for each in kinds]), ")")
-        alone = "; until one is, take the format that is usually the fastest, "
+        alone = "; until then, use the format that is usually the fastest, "
         return sentence(*begin, alone, name(row.recipe), ": ", *_size(row), "; ", *right, ".")
-    begin = ("Take ", name(row.recipe), *((" on ", where) if group.device else ()), ": ")
+    begin = ("Use ", name(row.recipe), *((" on ", where) if group.device else ()), ": ")
     if basis is Basis.SIZE:
-        reason = "on this emulated device nothing was timed" if group.emulated else "its latency is not measured yet"
+        reason = "latency is not measured on emulated devices" if group.emulated else "its latency is not measured yet"
         return sentence(*begin, *_size(row), "; ", *right, f"; {reason}.")
     speed = [_latency(row)]
     way, speedup = ("predict", row.speedup_predict) if row.speedup is None else ("compiled", row.speedup)
     if speedup is not None and group.keras:
-        doubt = "" if group.keras.valid else ", an invalid measurement"
+        doubt = "" if group.keras.valid else "; its measurement is invalid"
         speed.append((number(speedup, "times as"), f" as fast as Keras ({way}{doubt})"))
     size = _size(row, than="" if len(speed) > 1 else " than Keras")
     if _is_ratio(row):
@@ -114,7 +115,7 @@ def _latency(row: Row) -> Phrase:
     threads: Phrase = ()
     if row.threads is not None:
         threads = (" with ", number(row.threads, "count"), " thread" if row.threads == 1 else " threads")
-    return (number(_p50(row), "ms"), " an image", *threads)
+    return (number(_p50(row), "ms"), " per image", *threads)
 
 
 def _size(row: Row, *, than: str = " than Keras") -> Phrase:
@@ -137,10 +138,10 @@ def _accuracy(accuracy: AccuracyFigures | None, images: int | None) -> Phrase:
     if difference == 0:
         return (*top1, ", the same as Keras")
     direction = " below Keras" if difference < 0 else " above Keras"
-    noise: Phrase = (", and nobody can tell whether that is noise",)
+    noise: Phrase = (", and it is unknown whether that is within noise",)
     if accuracy.p is not None:
         noise = (
-            ", within noise" if accuracy.within_noise else ", more than noise",
+            ", within noise" if accuracy.within_noise else ", statistically significant",
             " (p = ",
             number(accuracy.p, "p"),
             ")",
@@ -149,7 +150,7 @@ def _accuracy(accuracy: AccuracyFigures | None, images: int | None) -> Phrase:
 
 
 def _of_several(groups: Sequence[Group], choices: Sequence[Choice]) -> Sentence:
-    """One sentence for several devices: where latency decides, or else what is usually the fastest."""
+    """One sentence for several devices: by latency, or else the format that is usually the fastest."""
     timed = [each for each in choices if each.basis is Basis.LATENCY]
     taken = [(groups[each.group], groups[each.group].rows[each.row]) for each in timed or choices]
     recipes = {row.recipe for _, row in taken}
@@ -157,8 +158,8 @@ def _of_several(groups: Sequence[Group], choices: Sequence[Choice]) -> Sentence:
     for group, row in taken:
         file: Phrase = () if len(recipes) == 1 else (name(row.recipe), " on ")
         places.append((*file, name(group.name), *((" (", number(_p50(row), "ms"), ")") if timed else ())))
-    alone = () if timed else ("Without a valid latency, take what is usually the fastest, ",)
-    parts: list[str | Part] = [*(alone or ("Take ",))]
+    alone = () if timed else ("Without a valid latency, use the format that is usually the fastest, ",)
+    parts: list[str | Part] = [*(alone or ("Use ",))]
     parts += [name(taken[0][1].recipe), " on "] if len(recipes) == 1 else []
     parts += _joined(places)
     left = [groups[each.group] for each in choices if timed and each not in timed]

@@ -1,4 +1,4 @@
-"""Sources become the report: one document, from which all files are rendered."""
+"""Composes the report from its sources: one document, from which all files are rendered."""
 
 import os
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from tlpipe_edge.contract.bundle import Bundle
 
 
 def report(sources: Sources) -> Report:
-    """The whole report of what was read."""
+    """The report on these sources."""
     size = _keras_bytes(sources)
     found = groups.named([groups.of_bench(source, size) for source in sources.benches])
     if sources.bundle is not None:
@@ -27,7 +27,7 @@ def report(sources: Sources) -> Report:
         versions={"tlpipe": version("tlpipe")},
         model=_model(sources),
         verdict=choice.verdict(found, _ranks(sources.bundle)),
-        warnings=cautions.of(found, sources),
+        warnings=cautions.cautions(found, sources),
         groups=tuple(found),
         disagreements=disagreements.disagreements(found, sources),
         training=tuple(map(_stage, sources.histories)),
@@ -67,7 +67,7 @@ def _stage(history: History) -> Stage:
 
 
 def _says_nothing_new(evaluated: Group, benched: Iterable[Group]) -> bool:
-    """Whether a bench scored every file that was evaluated, on as many images, with the same result."""
+    """Whether a benchmark scored every evaluated file, on the same number of images and with the same result."""
     for group in benched:
         if evaluated.images and group.images and group.images.scored == evaluated.images.scored:
             there = {row.sha256: row.accuracy for row in group.rows if row.accuracy}
@@ -83,7 +83,7 @@ def _same(there: AccuracyFigures | None, here: AccuracyFigures) -> bool:
 
 
 def _keras_bytes(sources: Sources) -> int | None:
-    """The size of the original, from a bench, or where it is still where the bundle says."""
+    """The size of the Keras model: from a benchmark, or from its file, if it is still at the path in the bundle."""
     for source in sources.benches:
         if source.bench.keras and source.bench.keras.bytes:
             return source.bench.keras.bytes

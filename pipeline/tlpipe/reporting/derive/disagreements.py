@@ -1,4 +1,4 @@
-"""The images on which an artifact and Keras disagree, with small pictures of them."""
+"""The images on which an artifact and Keras disagree, with thumbnails."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,11 +10,11 @@ from tlpipe.reporting.inputs import Sources
 from tlpipe_edge.contract import benchmark
 
 MAX_CARDS = 24
-"""Images that a page shows; report.json lists all."""
+"""Maximum number of images on the page; report.json lists all."""
 
 
 def disagreements(groups: Sequence[Group], sources: Sources) -> tuple[DisagreementCard, ...]:
-    """One for each image; those where Keras is right and an artifact is not come first."""
+    """One card per image; images that Keras predicts correctly and an artifact does not come first."""
     answers: dict[str, dict[tuple[str | None, float | None], tuple[list[str], list[str]]]] = {}
     first: dict[str, benchmark.Disagreement] = {}
     for group, source in zip(groups, sources.benches, strict=False):
@@ -47,7 +47,7 @@ def disagreements(groups: Sequence[Group], sources: Sources) -> tuple[Disagreeme
 
 
 def _gravity(each: DisagreementCard) -> int:
-    """0 where Keras is right, 1 where an artifact is, 2 where none of them is or nobody knows."""
+    """0 if Keras is correct, 1 if an artifact is, 2 if none is or the true label is unknown."""
     if each.truth is None:
         return 2
     return 0 if each.keras == each.truth else 1 if any(a.answer == each.truth for a in each.answers) else 2

@@ -1,4 +1,4 @@
-"""A bench, or an evaluation, becomes a group of rows: ratios and the Pareto front are computed here."""
+"""Turns a benchmark or an evaluation into a group of rows, with ratios and the Pareto front."""
 
 import typing
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ STAGES: tuple[StageName, ...] = typing.get_args(StageName)
 
 
 def named(groups: list[Group]) -> list[Group]:
-    """The same, with names that differ: by the address where there is one, and by a number."""
+    """The groups with unique names: the address is added if there is one, or a number."""
     names: list[str] = []
     for group in groups:
         name, number = group.name, 1
@@ -39,10 +39,10 @@ def named(groups: list[Group]) -> list[Group]:
 
 def of_bench(source: BenchSource, size: int | None) -> Group:
     bench = source.bench
-    whole_run = bench.why_all()
-    keras = _keras(bench, size, whole_run)
+    bench_reasons = bench.why_all()
+    keras = _keras(bench, size, bench_reasons)
     several = len({result.threads for result in bench.results}) > 1
-    rows = tuple(_row(result, bench, keras, size, whole_run, several=several) for result in bench.results)
+    rows = tuple(_row(result, bench, keras, size, bench_reasons, several=several) for result in bench.results)
     return Group(
         name=bench.device.board or bench.device.cpu or "a device without a name",
         source=source.name,
@@ -59,13 +59,13 @@ def of_bench(source: BenchSource, size: int | None) -> Group:
 
 
 def _doubt(rows: Sequence[Row]) -> Sentence | None:
-    """How many latencies are invalid, and the kinds of reasons."""
+    """How many latencies are invalid, with the kinds of reasons."""
     invalid = [row for row in rows if not row.valid]
     if not invalid:
         return None
     kinds = invalid_reasons.kinds(reason for row in invalid for reason in row.reasons)
-    count, whole = number(len(invalid), "count"), number(len(rows), "count")
-    return sentence(count, " of ", whole, " latencies are invalid: ", quoted("; ".join(kinds)))
+    count, total = number(len(invalid), "count"), number(len(rows), "count")
+    return sentence(count, " of ", total, " latencies are invalid: ", quoted("; ".join(kinds)))
 
 
 def _conditions(bench: Bench) -> GroupConditions:
@@ -94,11 +94,11 @@ def _row(
     bench: Bench,
     keras: KerasRow | None,
     size: int | None,
-    whole_run: tuple[Reason, ...],
+    bench_reasons: tuple[Reason, ...],
     *,
     several: bool,
 ) -> Row:
-    reasons = (*whole_run, *result.why())
+    reasons = (*bench_reasons, *result.why())
     timed = not bench.conditions.emulated
     invoke = result.invoke_ms if timed else None
     stages = {name: latency for name in STAGES if (latency := (result.stages_ms or {}).get(name)) and timed}
@@ -139,10 +139,10 @@ def _quantiles(result: BenchResult) -> dict[str, tuple[float, ...]]:
     return {name: tuple(map(float, np.percentile(samples, range(101)))) for name, samples in given.items() if samples}
 
 
-def _keras(bench: Bench, size: int | None, whole_run: tuple[Reason, ...]) -> KerasRow | None:
-    """The original: as it was run beside, or else, without latency, as the disagreements tell what it answered.
+def _keras(bench: Bench, size: int | None, bench_reasons: tuple[Reason, ...]) -> KerasRow | None:
+    """The Keras model: as it was measured, or else, without latency, as derived from the disagreements.
 
-    ``size`` is that of its file as another bench or the bundle knows it.
+    ``size`` is the size of its file, from another benchmark or the bundle.
     """
     if bench.keras is None:
         accuracy = next(filter(None, (accuracies.derived(result, bench) for result in bench.results)), None)
@@ -151,7 +151,7 @@ def _keras(bench: Bench, size: int | None, whole_run: tuple[Reason, ...]) -> Ker
         return _not_timed(size, accuracy, derived=True)
     given = bench.keras
     timed = not bench.conditions.emulated
-    reasons = (*whole_run, *given.why())
+    reasons = (*bench_reasons, *given.why())
     accuracy = None
     if given.top1 is not None and given.top1_interval is not None:
         rates = accuracies.class_rates(given.per_class or {}, bench.model.labels, {})
@@ -180,7 +180,8 @@ def _not_timed(size: int | None, accuracy: AccuracyFigures | None, *, derived: b
 
 
 def _with_front(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """The rows, those on the Pareto front of latency and accuracy marked; none where either is unknown or invalid."""
+    """The rows, with those marked that are on the Pareto front of latency and accuracy. A row without a valid latency
+    or an accuracy is never on it."""
 
     def place(row: Row) -> tuple[float, float] | None:
         known = row.valid and row.invoke_ms is not None and row.accuracy is not None
@@ -199,7 +200,7 @@ def _with_front(rows: Sequence[Row]) -> tuple[Row, ...]:
 
 
 def of_evaluation(bundle: Bundle, evaluation: Evaluation | None, size: int | None) -> Group:
-    """The bundle's files with their sizes and, where they were evaluated, their accuracy."""
+    """The files of the bundle with their sizes and, if they were evaluated, their accuracy."""
     scores = {each.sha256: each for each in evaluation.artifacts} if evaluation else {}
     original = evaluation.keras if evaluation else None
     accuracy = accuracies.rated(original, bundle.manifest.labels) if original else None

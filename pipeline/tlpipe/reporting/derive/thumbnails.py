@@ -1,4 +1,4 @@
-"""Small pictures of the images that are named by their sha256: those whose files are still here, and still the same."""
+"""Thumbnails of images, found by their sha256: only of files that still exist and have not changed."""
 
 import base64
 import hashlib
@@ -16,8 +16,8 @@ from tlpipe_edge.errors import TlpipeError
 from tlpipe_edge.images import decode
 from tlpipe_edge.images.walker import SUFFIXES
 
-LONG_SIDE = 192
-"""Pixels of a thumbnail: twice what a page shows, for fine screens."""
+MAX_SIDE = 192
+"""Maximum side of a thumbnail, in pixels: twice its size on the page, for high-resolution screens."""
 JPEG_QUALITY = 78
 MAX_BYTES = 64_000_000
 
@@ -25,8 +25,8 @@ MAX_BYTES = 64_000_000
 def thumbnails(wanted: Mapping[str, str], *, bundle: Bundle | None, folders: tuple[Path, ...]) -> dict[str, str]:
     """sha256 -> data URI of a JPEG without metadata, for those images that are found.
 
-    ``wanted`` maps a sha256 to the path that a bench gives, which holds here, or from one of ``folders``; a
-    bundle knows more places: where its run found its images, and its golden ones.
+    ``wanted`` maps a sha256 to the path in a benchmark, relative to the current folder or to one of ``folders``. A
+    bundle adds the images of its run and its golden images.
     """
     missing = dict(wanted)
     found = {}
@@ -38,7 +38,7 @@ def thumbnails(wanted: Mapping[str, str], *, bundle: Bundle | None, folders: tup
 
 
 def _places(wanted: Mapping[str, str], bundle: Bundle | None, folders: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
-    """(sha256, file) of each place to look at, the likeliest first."""
+    """(sha256, file) of each place to search, the most likely first."""
     for sha256, named in tuple(wanted.items()):
         for folder in (Path(), *folders):
             yield sha256, folder / named
@@ -46,10 +46,10 @@ def _places(wanted: Mapping[str, str], bundle: Bundle | None, folders: tuple[Pat
         return
     run = Path(os.path.normpath(bundle.path.absolute() / bundle.manifest.provenance.keras_file)).parent
     try:
-        photographs = Dataset.read(run / run_folder.SPLITS)
+        dataset = Dataset.read(run / run_folder.SPLITS)
     except TlpipeError:
-        photographs = None
-    for examples in photographs.splits.values() if photographs else ():
+        dataset = None
+    for examples in dataset.splits.values() if dataset else ():
         for example in examples:
             yield example.sha256, example.file
     for file in sorted((bundle.path / GOLDEN).glob("*.*")):
@@ -58,9 +58,9 @@ def _places(wanted: Mapping[str, str], bundle: Bundle | None, folders: tuple[Pat
 
 
 def _thumbnail(file: Path, sha256: str) -> str | None:
-    """A data URI; None where there is no such image with this sha256.
+    """A data URI; None if the file is not an image with this sha256.
 
-    A bench may name any path: only images are read.
+    A benchmark may name any path: only image files are read.
     """
     try:
         if file.suffix.lower() not in SUFFIXES or not stat.S_ISREG(file.stat().st_mode):
@@ -69,11 +69,11 @@ def _thumbnail(file: Path, sha256: str) -> str | None:
             content = stream.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES or hashlib.sha256(content).hexdigest() != sha256:
             return None
-        pixels = decode.decode(content, at_least=LONG_SIDE)
+        pixels = decode.decode(content, min_side=MAX_SIDE)
     except (OSError, ValueError, TlpipeError):
         return None
     height, width = pixels.shape[:2]
-    scale = min(1.0, LONG_SIDE / max(height, width))
+    scale = min(1.0, MAX_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = cv2.cvtColor(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2BGR)
     jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()

@@ -1,4 +1,4 @@
-"""The report as Markdown, for a pull request or a wiki: the verdict, the table, and what differs from Keras."""
+"""The report as Markdown, for a pull request or a wiki: the verdict, the tables, and the disagreements with Keras."""
 
 from collections.abc import Iterable
 from importlib.resources import files
@@ -16,7 +16,7 @@ from tlpipe_edge.contract.conditions import Span
 
 
 def render(report: Report) -> str:
-    """The text. What comes from outside is escaped, so that Markdown and HTML do not act on it."""
+    """The report as text. Text from outside is escaped, so that it is never markup."""
     markdown = environment()
     markdown.globals.update(number=number, timed=timed, invalid=invalid, interval=interval, words=words, listed=listed)
     markdown.globals.update(span=span, selection=selection, invalid_reasons=invalid_reasons, max_cards=MAX_CARDS)
@@ -30,7 +30,7 @@ def number(value: float | None, unit: str, *, bare: bool = False) -> Markup:
 
 
 def span(pair: Span, unit: str) -> Markup:
-    """A number before and after the run."""
+    """A reading before and after the run."""
     if pair == Span():
         return Markup(rounding.UNKNOWN)
     before, after = (rounding.UNKNOWN if each is None else number(each, unit) for each in (pair.before, pair.after))
@@ -38,7 +38,7 @@ def span(pair: Span, unit: str) -> Markup:
 
 
 def interval(accuracy: AccuracyFigures | None) -> Markup:
-    """The 95 % interval of top-1 behind it, in percent."""
+    """The 95 % interval of top-1 in parentheses, in percent."""
     if accuracy is None:
         return Markup()
     low, high = (rounding.rounded(end, "percent") for end in accuracy.top1_interval)
@@ -46,19 +46,19 @@ def interval(accuracy: AccuracyFigures | None) -> Markup:
 
 
 def timed(value: float | None, unit: str, row: Timed, keras: KerasRow | None = None) -> Markup:
-    """A number from what was timed of ``row``, or, where ``keras`` is given, of both."""
+    """A number from the latencies of ``row``, or, if ``keras`` is given, of both; marked if they are invalid."""
     if value is None:
         return number(value, unit)
     return number(value, unit) + (invalid(row) or (invalid(keras, "Keras ") if keras else Markup()))
 
 
 def invalid(timed: Timed, what: str = "") -> Markup:
-    """Behind what is not to be believed, why in short."""
+    """The reasons in short, for an invalid latency."""
     return Markup() if timed.valid else Markup(f" ({what}invalid: {listed(invalid_reasons.kinds(timed.reasons))})")
 
 
 def words(sentence: Sentence) -> Markup:
-    """A sentence, what is from outside in it escaped."""
+    """A sentence; text from outside is escaped."""
     return Markup("".join(inert(part.text) if part.outside else part.text for part in sentence))
 
 

@@ -1,4 +1,4 @@
-"""The report as a page: one file of HTML that needs nothing from outside, and runs no script."""
+"""The report as a page: one HTML file without external resources and without scripts."""
 
 from collections.abc import Sequence
 from importlib.resources import files
@@ -17,7 +17,7 @@ from tlpipe_edge.contract.conditions import Span
 
 
 def render(report: Report) -> str:
-    """The page. What comes from outside is made printable, and then escaped."""
+    """The page. Text from outside is made printable and escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_asset),
         autoescape=True,
@@ -43,7 +43,7 @@ def render(report: Report) -> str:
 
 
 def number(value: float | None, unit: str, *, bare: bool = False) -> Markup:
-    """A measured number: rounded, and exact in an attribute. ``bare`` leaves its unit to the head of the column."""
+    """A measured number: rounded, and exact in an attribute. ``bare``: without its unit, for a column that has it."""
     if value is None:
         nothing = Markup('<span class="none" aria-hidden="true">{}</span><span class="unseen">{}</span>')
         return nothing.format(rounding.NOTHING, rounding.UNKNOWN)
@@ -52,7 +52,7 @@ def number(value: float | None, unit: str, *, bare: bool = False) -> Markup:
 
 
 def span(pair: Span, unit: str) -> Markup:
-    """A number before and after the run."""
+    """A reading before and after the run."""
     if pair == Span():
         return Markup(rounding.UNKNOWN)
     before, after = (rounding.UNKNOWN if each is None else number(each, unit) for each in (pair.before, pair.after))
@@ -60,7 +60,7 @@ def span(pair: Span, unit: str) -> Markup:
 
 
 def said(text: str) -> Markup:
-    """Text from outside, apart from ours in its direction of writing too."""
+    """Text from outside, isolated in its writing direction."""
     return Markup('<bdi class="said">{}</bdi>').format(printable(text))
 
 
@@ -82,7 +82,7 @@ def _part(part: Part) -> Markup:
 
 
 def _kept(text: str) -> Markup:
-    """Words of ours; "top-1" stays on one line, and so does "p = " with its number."""
+    """Our own words, without line breaks in "top-1" and after "p = "."""
     text = text.replace("p = ", "p\u00a0=\u00a0")
     return Markup('<span class="kept">top-1</span>').join(map(escape, text.split("top-1")))
 

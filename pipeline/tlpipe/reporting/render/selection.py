@@ -1,4 +1,4 @@
-"""What a page or a text shows of the report at one place: picked and put in order, never computed."""
+"""Selects and orders the content of the report for the page and the text; nothing is measured or derived here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from tlpipe.reporting.document import AccuracyFigures, ClassRate, Group, KerasRo
 from tlpipe_edge.contract.latency import LatencyFigures
 
 MAX_CLASSES = 40
-"""With more, a confusion matrix is no longer looked at: the largest confusions are listed instead."""
+"""Maximum number of classes for a confusion matrix; with more, only the largest confusions are listed."""
 CONFUSIONS = 6
 SHADES = 9
 STRIP = ("p50", "p90", "p99", "max")
 """The numbers beside a distribution of latency."""
-BODY = 1.5
-"""How far a latency axis goes at most, in 90th percentiles of the slowest row."""
+MAX_AXIS = 1.5
+"""Maximum end of a latency axis, as a multiple of the 90th percentile of the slowest row."""
 STAGE_NAMES = {
     "decode": "decode",
     "resize": "resize",
@@ -29,7 +29,7 @@ STARTS = {"process": "process", "import": "import", "load": "load", "first_invok
 
 @dataclass(frozen=True)
 class ScoredRow:
-    """An artifact and its accuracy on some images, which is the same at any number of threads."""
+    """An artifact and its accuracy, which does not depend on the number of threads."""
 
     recipe: str
     accuracy: AccuracyFigures
@@ -38,7 +38,7 @@ class ScoredRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Artifacts beside Keras on the same images; ``names`` are the groups for which all of this is the same."""
+    """Artifacts and Keras on the same images; ``names`` are the groups with these results."""
 
     names: tuple[str, ...]
     images: str
@@ -48,17 +48,17 @@ class Comparison:
 
     @property
     def labels(self) -> tuple[ClassRate, ...]:
-        """The classes that have images, as Keras or the first artifact fared."""
+        """The classes that have images, with the accuracy of Keras or of the first artifact."""
         first = self.keras.accuracy if self.keras and self.keras.accuracy else self.scored[0].accuracy
         return tuple(rate for rate in first.per_class if rate.images)
 
     def rate(self, accuracy: AccuracyFigures, label: str) -> ClassRate | None:
-        """How a class fared."""
+        """The accuracy of a class."""
         return next((rate for rate in accuracy.per_class if rate.label == label), None)
 
 
 def comparisons(report: Report) -> tuple[Comparison, ...]:
-    """What to compare with Keras class by class; devices with the same answers are one comparison."""
+    """The comparisons with Keras by class; devices with the same predictions share one."""
     found: list[Comparison] = []
     for index, group in enumerate(report.groups):
         mine = _comparison(group, chosen(report, index))
@@ -94,24 +94,24 @@ def _same(one: Comparison, other: Comparison) -> bool:
 
 
 def differs(comparison: Comparison) -> bool:
-    """Whether any class fares otherwise than with Keras."""
+    """Whether the accuracy of any class differs from that of Keras."""
     return any(rate.difference for each in comparison.scored for rate in each.accuracy.per_class)
 
 
 def chosen(report: Report, group: int) -> int | None:
-    """The row of a group that the verdict takes."""
+    """The row of a group that the verdict recommends."""
     return next((each.row for each in report.verdict.choices if each.group == group), None)
 
 
 def plotted(report: Report) -> tuple[tuple[Group, int | None], ...]:
-    """The groups with something to show of accuracy against latency, and the rows that the verdict takes of them."""
+    """The groups with points of accuracy against latency, and their recommended rows."""
     found = ((group, chosen(report, place)) for place, group in enumerate(report.groups))
     return tuple((group, taken) for group, taken in found if scatter.points(group, taken))
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of the table have anything in them."""
+    """Which columns of the table of files and devices are not empty."""
 
     latency: bool
     ratio: bool
@@ -120,17 +120,17 @@ class Columns:
 
     @property
     def of_latency(self) -> int:
-        """How many columns are of what was timed."""
+        """The number of columns about latency."""
         return 2 * self.latency + self.speedup
 
     @property
     def count(self) -> int:
-        """Of all columns."""
+        """The number of all columns."""
         return 4 + self.of_latency + self.ratio + self.agreement
 
 
 def columns(report: Report) -> Columns:
-    """Of the table of files and devices."""
+    """The columns of the table of files and devices."""
     rows = [row for group in report.groups for row in group.rows]
     return Columns(
         latency=any(row.invoke_ms for row in rows),
@@ -141,7 +141,7 @@ def columns(report: Report) -> Columns:
 
 
 def confused(accuracy: AccuracyFigures, labels: Sequence[str]) -> list[tuple[int, int | None, str, str]]:
-    """The largest confusions: how many images, of how many, of which class, taken for which."""
+    """The largest confusions: count, number of images of the class, true label, predicted label."""
     images = {rate.label: rate.images for rate in accuracy.per_class}
     found = [
         (count, images.get(labels[truth]), labels[truth], labels[answer])
@@ -153,32 +153,32 @@ def confused(accuracy: AccuracyFigures, labels: Sequence[str]) -> list[tuple[int
 
 
 def shade(count: int, row: Sequence[int]) -> int:
-    """How dark a cell of a confusion matrix is, 0 to 9, by its share of the row; not 0 where there is something."""
+    """The shade of a cell of a confusion matrix, 0 to 9, by its share of the row; at least 1 if it is not empty."""
     share = count / max(sum(row), 1)
     return max(round(SHADES * share), 1 if count else 0)
 
 
 def longest(group: Group) -> float:
-    """The mean of the slowest row's stages together, in milliseconds."""
+    """The sum of the mean times of all stages, for the slowest row, in milliseconds."""
     return max((sum(each.mean for each in row.stages_ms.values()) for row in group.rows), default=0.0)
 
 
 def axis_end(group: Group, series: str) -> float:
     """The end of the latency axis that the rows of a group share, in milliseconds.
 
-    It is a little beyond the largest 99th percentile, unless few slow runs would push all others to the left.
+    It is a little above the largest 99th percentile, unless a few slow runs would compress all others.
     """
     shown = [row.quantiles_ms[series] for row in group.rows if series in row.quantiles_ms]
-    return max((min(1.06 * quantiles[99], BODY * quantiles[90]) for quantiles in shown), default=0.0)
+    return max((min(1.06 * quantiles[99], MAX_AXIS * quantiles[90]) for quantiles in shown), default=0.0)
 
 
 def beyond(latency: LatencyFigures, end: float) -> tuple[str, ...]:
-    """Which of a row's numbers lie beyond the end of the axis."""
+    """The percentiles of a row that are beyond the end of the axis."""
     return tuple(each for each in STRIP if getattr(latency, each) > end)
 
 
 def with_series(group: Group, series: str) -> tuple[Row, ...]:
-    """The rows that have samples of a series."""
+    """The rows with samples of a series."""
     return tuple(row for row in group.rows if series in row.quantiles_ms)
 
 
@@ -197,18 +197,18 @@ def runtimes(group: Group) -> list[str]:
 
 
 def threads(group: Group) -> int | None:
-    """The number of threads of all rows, where there is one; else each row says its own."""
+    """The number of threads, if it is the same for all rows; otherwise None."""
     counts = {row.threads for row in group.rows}
     return counts.pop() if len(counts) == 1 else None
 
 
 def runs(group: Group) -> int | None:
-    """The fewest timed runs of any row."""
+    """The minimum number of timed runs of a row."""
     return min((row.invoke_ms.runs for row in group.rows if row.invoke_ms), default=None)
 
 
 def started(group: Group) -> list[Row]:
-    """The rows whose start or memory was measured."""
+    """The rows with a cold start or a peak memory."""
     return [row for row in group.rows if row.cold_start_ms or row.peak_memory_mb is not None]
 
 

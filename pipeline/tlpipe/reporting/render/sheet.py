@@ -1,4 +1,4 @@
-"""The report's table as CSV, for a spreadsheet: numbers have six significant digits, and nothing in it is a formula.
+"""The table of the report as CSV, for a spreadsheet: numbers have six significant digits, and no cell is a formula.
 
 ``report.json`` has the numbers unrounded.
 """
@@ -19,13 +19,13 @@ HEADER = (
 )
 DIGITS = 6
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "|", "%")
-"""What spreadsheets begin a formula with (OWASP, "CSV Injection"); full-width forms count in some."""
+"""The first characters of a formula in spreadsheets (OWASP, "CSV Injection"); some accept full-width forms."""
 
 Cell = str | int | float | bool | None
 
 
 def render(report: Report) -> str:
-    """A line for each file on each device, and for Keras; lines end as RFC 4180 says."""
+    """A line for each file on each device, and for Keras, in the format of RFC 4180."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(HEADER)
@@ -57,7 +57,7 @@ def _row(group: Group, row: Row) -> tuple[Cell, ...]:
 
 
 def _keras(group: Group, keras: KerasRow) -> tuple[Cell, ...]:
-    """Its latency is that of the compiled one."""
+    """The row of Keras, with the latency of the compiled function."""
     return (
         *(group.name, "", "keras", None, keras.bytes, None),
         *(*_latency(keras.compiled_ms, keras), *(None,) * 6),
@@ -72,7 +72,7 @@ def _latency(latency: LatencyFigures | None, timed: Timed) -> tuple[Cell, ...]:
 
 
 def _speedup_valid(row: Row, keras: KerasRow | None) -> bool | None:
-    """A speed-up is of two latencies."""
+    """Whether both latencies of a speed-up are valid; None without a speed-up."""
     if row.speedup is None and row.speedup_predict is None:
         return None
     return row.valid and keras is not None and keras.valid
