@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
-from typer.core import TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from tlpipe_edge.errors import WrongUsage
 from tlpipe_edge.machine.versions import versions
@@ -48,6 +48,10 @@ class _Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         return _plain(super().get_params(ctx))
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """``DATA``, where typer writes ``{DATA}`` for an argument that is required."""
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+
 
 class _Group(TyperGroup):
     def get_params(self, ctx: Any) -> list[Any]:
@@ -55,10 +59,12 @@ class _Group(TyperGroup):
 
 
 def _plain(parameters: list[Any]) -> list[Any]:
-    """The same, with nothing said of the type of a flag."""
+    """The same, without the types of flags and arguments."""
     for each in parameters:
         if isinstance(each, TyperOption) and each.is_flag:
             each.metavar = ""
+        elif isinstance(each, TyperArgument):
+            each.display_type = lambda ctx: ""  # type: ignore[method-assign]  # noqa: ARG005
     return parameters
 
 

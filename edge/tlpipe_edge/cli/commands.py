@@ -39,7 +39,7 @@ def main() -> None:
 @app.command(epilog="Example: tlpipe-edge classify exported/clothing photo.jpg --top-k 3")
 def classify(
     model: Model,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Images, or folders of images.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images, or folders of images.")],
     recipe: Recipe = None,
     runtime: Runtime = "auto",
     threads: Annotated[

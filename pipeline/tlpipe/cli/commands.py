@@ -217,7 +217,7 @@ def demo() -> None:
 def report(
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="BUNDLE|FILE...", help="A bundle, and files that bench --out wrote, of any devices."),
+        typer.Argument(metavar="BUNDLE|FILE", help="A bundle, and files that bench --out wrote, of any devices."),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write the report to.")],
     overwrite: Overwrite = False,
