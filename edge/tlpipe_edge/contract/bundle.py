@@ -128,7 +128,7 @@ def _rank(artifact: Artifact) -> int:
 def _arrays(file: Path) -> dict[str, np.ndarray]:
     """All arrays of an .npz, without pickles. Raise BadData if it is damaged."""
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return dict(archive)
     except Exception as error:  # numpy and zipfile raise a dozen kinds for a damaged archive
         raise BadData(f"damaged ({error})", "Copy the bundle again.", where=file) from error
