@@ -67,7 +67,7 @@ def main() -> None:
             ),
         },
     )
-    cached_scores = fit.scores(suffix_model, features["validation"])
+    cached_scores = fit.scores(suffix_model, features["validation"], what="scoring")
     accuracy = {
         "cached prefix": float((cached_scores.argmax(1) == labels["validation"]).mean()),
         "whole model": float(full_model.evaluate(pixels["validation"], targets["validation"], verbose=0)[1]),

@@ -9,6 +9,7 @@ import numpy as np
 from tlpipe.data.augment import View
 from tlpipe.data.dataset import Dataset, Example
 from tlpipe.data.pixels import read_pixels
+from tlpipe_edge.console import progress
 from tlpipe_edge.contract.manifest import ImageSpec
 
 MAX_IMAGES = 200
@@ -36,7 +37,8 @@ def choose(dataset: Dataset, spec: ImageSpec, *, seed: int) -> Representative:
         by_class.setdefault(example.label, []).append(example)
     turns = sorted((turn, label) for label, examples in by_class.items() for turn in range(len(examples)))
     chosen = tuple(by_class[label][turn] for turn, label in turns[:MAX_IMAGES])
-    pixels = np.stack([read_pixels(example, View(), spec) for example in chosen])
+    tracked = progress.track(chosen, description="reading images for calibration")
+    pixels = np.stack([read_pixels(example, View(), spec) for example in tracked])
     # One black and one white pixel, so that the range of the input is 0..255 even if all images are dark.
     pixels[0, 0, 0], pixels[0, 0, 1] = 0, 255
     return Representative(chosen, pixels)

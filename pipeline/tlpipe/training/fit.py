@@ -12,6 +12,7 @@ import numpy as np
 from tlpipe.data.dataset import label_indices
 from tlpipe.features.extractor import Features
 from tlpipe.network.backend import keras
+from tlpipe.network.predict import keras_probabilities
 from tlpipe.runs.config import Stage
 from tlpipe.runs.history import Epoch, History
 from tlpipe_edge.console import progress
@@ -58,11 +59,16 @@ def fit(
         jit_compile=False,
         steps_per_execution=min(16, len(training)),
     )
+    _create_variables(model, train.classes)
     plain, held_out = (
         batches(examples, batch_size=batch_size, seed=seed, shuffle=False)
         for examples in (Examples(train.views[:1], train.classes), validation)
     )
-    before, held_out_before = (model.evaluate(each, verbose=0, return_dict=True) for each in (plain, held_out))
+    with progress.bar(f"{name}: before training: batches", total=len(plain) + len(held_out)) as advance:
+        before, held_out_before = (
+            model.evaluate(each, callbacks=[_Progress(advance)], verbose=0, return_dict=True)
+            for each in (plain, held_out)
+        )
     first = Epoch(0, *_of(before), *_of(held_out_before))
     progress.say(f"{name}: before training: {_losses(first)}")
     # First, so that the callbacks after it see the averaged weights.
@@ -80,6 +86,14 @@ def fit(
             )
             model.set_weights(recorder.weights)
     return History(name, tuple(recorder.epochs), recorder.best.number)
+
+
+def _create_variables(model: keras.Model, classes: int) -> None:
+    """Create the variables of the metrics and the optimizer. If a step did, TensorFlow would trace it twice."""
+    row = np.full((1, classes), 1 / classes, np.float32)
+    model.compute_metrics(None, row, row)
+    model.reset_metrics()
+    model.optimizer.build(model.trainable_variables)
 
 
 def _optimizer(stage: Stage, batches: int) -> keras.optimizers.Optimizer:
@@ -102,13 +116,13 @@ def _optimizer(stage: Stage, batches: int) -> keras.optimizers.Optimizer:
     )
 
 
-def scores(model: keras.Model, features: Features) -> np.ndarray:
-    """(N, classes) float32 probabilities, NaN for an example with a problem."""
+def scores(model: keras.Model, features: Features, *, what: str) -> np.ndarray:
+    """(N, classes) float32 probabilities, NaN for an example with a problem. ``what`` describes the progress bar."""
     probabilities = np.full((len(features.examples), model.output_shape[-1]), np.nan, np.float32)
     usable = features.usable
-    for start in range(0, len(usable), 64):
+    for start in progress.track(range(0, len(usable), 64), description=what):
         batch = usable[start : start + 64]
-        probabilities[batch] = model.predict_on_batch(features.rows.take(batch))
+        probabilities[batch] = keras_probabilities(model, features.rows.take(batch))
     return probabilities
 
 
@@ -143,6 +157,18 @@ class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
         if not self.shuffle:
             return self.usable
         return self.usable[np.random.default_rng([self.seed, self.epoch]).permutation(len(self.usable))]
+
+
+class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
+    """Advances a bar by the batches of an evaluation."""
+
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        super().__init__()
+        self.advance, self.done = advance, 0
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
+        self.advance(batch + 1 - self.done)
+        self.done = batch + 1
 
 
 class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]

@@ -1,0 +1,62 @@
+"""What it costs to fit: Keras traces each function of a model once."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tlpipe.data.dataset import Example
+from tlpipe.features.extractor import Features
+from tlpipe.network.backend import keras
+from tlpipe.network.predict import keras_probabilities
+from tlpipe.runs.config import Finetuning
+from tlpipe.training import fit
+
+COUNT = 40
+
+
+class Noted(keras.layers.Layer):  # type: ignore[misc]
+    """Notes each call: Python runs only while TensorFlow traces."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[bool] = []
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        self.calls.append(training)
+        return inputs
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """Drawn rows of four numbers."""
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        return np.random.default_rng(0).normal(size=(len(indices), 4)).astype(np.float32)
+
+
+def network() -> tuple[Any, Noted]:
+    noted, row = Noted(), keras.Input((4,))
+    model = keras.Model(row, keras.layers.Dense(3, activation="softmax")(noted(row)))
+    noted.calls.clear()
+    return model, noted
+
+
+def test_a_step_is_traced_once(tmp_path: Path) -> None:
+    examples = tuple(Example(Path("no file"), number % 3, f"{number}") for number in range(COUNT))
+    given = fit.Examples([Features(Rows(), examples)], classes=3)
+    model, noted = network()
+    fit.fit(model, given, given, Finetuning(epochs=2), name="test", batch_size=8, seed=0, tensorboard=tmp_path)
+
+    assert sorted(noted.calls) == [False, True]  # an evaluation, and a training step
+
+
+def test_scores_are_traced_once_whatever_the_number_of_inputs() -> None:
+    model, noted = network()
+    inputs = Rows().take(np.arange(70))
+    expected = np.asarray(model(inputs, training=False))
+    noted.calls.clear()
+    for count in (1, 31, 32, 33, 70):
+        np.testing.assert_allclose(keras_probabilities(model, inputs[:count]), expected[:count], rtol=1e-5)
+    assert noted.calls == [False]
