@@ -1,6 +1,6 @@
 """Progress bars, messages and warnings on stderr."""
 
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ def warn(text: str) -> None:
     console.print(f"warning: {printable(text)}", style="yellow", markup=False)
 
 
-def track(items: Iterable[T], *, description: str, total: int | None = None) -> Iterator[T]:
+def track(items: Iterable[T], *, description: str, total: int | None = None) -> Generator[T, None, None]:
     """Iterate with a progress bar that disappears when it is full. ``total`` is needed if ``items`` has no length."""
     if total is None and isinstance(items, Sized):
         total = len(items)

@@ -33,6 +33,7 @@ from tlpipe_edge.console import progress
 from tlpipe_edge.contract.bundle import GOLDEN, MANIFEST, REFERENCE, Bundle
 from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.contract.manifest import Artifact, Calibration, ImageSpec, Manifest, Provenance
+from tlpipe_edge.errors import Busy
 from tlpipe_edge.machine.versions import versions
 from tlpipe_edge.tflite import metadata
 from tlpipe_edge.tflite.interpreter import Session
@@ -67,8 +68,8 @@ class _Quality:
 def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = False) -> Bundle:
     """Convert the best stage of the run by each recipe and write the bundle ``out``, which appears when it is complete.
 
-    Raise WrongUsage if ``out`` exists and ``overwrite`` is not set, BadData if an image has changed since training, and
-    the errors of ``build.load``.
+    Raise WrongUsage if ``out`` exists and ``overwrite`` is not set, BadData if an image has changed since training,
+    Busy if the stage is replaced while it is read, and the errors of ``build.load``.
     """
     atomic.refuse_existing(out, overwrite=overwrite, marker=MANIFEST)
     folder = run.best_stage
@@ -77,12 +78,14 @@ def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = 
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.seed)
+    weights = Weights(config.backbone, config.alpha, run_folder.backbone_sha256(folder))
     model = build.load(folder / run_folder.MODEL)
+    if run_folder.backbone_sha256(folder) != weights.sha256:
+        raise Busy("another tlpipe process has replaced this stage", "Export again.", where=folder)
     with atomic.directory(out, overwrite=overwrite, marker=MANIFEST) as bundle:
         representative = None
         if any(recipe.calibrated for recipe in recipes):
             representative = calibration.choose(dataset, config.spec, seed=config.seed)
-        weights = Weights(config.backbone, config.alpha, run_folder.backbone_sha256(folder))
         extractor = Extractor.at(POOLING, weights, config.spec, lambda: model)
         converted = _convert(model, recipes, dataset, extractor, representative)
         described = metadata.Metadata(
@@ -153,9 +156,9 @@ def _convert_calibrated(
     for chunk in scored_chunks(work, validation, what=f"comparing {recipe.name} with Keras", strict=True):
         scores.append(chunk.scores)
         keras_scores.append(keras_probabilities(model, chunk.pixels))
-    truth = label_indices(validation)
+    true_labels = label_indices(validation)
     by_file = np.concatenate(scores)
-    before, after = (_quality(by_file[:, number], np.concatenate(keras_scores), truth) for number in range(2))
+    before, after = (_quality(by_file[:, number], np.concatenate(keras_scores), true_labels) for number in range(2))
     taken = (after.agreement, -after.distance) > (before.agreement, -before.distance)
     used = f"head re-fitted to {recipe.name} features" if taken else "trained head, as re-fitting did not help"
     note = f"{used}; on {len(validation)} validation images, trained head: {before}; re-fitted head: {after}"
@@ -163,11 +166,11 @@ def _convert_calibrated(
     return _Converted(recipe, refitted if taken else plain, (note,))
 
 
-def _quality(scores: np.ndarray, keras_scores: np.ndarray, truth: np.ndarray) -> _Quality:
+def _quality(scores: np.ndarray, keras_scores: np.ndarray, true_labels: np.ndarray) -> _Quality:
     return _Quality(
         agreement=accuracy.agreement(scores, keras_scores),
         distance=float(np.abs(scores - keras_scores).mean()),
-        top1=float((accuracy.predictions(scores) == truth).mean()),
+        top1=float((accuracy.predictions(scores) == true_labels).mean()),
     )
 
 

@@ -19,8 +19,8 @@ CHUNK = 64
 
 @dataclass(frozen=True)
 class Chunk:
-    """K examples: ``places`` in the list, ``pixels`` (K, size, size, 3) uint8, and ``scores`` of M models
-    (K, M, classes) float32; ``failed`` are the examples of the chunk that cannot be read, with reasons."""
+    """K examples: ``places`` in the list, ``pixels`` (K, size, size, 3) uint8, ``scores`` of M models (K, M, classes)
+    float32, both (0,) if K is 0; ``failed`` are the examples of the chunk that cannot be read, with reasons."""
 
     places: list[int]
     pixels: np.ndarray
@@ -35,8 +35,10 @@ def scored_chunks(
 
     With ``strict``, raise the error of the first example that cannot be read.
     """
-    with closing(engine().run(work, examples)) as results:
-        tracked = progress.track(results, description=what, total=len(examples))
+    with (
+        closing(engine().run(work, examples)) as results,
+        closing(progress.track(results, description=what, total=len(examples))) as tracked,
+    ):
         numbered = zip(itertools.count(), examples, tracked)
         while chunk := list(itertools.islice(numbered, CHUNK)):
             errors = [(example, result) for _, example, result in chunk if isinstance(result, TlpipeError)]

@@ -123,7 +123,8 @@ class Extractor:
 
         An example that already has a problem is not read. Rows that are not in the cache are computed; ``what`` is the
         text of the progress bar. Without a prefix, pixels are read when they are taken, and only the plain view is
-        checked now. Raise MissingInput if a file is gone, Busy if another run deleted the rows in the meantime.
+        checked now. Raise MissingInput if a file is gone, Busy if another run deleted the rows in the meantime, OSError
+        if the cache cannot be written, and what the conversion of the prefix raises.
         """
         if self.prefix is None:
             checked = tuple(examples) if view.number else self._checked(examples, what)
@@ -143,7 +144,9 @@ class Extractor:
             rows = [places[e.sha256] if e.problem is None else nowhere for e in examples]
         except KeyError as error:
             raise Busy(
-                "another tlpipe process removed these features", "Try again when it has ended.", where=cache.folder()
+                "another tlpipe process removed these features, or the disk damages them",
+                "Try again when no other tlpipe process runs.",
+                where=cache.folder(),
             ) from error
         return Features(Shelved(shards, np.array(rows, int).reshape(-1, 2)), tuple(examples))
 
@@ -178,16 +181,18 @@ def _compute(work: ComputeFeatures, name: str, examples: Sequence[Example], what
     reasons: dict[str, str] = {}
 
     def rows(results: Iterator[np.ndarray | str]) -> Iterator[tuple[str, np.ndarray]]:
-        tracked = progress.track(results, description=what, total=len(examples))
-        for example, result in zip(examples, tracked, strict=True):
+        for example, result in zip(examples, results, strict=True):
             if isinstance(result, str):
                 reasons[example.sha256] = result
             else:
                 yield example.sha256, result
 
     # Closed in any case: if the disk is full, nothing more is computed.
-    with closing(engine().run(work, examples)) as results:
-        stream = rows(results)
+    with (
+        closing(engine().run(work, examples)) as results,
+        closing(progress.track(results, description=what, total=len(examples))) as tracked,
+    ):
+        stream = rows(tracked)
         for first in stream:
             batch = [first, *itertools.islice(stream, max(0, SHARD_BYTES // first[1].nbytes - 1))]
             shelf.store(name, batch)

@@ -37,7 +37,10 @@ class Prefix:
         file = cache.get(_name(self.key))
         if file is None:
             return None
-        content = file.read_bytes()
+        try:
+            content = file.read_bytes()
+        except FileNotFoundError:  # another process has deleted it meanwhile
+            return None
         if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
             file.unlink(missing_ok=True)
             return None

@@ -30,12 +30,13 @@ def frozen_backbone(stage: Path, weights_sha256: str) -> dict[str, str]:
 def backbone_sha256(stage: Path) -> str:
     """The sha256 of the file that the weights of a stage's backbone are in.
 
-    That is the file which the stage started from, if it left the backbone as it was, and else its ``MODEL``.
+    That is the file which the stage started from, if it left the backbone as it was, and else its ``MODEL``. Raise
+    BadConfiguration if ``CONFIG`` is damaged.
     """
     model = sha256_of(stage / MODEL)
     recorded = read_document(stage / CONFIG).get("frozen_backbone")
     if isinstance(recorded, dict) and recorded.get("model_sha256") == model:
-        return str(recorded.get("weights_sha256"))
+        return str(recorded.get("weights_sha256", model))
     return model
 
 

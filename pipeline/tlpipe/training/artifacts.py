@@ -35,8 +35,9 @@ class Sample:
 @dataclass(frozen=True)
 class Outcome:
     """The result of training. ``dataset`` has the problems that were found. ``scores`` are (N, classes) float32 by
-    split, in the order of the split, NaN for an image that cannot be read. ``seconds`` are by step. ``frozen_weights``
-    is the sha256 of the weights file of the backbone, if training did not change the backbone."""
+    split, in the order of the split, NaN for an image that cannot be read. ``seconds`` are by step; "features" does
+    not count what was extracted while the network was built ("building"). ``frozen_weights`` is the sha256 of the
+    weights file of the backbone, if training did not change the backbone."""
 
     dataset: Dataset
     history: History

@@ -26,7 +26,7 @@ from tlpipe.storage import atomic, cache
 from tlpipe.training.crop import choose_crop
 from tlpipe.training.inputs import Inputs, extract, passes, warn_of_problems
 from tlpipe_edge.console import progress
-from tlpipe_edge.errors import Busy, WrongUsage
+from tlpipe_edge.errors import BadData, WrongUsage
 
 if TYPE_CHECKING:
     import keras
@@ -73,22 +73,25 @@ def train(
     _describe(dataset)
     with atomic.directory(out, overwrite=overwrite, marker=run_folder.RUN_FILE) as folder:
         warn_of_problems([example for split in dataset.splits.values() for example in split], strict=strict)
-        model = functools.cache(functools.partial(_build, training, dataset.labels))
-        if crop_auto:
-            pooled = Extractor.at(POOLING, _given_weights(training, model), training.spec, model)
+        given = None if training.from_scratch else _given_weights(training)
+        model = functools.cache(functools.partial(_build, training, dataset.labels, given))
+        if crop_auto and given is not None:
+            pooled = Extractor.at(POOLING, given, training.spec, model)
             dataset, crop = choose_crop(pooled, dataset, strict=strict)
             training = dataclasses.replace(training, crop=crop)
-        extractor = _first_extractor(training, model)
-        with computed_ahead(extractor, passes(dataset, training.views, training.seed)):
-            model()
-        if _first_extractor(training, model).prefix != extractor.prefix:
-            raise Busy("the weights file has changed since the start", "Train again.", where=training.weights)
-        inputs, seconds = _extract(extractor, dataset, training, strict=strict)
+        extractor = _first_extractor(training, given, model)
+        seconds: dict[str, float] = {}
+        with computed_ahead(extractor, passes(dataset, training.views, training.seed), strict=strict) as wait:
+            with _timed(seconds, "building"):
+                model()
+            with _timed(seconds, "features"):
+                wait()
+                inputs = _extract(extractor, dataset, training, strict=strict)
         trained, stage = _first_trained(training, model()), training.first_stage
         job = _Job(FROZEN, model(), trained, extractor.cut, stage, callbacks)
         outcome = _fit(job, inputs, training, folder / FROZEN, seconds)
-        if extractor.cut == POOLING:
-            outcome = dataclasses.replace(outcome, frozen_weights=_given_weights(training, model).sha256)
+        if given is not None and extractor.cut == POOLING:
+            outcome = dataclasses.replace(outcome, frozen_weights=given.sha256)
         _write(folder / FROZEN, job, training, outcome)
         run_folder.write(folder, best=FROZEN)
     return Run.open(out)
@@ -118,11 +121,14 @@ def finetune(
             from tlpipe.network.cut import cut_below
 
             _prepare(training)
-            model = build.load(frozen / run_folder.MODEL)
+            seconds: dict[str, float] = {}
+            with _timed(seconds, "building"):
+                model = build.load(frozen / run_folder.MODEL)
             trained = build.trained_layers(model, finetuning.top_layers)
             given = Weights(training.backbone, training.alpha, run_folder.backbone_sha256(frozen))
             extractor = Extractor.at(cut_below(model, trained), given, training.spec, lambda: model)
-            inputs, seconds = _extract(extractor, dataset, training, strict=True)
+            with _timed(seconds, "features"):
+                inputs = _extract(extractor, dataset, training, strict=True)
             job = _Job(FINETUNED, model, trained, extractor.cut, finetuning, callbacks)
             outcome = _fit(job, inputs, training, folder, seconds)
             _write(folder, job, training, outcome, earlier=[History.read(frozen / run_folder.HISTORY)])
@@ -133,12 +139,12 @@ def finetune(
     return Run.open(run.path)
 
 
-def _build(training: Training, labels: tuple[str, ...]) -> "keras.Model":
-    """The network of the first stage; imports TensorFlow."""
+def _build(training: Training, labels: tuple[str, ...], given: Weights | None) -> "keras.Model":
+    """The network of the first stage; imports TensorFlow. Raise BadData if its weights are not the ``given`` ones."""
     from tlpipe.network import build
 
     _prepare(training)
-    return build.build(
+    model = build.build(
         training.backbone,
         alpha=training.alpha,
         size=training.image_size,
@@ -147,6 +153,9 @@ def _build(training: Training, labels: tuple[str, ...]) -> "keras.Model":
         dropout=training.dropout,
         seed=training.seed,
     )
+    if given is not None and _given_weights(training) != given:
+        raise BadData("the weights file has changed since the start", "Train again.", where=training.weights)
+    return model
 
 
 def _prepare(training: Training) -> None:
@@ -157,25 +166,22 @@ def _prepare(training: Training) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def _given_weights(training: Training, model: "Callable[[], keras.Model]") -> Weights:
-    """The weights that the first stage starts from. ``model`` downloads them if necessary."""
-    entry = backbones.find(training.backbone)
-    if weights.find(entry, training.alpha, training.weights) is None:
-        model()
-    file = weights.get(entry, training.alpha, training.weights)
+def _given_weights(training: Training) -> Weights:
+    """The weights that the first stage starts from, downloaded if necessary. Raise as ``weights.get``."""
+    file = weights.get(backbones.find(training.backbone), training.alpha, training.weights)
     return Weights.of_file(file, backbone=training.backbone, alpha=training.alpha)
 
 
-def _first_extractor(training: Training, model: "Callable[[], keras.Model]") -> Extractor:
+def _first_extractor(training: Training, given: Weights | None, model: "Callable[[], keras.Model]") -> Extractor:
     """The extractor of the first stage. ``model`` is only called if layers of the backbone train."""
-    if training.from_scratch:
+    if given is None:
         return Extractor(None, training.spec, "float32")
     cut = POOLING
     if training.first_stage.top_layers:
         from tlpipe.network.cut import cut_below
 
         cut = cut_below(model(), _first_trained(training, model()))
-    return Extractor.at(cut, _given_weights(training, model), training.spec, model)
+    return Extractor.at(cut, given, training.spec, model)
 
 
 def _first_trained(training: Training, model: "keras.Model") -> "list[keras.layers.Layer]":
@@ -194,19 +200,15 @@ def _describe(dataset: Dataset) -> None:
     progress.say(f"{len(dataset.labels)} classes; images: {counts}")
 
 
-def _extract(
-    extractor: Extractor, dataset: Dataset, training: Training, *, strict: bool
-) -> tuple[Inputs, dict[str, float]]:
-    """What a stage trains on, and the duration of each part in seconds, by name."""
-    seconds: dict[str, float] = {}
-    with _timed(seconds, "features"):
-        inputs = extract(extractor, dataset, views=training.views, seed=training.seed, strict=strict)
+def _extract(extractor: Extractor, dataset: Dataset, training: Training, *, strict: bool) -> Inputs:
+    """What a stage trains on."""
+    inputs = extract(extractor, dataset, views=training.views, seed=training.seed, strict=strict)
     if extractor.cut != IMAGE:
         progress.say(
             f"features: the cache {cache.folder()} uses {cache.size() / 1e6:,.0f} MB "
             f"of at most {cache.LIMIT / 1e9:g} GB"
         )
-    return inputs, seconds
+    return inputs
 
 
 def _fit(job: _Job, inputs: Inputs, training: Training, folder: Path, seconds: dict[str, float]) -> "Outcome":
@@ -240,7 +242,7 @@ def _fit(job: _Job, inputs: Inputs, training: Training, folder: Path, seconds: d
         )
     progress.say(f"{job.name}: kept epoch {history.best} of {_end(history, job.stage)}")
     scores = {
-        split: fit.scores(suffix_model, features)
+        split: fit.scores(suffix_model, features, what=f"{job.name}: scoring {split} images: batches")
         for split, features in inputs.plain.items()
         if split != "train" and features.examples
     }

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tlpipe.runs import run_folder
 from tlpipe.runs.run_folder import Run
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.contract.bundle import Bundle
-from tlpipe_edge.errors import BadData, TlpipeError, WrongUsage
+from tlpipe_edge.errors import BadData, Busy, TlpipeError, WrongUsage
 from tlpipe_edge.tflite import flatbuffer, metadata
 
 OPERATOR_CODES_CUSTOM = 1  # slot of custom_code in the table OperatorCode of the public schema
@@ -291,6 +292,24 @@ def test_a_bundle_that_exists_is_replaced_only_when_told(tiny_run: Run, tmp_path
     exported = assemble.export(tiny_run, recipes.parse(["none"]), out, overwrite=True)
     assert [artifact.file for artifact in exported.manifest.artifacts] == ["out-float32.tflite"]
     assert exported.manifest.calibration is None  # nothing was calibrated
+
+
+def test_a_stage_that_is_replaced_while_it_is_read_is_not_exported(
+    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Run.open(shutil.copytree(tiny_run.path, tmp_path / "run"))
+    load = build.load
+
+    def replaced(file: Path) -> Any:
+        model = load(file)
+        model.save(file)
+        file.write_bytes(file.read_bytes() + b"\0")
+        return model
+
+    monkeypatch.setattr(build, "load", replaced)
+    with pytest.raises(Busy, match="another tlpipe process has replaced this stage"):
+        assemble.export(copy, recipes.parse(["float32"]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_run_itself_is_not_replaced(run: Run) -> None:

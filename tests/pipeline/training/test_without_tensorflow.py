@@ -1,9 +1,12 @@
 """What is cached needs no TensorFlow: features are extracted while it is imported, and found by the weights file."""
 
 import dataclasses
+import errno
 import hashlib
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,8 @@ from tlpipe.features import ahead, extractor, prefix
 from tlpipe.features.ahead import Pass
 from tlpipe.features.extractor import Extractor
 from tlpipe.features.prefix import Weights
+from tlpipe.network import build
+from tlpipe.network.backend import keras
 from tlpipe.runs import run_folder
 from tlpipe.runs.config import Finetuning, Training
 from tlpipe.runs.run_folder import FINETUNED, FROZEN
@@ -26,7 +31,7 @@ from tlpipe.training import stages
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.contract.manifest import ImageSpec
-from tlpipe_edge.errors import Busy, MissingInput
+from tlpipe_edge.errors import BadData, MissingInput
 
 DRAWN = Path(__file__).parents[2] / "data" / "bundle"
 
@@ -45,21 +50,34 @@ def test_a_weights_file_that_is_not_there_is_said_before_tensorflow_is_loaded(
         stages.train(dataset.load(few), tmp_path / "run", dataclasses.replace(brief, weights="gone.h5"))
 
 
+@pytest.mark.parametrize("crop_auto", [False, True])
 def test_a_weights_file_that_changes_meanwhile_ends_the_training(
-    few: Path, brief: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    few: Path, brief: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crop_auto: bool
 ) -> None:
     weights = tmp_path / "copy.weights.h5"
     weights.write_bytes(Path(brief.weights).read_bytes())
-    build = stages._build
+    built = build.build
 
-    def changing(*arguments: Any) -> Any:
+    def changing(*arguments: Any, **named: Any) -> Any:
         weights.write_bytes(weights.read_bytes() + b"\0")
-        return build(*arguments)
+        return built(*arguments, **named)
 
-    monkeypatch.setattr(stages, "_build", changing)
-    with pytest.raises(Busy, match="the weights file has changed since the start"):
-        stages.train(dataset.load(few), tmp_path / "run", dataclasses.replace(brief, weights=str(weights)))
+    monkeypatch.setattr(build, "build", changing)
+    with pytest.raises(BadData, match="the weights file has changed since the start"):
+        stages.train(
+            dataset.load(few), tmp_path / "run", dataclasses.replace(brief, weights=str(weights)), crop_auto=crop_auto
+        )
     assert not (tmp_path / "run").exists() and not stored()
+
+
+def test_the_weights_file_is_not_needed_after_the_start(few: Path, brief: Training, tmp_path: Path) -> None:
+    weights = tmp_path / "copy.weights.h5"
+    weights.write_bytes(Path(brief.weights).read_bytes())
+    remove = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: weights.unlink())
+    training = dataclasses.replace(brief, weights=str(weights))
+    run = stages.train(dataset.load(few), tmp_path / "run", training, callbacks=[remove])
+
+    assert run_folder.backbone_sha256(run.best_stage) == sha256_of(Path(brief.weights))
 
 
 def test_a_child_extracts_while_the_network_is_built(
@@ -114,16 +132,17 @@ def test_the_child_starts_only_if_it_is_worth_it(
     shelved: tuple[Extractor, list[Pass]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known, passes = shelved
-    with ahead.computed_ahead(known, passes):
-        pass
+    with ahead.computed_ahead(known, passes, strict=False) as wait:
+        wait()
     assert not stored()  # too few examples
     monkeypatch.setattr(ahead, "MIN_EXAMPLES", 1)
-    with using(Spawned()), ahead.computed_ahead(known, passes):
-        pass
+    with using(Spawned()), ahead.computed_ahead(known, passes, strict=False) as wait:
+        wait()
     assert not stored()  # another engine is chosen
     for _ in range(2):
-        with ahead.computed_ahead(known, passes):
+        with ahead.computed_ahead(known, passes, strict=False) as wait:
             monkeypatch.setattr(ahead.subprocess, "Popen", lambda *_, **__: pytest.fail("started again"))
+            wait()
         assert len(stored()) == 1
 
 
@@ -134,7 +153,7 @@ def test_an_error_meanwhile_ends_the_child(
     started: list[Any] = []
     popen = ahead.subprocess.Popen
     monkeypatch.setattr(ahead.subprocess, "Popen", lambda *a, **o: started.append(popen(*a, **o)) or started[-1])
-    with pytest.raises(KeyboardInterrupt), ahead.computed_ahead(*shelved):
+    with pytest.raises(KeyboardInterrupt), ahead.computed_ahead(*shelved, strict=False):
         raise KeyboardInterrupt
     assert started[0].returncode == -signal.SIGTERM
 
@@ -145,11 +164,55 @@ def test_an_error_in_the_child_is_left_to_this_process(
     monkeypatch.setattr(ahead, "MIN_EXAMPLES", 1)
     known, passes = shelved
     passes[0].examples[0].file.unlink()
-    with ahead.computed_ahead(known, passes):
-        pass
-    assert "Traceback" not in capfd.readouterr().err
+    with ahead.computed_ahead(known, passes, strict=False) as wait:
+        wait()
+    assert capfd.readouterr().err.splitlines() == ["test (18)"]
     with pytest.raises(MissingInput, match="No such file"):
         known.extract(passes[0].examples, View(), what="test")
+
+
+@pytest.mark.parametrize(("strict", "views"), [(True, 1), (False, 2)])
+def test_strict_does_not_wait_for_all_views(
+    shelved: tuple[Extractor, list[Pass]], monkeypatch: pytest.MonkeyPatch, strict: bool, views: int
+) -> None:
+    """The child does no more after an image that cannot be read. Otherwise it goes on, and does not read that again."""
+    monkeypatch.setattr(ahead, "MIN_EXAMPLES", 1)
+    known, (plain,) = shelved
+    plain.examples[0].file.write_text("no image")
+    passes = [plain, dataclasses.replace(plain, view=View(1, 0))]
+    with ahead.computed_ahead(known, passes, strict=strict) as wait:
+        wait()
+    assert len({shard.parent for shard in stored()}) == views
+
+
+def test_a_child_that_is_killed_or_not_started_is_said(
+    shelved: tuple[Extractor, list[Pass]], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ahead, "MIN_EXAMPLES", 1)
+    started = ahead._started
+
+    def killed(job: ahead.Job) -> "subprocess.Popen[bytes]":
+        child = started(job)
+        child.kill()
+        return child
+
+    def refused(_: ahead.Job) -> "subprocess.Popen[bytes]":
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    for start, said in ((killed, "exit code -9"), (refused, "Resource temporarily unavailable")):
+        monkeypatch.setattr(ahead, "_started", start)
+        with ahead.computed_ahead(*shelved, strict=False) as wait:
+            wait()
+        assert said in capfd.readouterr().err
+
+
+def test_a_child_does_not_outlive_its_parent() -> None:
+    child = "import sys; from tlpipe.features import ahead; print(flush=True); ahead._end_with(int(sys.argv[1]))"
+    parent = "import os, subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1], str(os.getpid())])"
+    with subprocess.Popen([sys.executable, "-c", parent, child], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"\n"
+        process.kill()
+        process.communicate(timeout=60)  # until the child, too, has closed stdout
 
 
 def test_a_damaged_prefix_is_converted_again(shelved: tuple[Extractor, list[Pass]]) -> None:
