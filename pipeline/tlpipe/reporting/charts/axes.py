@@ -26,8 +26,9 @@ class Box:
     def overlap(self, other: "Box") -> float:
         """The area that both share."""
         across = min(self.right, other.right) - max(self.left, other.left)
-        down = min(self.bottom, other.bottom) - max(self.top, other.top)
-        return max(0.0, across) * max(0.0, down)
+        if across <= 0:
+            return 0.0
+        return across * max(0.0, min(self.bottom, other.bottom) - max(self.top, other.top))
 
     def distance(self, x: float, y: float) -> float:
         """The distance of a point from the box."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 from markupsafe import Markup
 
 from tlpipe.reporting.charts.axes import Box, figure, grid_x, grid_y, ticks
@@ -19,10 +20,9 @@ def density(quantiles: Sequence[float], high: float) -> str:
     spread = max((quantiles[75] - quantiles[25]) / 1.35, 1e-9)
     bandwidth = max(0.9 * spread * len(middle) ** -0.2, 0.0015 * high)
     start, end = max(0.0, middle[0] - 2.5 * bandwidth), min(high, middle[-1] + 2.5 * bandwidth)
-    places = [start + (end - start) * step / 119 for step in range(120)]
-    heights = [sum(math.exp(-0.5 * ((place - each) / bandwidth) ** 2) for each in middle) for place in places]
-    tallest = max(heights)
-    curve = [(1000 * place / high, 46 * height / tallest) for place, height in zip(places, heights, strict=True)]
+    places = np.linspace(start, end, 120)
+    heights = np.exp(-0.5 * ((places[:, None] - np.array(middle)) / bandwidth) ** 2).sum(axis=1)
+    curve = list(zip(1000 * places / high, 46 * heights / heights.max(), strict=True))
     upper = " L".join(f"{at:.1f} {50 - height:.1f}" for at, height in curve)
     lower = " L".join(f"{at:.1f} {50 + height:.1f}" for at, height in reversed(curve))
     return f"M{upper} L{lower} Z"

@@ -71,6 +71,9 @@ def _places(names: Sequence[_Name], frame: Box, lines: Sequence[Box]) -> list[Bo
         return 10_000 * (not box.within(frame)) + covered + 12 * over + 2 * box.distance(*names[index].mark)
 
     for _ in range(ROUNDS):
+        before = list(places)
         for index in sorted(range(len(names)), key=lambda number: names[number].mark):
             places[index] = min(names[index].spots(), key=partial(cost, index))
+        if places == before:
+            break
     return [place for place in places if place is not None]

@@ -1,5 +1,6 @@
 """The report as a page: one HTML file without external resources and without scripts."""
 
+import functools
 from collections.abc import Sequence
 from importlib.resources import files
 
@@ -18,6 +19,12 @@ from tlpipe_edge.contract.conditions import Span
 
 def render(report: Report) -> str:
     """The page. Text from outside is made printable and escaped."""
+    return _template().render(report=report)
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    """Compiled once: that takes longer than to render it."""
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_asset),
         autoescape=True,
@@ -39,7 +46,7 @@ def render(report: Report) -> str:
         max_cards=MAX_CARDS,
         style=Markup(_asset("report.css")),  # ours, and it has no "<"
     )
-    return environment.get_template("report.html.j2").render(report=report)
+    return environment.get_template("report.html.j2")
 
 
 def number(value: float | None, unit: str, *, bare: bool = False) -> Markup:
