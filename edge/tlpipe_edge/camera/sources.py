@@ -18,7 +18,7 @@ PICAMERA = "picamera2"
 DEFAULT_RATE = 25.0
 """Frames a second of a video file that does not state its own."""
 IMAGE_SECONDS = 1.0
-"""How long each image of a folder is a frame."""
+"""How long each image of a folder is shown."""
 
 
 def is_live(source: str) -> bool:
@@ -57,15 +57,14 @@ def _from_live(device: int | str) -> Iterator[Pixels]:
     capture = cv2.VideoCapture(device)
     try:
         if not capture.isOpened():
-            raise Unavailable(
-                "cannot be opened", "Plug it in, and close other programs that use it.", where=f"camera {source}"
-            )
+            advice = "Check its address." if "://" in source else "Plug it in, and close other programs that use it."
+            raise Unavailable("cannot be opened", advice, where=f"camera {source}")
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         while True:
             there, frame = capture.read()
             if not there:
                 raise Unavailable(
-                    "delivers no more frames", "Check that it is still plugged in.", where=f"camera {source}"
+                    "delivers no more frames", "Check that it is still connected.", where=f"camera {source}"
                 )
             yield _rgb(frame)
     finally:

@@ -99,5 +99,5 @@ def application(name: str, *, about: str, example: str, version: str, packages: 
 
 
 def in_whole_lines(text: str) -> str:
-    """``text`` with a paragraph on each line: a terminal breaks them where it ends."""
+    """``text`` with each paragraph on one line, which the terminal wraps."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))

@@ -30,7 +30,8 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]], *, names: int = 
         drawn.add_column(Text(printable(title)), justify="left" if number < names else "right", no_wrap=True)
     for row in rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))
-    page = Console(width=MAX_WIDTH, file=io.StringIO(), color_system=None)
+    # Not a terminal, also where the environment forces one: a dumb one would have 80 columns.
+    page = Console(width=MAX_WIDTH, file=io.StringIO(), color_system=None, force_terminal=False)
     with page.capture() as captured:
         page.print(drawn)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())

@@ -17,47 +17,52 @@ if TYPE_CHECKING:
     from tlpipe_edge.contract.bundle import Bundle
 
 
+Devices = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ssh://USER@HOST[:PORT]", help="Also measure on this device; repeatable.", show_default=False),
+]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FORMAT", help=f"Number format, repeatable: {choices()}.", show_default="all"),
+]
+Threads = Annotated[str, typer.Option(metavar="N,N", help="Thread counts to measure, separated by commas.")]
+Runtime = Annotated[str, typer.Option(metavar="NAME", help="TFLite runtime: auto, ai-edge-litert or tflite-runtime.")]
+Wheelhouse = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder of wheels, for devices without access to a package index."),
+]
+BaselineFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A stored benchmark (--out). Exit with code 1 if a latency or a top-1 is worse by more than the two "
+        "limits below.",
+    ),
+]
+MaxSlowdown = Annotated[
+    float,
+    typer.Option(min=1.0, metavar="RATIO", help="Maximum latency, as a multiple of the latency in the baseline."),
+]
+MaxDrop = Annotated[
+    float,
+    typer.Option(min=0.0, metavar="SHARE", help="Maximum drop of top-1 accuracy below the baseline (not below Keras)."),
+]
+Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Store the JSON document in this file.")]
+
+
 def bench(
     bundle: BundleFolder = None,
-    device: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ssh://USER@HOST[:PORT]", help="Also measure on this device; repeatable.", show_default=False
-        ),
-    ] = None,
+    device: Devices = None,
     data: LabelledData = None,
     keras: Keras = None,
-    recipe: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FORMAT", help=f"Number format, repeatable: {choices()}.", show_default="all"),
-    ] = None,
-    threads: Annotated[str, typer.Option(metavar="N,N", help="Thread counts to measure, separated by commas.")] = "1",
-    runtime: Annotated[
-        str, typer.Option(metavar="NAME", help="TFLite runtime: auto, ai-edge-litert or tflite-runtime.")
-    ] = "auto",
-    wheelhouse: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder of wheels, for devices without access to a package index."),
-    ] = None,
-    baseline: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="A stored benchmark (--out). Exit with code 1 if a latency or a top-1 is worse by more than the two "
-            "limits below.",
-        ),
-    ] = None,
-    max_slowdown: Annotated[
-        float,
-        typer.Option(min=1.0, metavar="RATIO", help="Maximum latency, as a multiple of the latency in the baseline."),
-    ] = 1.10,
-    max_drop: Annotated[
-        float,
-        typer.Option(
-            min=0.0, metavar="SHARE", help="Maximum drop of top-1 accuracy below the baseline (not below Keras)."
-        ),
-    ] = 0.01,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Store the JSON document in this file.")] = None,
+    recipe: Formats = None,
+    threads: Threads = "1",
+    runtime: Runtime = "auto",
+    wheelhouse: Wheelhouse = None,
+    baseline: BaselineFile = None,
+    max_slowdown: MaxSlowdown = 1.10,
+    max_drop: MaxDrop = 0.01,
+    out: Out = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:

@@ -81,11 +81,11 @@ def _evaluation(
     failed: Sequence[Failed],
     max_drop: float | None,
 ) -> Evaluation:
-    labels, truth = bundle.manifest.labels, label_indices(images.examples)
-    keras = accuracy(scores["keras"], truth, labels=labels)
-    artifacts = tuple(_artifact(each, scores, truth, labels) for each in bundle.manifest.artifacts)
+    labels, true_labels = bundle.manifest.labels, label_indices(images.examples)
+    keras = accuracy(scores["keras"], true_labels, labels=labels)
+    artifacts = tuple(_artifact(each, scores, true_labels, labels) for each in bundle.manifest.artifacts)
     return Evaluation(
-        images=len(truth),
+        images=len(true_labels),
         split=images.name,
         keras=Scores(**_rates(keras)),
         artifacts=artifacts,
@@ -96,7 +96,7 @@ def _evaluation(
 
 
 def _artifact(
-    artifact: Artifact, scores: Mapping[str, np.ndarray], truth: np.ndarray, labels: Sequence[str]
+    artifact: Artifact, scores: Mapping[str, np.ndarray], true_labels: np.ndarray, labels: Sequence[str]
 ) -> ArtifactScores:
     ours, original = scores[artifact.recipe], scores["keras"]
     difference = np.abs(ours - original)
@@ -105,11 +105,11 @@ def _artifact(
         file=artifact.file,
         sha256=artifact.sha256,
         bytes=artifact.bytes,
-        **_rates(accuracy(ours, truth, labels=labels)),
+        **_rates(accuracy(ours, true_labels, labels=labels)),
         agreement=agreement(ours, original),
         max_probability_difference=float(np.nanmax(difference)),
         mean_probability_difference=float(np.nanmean(difference)),
-        mcnemar_p=mcnemar_p(predictions(original) == truth, predictions(ours) == truth),
+        mcnemar_p=mcnemar_p(predictions(original) == true_labels, predictions(ours) == true_labels),
     )
 
 

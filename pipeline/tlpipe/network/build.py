@@ -4,11 +4,8 @@ The model is one flat graph: image -> input_scaling -> backbone layers -> poolin
 its layers with the model, so what trains the suffix trains the model.
 """
 
-import hashlib
 import math
 from pathlib import Path
-
-import numpy as np
 
 from tlpipe.network import backbones
 from tlpipe.network.backend import keras
@@ -72,7 +69,8 @@ def trained_layers(model: keras.Model, top_layers: int) -> list[keras.layers.Lay
     layers = backbone_layers(model)
     if not 0 <= top_layers <= len(layers):
         raise WrongUsage(
-            f"the number of top layers is {top_layers}, but the backbone has {len(layers)}", "Give 0 to that number."
+            f"the number of top layers is {top_layers}, but the backbone has {len(layers)}",
+            f"Use a number from 0 to {len(layers)}.",
         )
     top = layers[len(layers) - top_layers :]
     trained = [layer for layer in top if layer.weights and not isinstance(layer, keras.layers.BatchNormalization)]
@@ -84,15 +82,6 @@ def freeze_all_but(model: keras.Model, trained: list[keras.layers.Layer]) -> Non
     chosen = {layer.name for layer in trained}
     for layer in model.layers:
         layer.trainable = layer.name in chosen
-
-
-def weights_sha256(model: keras.Model) -> str:
-    """A hash of every weight's shape and values, in order."""
-    digest = hashlib.sha256()
-    for weight in model.get_weights():
-        digest.update(str(weight.shape).encode())
-        digest.update(np.ascontiguousarray(weight).data)
-    return digest.hexdigest()
 
 
 def parameters(layers: list[keras.layers.Layer]) -> int:

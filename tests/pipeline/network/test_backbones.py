@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fingerprints import weights_sha256
 from tiny import TINY
 
 from tlpipe.cli import options
@@ -73,7 +74,7 @@ def test_its_own_kind_of_weights_file_is_read(tiny_weights: Path, tmp_path: Path
     model = built(tiny_weights)
     with np.load(tiny_weights) as arrays:
         np.testing.assert_array_equal(model.get_layer("end").get_weights()[0], arrays["end/0"])
-    assert build.weights_sha256(model) != build.weights_sha256(built("none"))
+    assert weights_sha256(model) != weights_sha256(built("none"))
 
     (tmp_path / "other.npz").write_bytes(b"no archive")
     with pytest.raises(BadData, match=r"not the weights of tiny \(.*\nName the \.npz of tiny\."):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fingerprints import weights_sha256
 
 from tlpipe.network import build
 from tlpipe.network.backbones import BACKBONES, MOBILENET_V2
@@ -121,13 +122,13 @@ def test_a_weights_file_fits_any_size(backbone_weights: Path) -> None:
     for one, other in zip(build.backbone_layers(small), build.backbone_layers(large), strict=True):
         for first, second in zip(one.get_weights(), other.get_weights(), strict=True):
             np.testing.assert_array_equal(first, second)
-    assert build.weights_sha256(prefix(small, "pooling")) != build.weights_sha256(prefix(built(), "pooling"))
+    assert weights_sha256(prefix(small, "pooling")) != weights_sha256(prefix(built(), "pooling"))
 
 
 def test_the_same_seed_gives_the_same_head() -> None:
     one, other = built(), built()
 
-    assert build.weights_sha256(one) == build.weights_sha256(other)
+    assert weights_sha256(one) == weights_sha256(other)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ TESTS = str(Path(__file__).parents[1])
 PROGRAM = """
 import sys
 from pathlib import Path
+from fingerprints import weights_sha256
 from tiny import LAYERS, TINY
 from tlpipe.conversion import recipes
 from tlpipe.data import dataset
@@ -29,7 +30,7 @@ BACKBONES["tiny"] = TINY
 data, config, out = Path(sys.argv[1]), Training.read(Path(sys.argv[2])), Path(sys.argv[3])
 frozen = stages.train(dataset.load(data), out / "run", config)
 run = stages.finetune(frozen, Finetuning(top_layers=LAYERS, epochs=1, learning_rate=1e-4))
-print(build.weights_sha256(build.load(out / "run/2-finetuned" / run_folder.MODEL)))
+print(weights_sha256(build.load(out / "run/2-finetuned" / run_folder.MODEL)))
 print(assemble.export(run, recipes.parse(["int8"]), out / sys.argv[3].rpartition("/")[2]).artifact("int8").sha256)
 """
 
