@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 EDGE_VENV ?= .venv-edge
 DOCS_VENV ?= .venv-docs
-# A file of tests stays in one process; more than four processes would need more memory than most machines have. In their
-# own order the files with few tests, which take longest, are not left for the end.
+# A file of tests stays in one process; more than four processes would need more memory than most machines have. The order
+# is that of tests/conftest.py.
 PYTEST = -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 QUIET = --quiet --disable-pip-version-check
 PINNED = $(QUIET) -c constraints.txt
