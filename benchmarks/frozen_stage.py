@@ -1,4 +1,4 @@
-"""Wall time of the frozen stage, process start to trained head, against the tutorial's way: cold, warm, cached.
+"""Wall time of the frozen stage, process start to trained head, against TensorFlow's tutorial: cold, warm, cached.
 
 python benchmarks/frozen_stage.py DATA WEIGHTS [ROUNDS]: DATA has train/ and validation/. In each round the tutorial and
 the three cases of tlpipe take turns; all train on the same images, up to 15 epochs at 160 px, without augmented views.

@@ -5,6 +5,7 @@
 A test checks that the page is up to date.
 """
 
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +37,17 @@ def _program(app: Application) -> str:
     group: Any = typer.main.get_command(app)
     parent = group.make_context(group.name, [], resilient_parsing=True)
     commands = [group.commands[name] for name in group.list_commands(parent)]
-    return f"\n## {group.name}\n\n{group.help}\n" + "".join(_command(each, parent) for each in commands)
+    contexts = [each.make_context(each.name, [], parent=parent, resilient_parsing=True) for each in commands]
+    return _section("##", group, parent) + "".join(map(_section, repeat("###"), commands, contexts))
 
 
-def _command(command: Any, parent: Any) -> str:
-    context = command.make_context(command.name, [], parent=parent, resilient_parsing=True)
+def _section(level: str, command: Any, context: Any) -> str:
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     example = command.epilog.removeprefix("Example: ")
     records = [each.get_help_record(context) for each in command.get_params(context)]
-    rows = [f"| `{name}` | {_cell(text)} |" for name, text in filter(None, records)]
+    rows = [f"| {_code(name)} | {_cell(text)} |" for name, text in filter(None, records)]
     lines = [
-        f"### {context.command_path}",
+        f"{level} {context.command_path}",
         "",
         command.help,
         "",
@@ -57,6 +58,11 @@ def _command(command: Any, parent: Any) -> str:
         "|---|---|",
     ]
     return "\n" + "\n".join([*lines, *rows]) + "\n"
+
+
+def _code(name: str) -> str:
+    """As code. Between backticks, some viewers need a backslash before a bar in a table, and others show it."""
+    return f"<code>{name.replace('|', '&#124;')}</code>" if "|" in name else f"`{name}`"
 
 
 def _cell(text: str) -> str:

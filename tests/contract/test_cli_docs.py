@@ -9,16 +9,29 @@ import pytest
 pytest.importorskip("tlpipe", reason="the device has no tlpipe")
 
 ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/cli.md"
 
 
 def test_the_page_is_what_the_script_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(ROOT / "scripts"), *sys.path])
     import write_cli_docs
 
-    assert (ROOT / "docs/cli.md").read_text() == write_cli_docs.page(), "run python scripts/write_cli_docs.py"
+    assert PAGE.read_text() == write_cli_docs.page(), "run python scripts/write_cli_docs.py"
 
 
 def test_placeholders_are_plain() -> None:
     """No ``<bool>``, ``{DATA}`` or ``[[BUNDLE]]``, which typer writes by itself."""
-    text = (ROOT / "docs/cli.md").read_text()
-    assert re.findall(r"<\w+>|\{|\[\[", text) == []
+    assert re.findall(r"<(?!code>)\w+>|\{|\[\[", PAGE.read_text()) == []
+
+
+def test_the_options_of_both_programs_are_there() -> None:
+    programs = re.findall(r"^## .*?(?=^### )", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    options = [re.findall(r"^\| `(.+?)` \|", program, re.MULTILINE) for program in programs]
+
+    assert options == 2 * [["--version", "--install-completion", "--show-completion", "-h, --help"]]
+
+
+def test_each_row_of_a_table_has_two_cells() -> None:
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("|")]
+
+    assert [row for row in rows if len(re.findall(r"(?<!\\)\|", row)) != 3] == []

@@ -8,10 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import texts
+from texts import ROOT
 
 pytest.importorskip("tlpipe", reason="the device has no tlpipe")
 
-ROOT = Path(__file__).parents[2]
 OF_BEFORE = ROOT / "tests/data/make_before_rooms.py"
 SOURCES = sorted(
     file
@@ -19,9 +20,7 @@ SOURCES = sorted(
     for file in (ROOT / folder).rglob("*.py")
     if file not in (OF_BEFORE, Path(__file__))
 )
-TEXTS = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("scripts/*.sh"), ROOT / ".ci/run", ROOT / "Makefile"],
-)
+TEXTS = (*texts.TEXTS, *sorted(ROOT.glob("scripts/*.sh")), ROOT / ".ci/run", ROOT / "Makefile")
 NAME = re.compile(r"(?<![\w./-])tlpipe(?:_edge)?(?:\.[A-Za-z_]\w*)+")
 IMPORT = re.compile(r"^ *from (tlpipe(?:_edge)?[\w.]*) import ([\w, ]+)", re.MULTILINE)
 FILES = (".service", ".org", ".log", ".git")
