@@ -1,20 +1,30 @@
-"""What every test has: a cache of its own. Nothing here imports more than the device has."""
+"""For all tests: their order, the number of workers, and a cache of their own. Imports only what a device has."""
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+TESTS = Path(__file__).parent
+ORDER = ("remote", "pipeline", "edge", "contract")
+"""The order of the folders of tests. The slowest files come first, so that no worker runs one alone at the end."""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: many tests wait for a program, a camera, or what another worker makes for all."""
-    return (os.cpu_count() or 1) + 1
+    """Two more than the number of cores: many tests wait for a program, a camera, or a fixture of another worker."""
+    return (os.cpu_count() or 1) + 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the tests by ``ORDER``."""
+    items.sort(key=lambda item: ORDER.index(item.path.relative_to(TESTS).parts[0]))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The cache of the session, also in the programs that tests start: never the user's."""
+    """Use a temporary cache folder in this session and in the programs that it starts, never that of the user."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield

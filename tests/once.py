@@ -1,4 +1,4 @@
-"""What takes long is made once in a session, by the first worker of pytest-xdist that asks for it, for all of them."""
+"""Make a slow fixture once per session: the first worker of pytest-xdist that needs it makes it for all workers."""
 
 import os
 import shutil
@@ -10,13 +10,13 @@ from filelock import FileLock
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
-    """The folder ``name`` of the session, which ``make`` is given to fill. To look at only.
+    """Return the session's folder ``name``. The first call runs ``make(folder)`` to fill it. Do not change its files.
 
-    Another worker waits meanwhile; where ``make`` fails, the next one tries anew.
+    Other workers wait meanwhile. If ``make`` fails, the next caller tries again.
     """
     folder = factory.getbasetemp() / name
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parents[1] / name  # the workers' folders lie side by side in the session's
+        folder = folder.parents[1] / name  # the session's folder, which holds those of the workers
     done = folder.with_name(f"{name}.done")
     with FileLock(f"{folder}.lock"):
         if not done.exists():

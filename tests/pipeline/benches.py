@@ -123,7 +123,7 @@ def document(
             ),
             valid=True,
             invalid_reasons=(),
-            images=ImageSet("test, cut from train", images, (), images, sha256("images")),
+            images=ImageSet("test, held out from train", images, (), images, sha256("images")),
             results=tuple(results),
             keras=_keras(random, slower, theirs, items, labels) if keras else None,
         )

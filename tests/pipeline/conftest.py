@@ -50,8 +50,15 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 
 
 @pytest.fixture
-def brief(tiny_weights: Path) -> Training:
-    """For tests that only ask whether training gets through, with whatever network: an epoch of the smallest."""
+def brief(tiny_weights: Path, monkeypatch: pytest.MonkeyPatch) -> Training:
+    """For tests that only ask whether training gets through, with whatever network: an epoch of the smallest.
+
+    Its plots are drawn but not rendered, which takes as long as the training.
+    """
+    from tlpipe.pictures import architecture, plots
+
+    for module in (architecture, plots):
+        monkeypatch.setattr(module, "save", lambda _figure, file: file.touch())
     head = Head(epochs=1, learning_rate=3e-3)
     return Training(backbone="tiny", weights=str(tiny_weights), image_size=48, views=1, batch_size=8, head=head)
 
@@ -158,12 +165,9 @@ def tlpipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
     def run(*arguments: str | Path) -> Done:
         monkeypatch.setattr(sys, "argv", ["tlpipe", *map(str, arguments)])
         capfd.readouterr()
-        code = 0
-        try:
+        with pytest.raises(SystemExit) as ended:
             commands.main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Done(code, *capfd.readouterr())
+        return Done(int(ended.value.code or 0), *capfd.readouterr())
 
     return run
 

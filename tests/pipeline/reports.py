@@ -48,7 +48,7 @@ def bundle(folder: Path, *, top1: float = 0.9) -> Path:
     keras = {"top1": 0.925, "top1_interval": list(wilson(37, 40)), **rates}
     of_file = {"recipe": artifact.recipe, "file": artifact.file, "sha256": artifact.sha256, "bytes": artifact.bytes}
     scored = {"top1": top1, "top1_interval": list(wilson(round(40 * top1), 40)), "agreement": 0.975, "mcnemar_p": 1.0}
-    evaluation = {"schema": 1, "images": 40, "split": "test, cut from train", "failed_images": [], "gate": None}
+    evaluation = {"schema": 1, "images": 40, "split": "test, held out from train", "failed_images": [], "gate": None}
     document = evaluation | {"keras": keras, "artifacts": [of_file | rates | scored]}
     (copy / "evaluation.json").write_text(json.dumps(document))
     (copy / "training").mkdir(exist_ok=True)

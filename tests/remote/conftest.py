@@ -16,13 +16,16 @@ from tlpipe_edge import Bundle
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All that tlpipe-edge needs."""
+    """Wheels of the dependencies of tlpipe-edge, as ``loopback.wheelhouse`` packs them."""
     return once(tmp_path_factory, "wheels", lambda folder: loopback.wheelhouse(folder / "house")) / "house"
 
 
 @pytest.fixture(scope="session")
 def installed(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The virtual environments of a device on which tlpipe-edge was truly installed, once."""
+    """The virtual environments of a device on which pip installed tlpipe-edge from ``wheels``, once per session.
+
+    Large dependencies are links to the packages of this machine. The test that needs TLPIPE_INDEX installs real wheels.
+    """
 
     def make(folder: Path) -> None:
         device = Device(folder / "device")

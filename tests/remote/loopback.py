@@ -1,4 +1,4 @@
-"""A device of the tests: a real sshd on 127.0.0.1 with keys, a home and a PATH of its own; and wheels for it."""
+"""A device for tests: a real sshd on 127.0.0.1 with its own keys, home and PATH; and wheels for it."""
 
 import getpass
 import json
@@ -26,11 +26,14 @@ from tlpipe_edge.errors import TlpipeError
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 LIMIT_SECONDS = 180.0
 CACHE = Path("home", ".cache", "tlpipe-remote")
-"""Of a device, in its folder."""
+"""The cache of tlpipe, relative to the folder of a ``Device``."""
 
 DRAWN = Path(__file__).parents[1] / "data" / "bundle"
 GOLDEN = sorted(file for file in (DRAWN / "golden").iterdir() if file.suffix != ".npz")
 CLASSIFY = ("classify", "bundle", "images", "--json")
+LARGE_BYTES = 10_000_000
+"""If a package is larger, its wheel has a path to the package installed here, in place of its files."""
+
 FOR_EVER = ("camera", "bundle", "--source", "images", "--loop", "--threshold", "0")
 CLIENT = """
 import sys
@@ -172,7 +175,7 @@ def wait_until(condition: Callable[[], object]) -> None:
     end = time.monotonic() + LIMIT_SECONDS
     while not condition():
         assert time.monotonic() < end, "it did not come to hold"
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 
 def classified(device: Device, files: Mapping[str, Path], **options: Any) -> list[str]:
@@ -216,7 +219,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> None:
 
 
 def wheelhouse(folder: Path) -> Path:
-    """Wheels of all that tlpipe-edge depends on, packed from what is installed here: no index is asked."""
+    """Wheels of all that tlpipe-edge depends on, packed from what is installed here: no index is asked.
+
+    The wheel of a package over ``LARGE_BYTES`` has a path to it (a .pth file) in place of its files: it is sent and
+    installed much faster.
+    """
     folder.mkdir()
     for each in _dependencies("tlpipe-edge"):
         _pack(each, folder)
@@ -240,11 +247,23 @@ def _pack(installed: Distribution, folder: Path) -> None:
     tags = [line.split(": ")[1] for line in (installed.read_text("WHEEL") or "").splitlines() if line.startswith("Tag")]
     parts = [".".join(dict.fromkeys(column)) for column in zip(*(tag.split("-") for tag in tags), strict=True)]
     stem = f"{canonicalize_name(installed.metadata['Name']).replace('-', '_')}-{installed.version}"
+    files = {
+        PurePosixPath(path): Path(str(installed.locate_file(path)))
+        for path in installed.files or ()
+        if ".." not in path.parts and path.suffix != ".pyc"
+    }
+    packed = dict(files)
+    if sum(file.stat().st_size for file in files.values()) > LARGE_BYTES:
+        packed = {path: file for path, file in files.items() if path.parts[0].endswith(".dist-info")}
+        linked = folder.with_name(f"{stem}-linked")
+        linked.mkdir()
+        for top in {path.parts[0] for path in files.keys() - packed.keys()}:
+            (linked / top).symlink_to(installed.locate_file(top))
     with zipfile.ZipFile(folder / f"{stem}-{'-'.join(parts)}.whl", "w") as archive:
-        for path in installed.files or ():
-            inside = PurePosixPath(path)
-            if ".." not in inside.parts and inside.suffix != ".pyc":
-                archive.write(str(installed.locate_file(path)), _in_wheel(inside, stem))
+        for path, file in packed.items():
+            archive.write(file, _in_wheel(path, stem))
+        if packed != files:
+            archive.writestr(f"{stem}.pth", f"{linked}\n")
 
 
 def _in_wheel(path: PurePosixPath, stem: str) -> str:

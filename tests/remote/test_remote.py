@@ -120,18 +120,13 @@ def test_old_ones_are_bounded(device: Device, files: dict[str, Path]) -> None:
     assert {file.name for file in device.cache.glob("files/*")} == kept
 
 
-def test_images_whose_label_is_not_known_there_are_told(
-    device: Device, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_bench_comes_back_with_its_address(
+    device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "new.png").write_bytes(GOLDEN[0].read_bytes() + b"\0")
-    images = {"class 1/new.png": tmp_path / "new.png", "golden.png": GOLDEN[0]}
-    device_bench.bench_on(device.address, Bundle.open(DRAWN), images, recipes=["int8"])
+    """The device hears every second that somebody is there, and would give up after ten without it.
 
-    assert "accuracy covers 1 of 2 images: the other labels cannot be names of folders" in capsys.readouterr().err
-
-
-def test_a_bench_comes_back_with_its_address(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The device hears every second that somebody is there, and would give up after ten without it."""
+    It knows no label of one of the images, which is said.
+    """
     impatient(monkeypatch, seconds=10.0)
     monkeypatch.setattr(ssh, "PULSE_SECONDS", 1.0)
     bundle = Bundle.open(DRAWN)
@@ -140,17 +135,18 @@ def test_a_bench_comes_back_with_its_address(device: Device, monkeypatch: pytest
         Example(file, int(known[content.sha256]), content.sha256)
         for file, content in ((file, device_bench.Content.read(file)) for file in GOLDEN)
     ]
+    (tmp_path / "new.png").write_bytes(GOLDEN[0].read_bytes() + b"\0")
+    images = device_bench.in_folders(examples, bundle.manifest.labels) | {"class 1/new.png": tmp_path / "new.png"}
+    count = len(GOLDEN) + 1
     bench = device_bench.bench_on(
-        device.address,
-        bundle,
-        device_bench.in_folders(examples, bundle.manifest.labels),
-        images_name="test, cut from train",
-        recipes=["int8"],
+        device.address, bundle, images, images_name="test, held out from train", recipes=["int8"]
     )
 
     assert bench.device.address == str(device.address)
     assert bench.images is not None
-    assert (bench.images.name, bench.images.count) == ("test, cut from train", len(GOLDEN))
+    assert (bench.images.name, bench.images.count) == ("test, held out from train", count)
+    said = f"accuracy covers {len(GOLDEN)} of {count} images: the other labels cannot be names of folders"
+    assert said in capsys.readouterr().err
     (result,) = bench.results
     assert (result.recipe, result.threads, result.agreement) == ("int8", 1, 1.0)
     assert sum(each.images for each in (result.per_class or {}).values()) == len(GOLDEN)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -33,35 +34,38 @@ def test_a_link_that_breaks_while_a_file_is_sent(device: Device, files: dict[str
 
 
 def test_a_link_that_breaks_while_wheels_are_sent(
-    bare: Device, files: dict[str, Path], wheels: Path, capsys: pytest.CaptureFixture[str]
+    bare: Device, files: dict[str, Path], wheels: Path, large: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    count = len(list(wheels.iterdir())) + 1
-    with cutting(bare, when=lambda: len(list(bare.cache.glob("wheels/*/*.whl"))) > 3):
-        refused(lambda: classified(bare, files, wheelhouse=wheels), Unavailable, "the connection was lost")
+    house = shutil.copytree(wheels, large.with_name("house"), copy_function=os.link)
+    large.rename(house / "zz-1-py3-none-any.whl")  # sent last, and installed by nobody
+    count = len(list(house.iterdir())) + 1
+    with cutting(bare, when=lambda: len(list(bare.cache.glob("wheels/*/*.whl"))) == count - 1):
+        refused(lambda: classified(bare, files, wheelhouse=house), Unavailable, "the connection was lost")
     wait_until(lambda: bare.processes() == [])
-    arrived = len(list(bare.cache.glob("wheels/*/*.whl")))
+    assert len(list(bare.cache.glob("wheels/*/*.whl"))) == count - 1
     capsys.readouterr()
 
-    assert classified(bare, files, wheelhouse=wheels)
-    assert f"({count - arrived})" in capsys.readouterr().err
+    assert classified(bare, files, wheelhouse=house)
+    assert "(1)" in capsys.readouterr().err
     assert not (bare.cache / "wheels").exists()
 
 
-def test_a_link_that_breaks_while_it_is_installed(bare: Device, files: dict[str, Path], wheels: Path) -> None:
-    def half_made() -> list[Path]:
-        return list(bare.cache.glob("venvs/*/lib/*/site-packages/rich"))
-
-    with cutting(bare, when=half_made):
-        refused(lambda: classified(bare, files, wheelhouse=wheels), Unavailable, "the connection was lost")
-    wait_until(lambda: bare.processes() == [])
-    assert not list(bare.cache.glob("venvs/*"))
-
-    assert classified(bare, files, wheelhouse=wheels)
-    (environment,) = bare.cache.glob("venvs/*")
-    (environment / "complete").unlink()  # as when power fails
+def test_a_link_that_breaks_while_it_is_installed(device: Device, files: dict[str, Path], wheels: Path) -> None:
+    """In the place of one that was not completed, as when power fails."""
+    (environment,) = device.cache.glob("venvs/*")
+    (environment / "complete").unlink()
     (environment / "junk").touch()
-    assert classified(bare, files, wheelhouse=wheels)
-    assert not (environment / "junk").exists()
+
+    def half_made() -> bool:
+        return not (environment / "junk").exists() and any(environment.glob("lib/*/site-packages/rich"))
+
+    with cutting(device, when=half_made):
+        refused(lambda: classified(device, files, wheelhouse=wheels), Unavailable, "the connection was lost")
+    wait_until(lambda: device.processes() == [])
+    assert not list(device.cache.glob("venvs/*"))
+
+    assert classified(device, files, wheelhouse=wheels)
+    assert (environment / "complete").exists() and not (environment / "junk").exists()
 
 
 def test_a_link_that_breaks_while_tlpipe_edge_runs(device: Device, files: dict[str, Path]) -> None:

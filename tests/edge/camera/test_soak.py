@@ -1,4 +1,4 @@
-"""Months in little: 20,000 frames, and neither memory nor threads nor open files grow with them."""
+"""Months in little: 10,000 frames, and neither memory nor threads nor open files grow with them."""
 
 import itertools
 import os
@@ -9,9 +9,9 @@ import pytest
 
 from tlpipe_edge import Answer, Classifier, watch
 
-WARM, FRAMES = 2_000, 20_000
+WARM, FRAMES = 2_000, 10_000
 MAX_BYTES = 50
-"""A frame: 1 MB in all. One answer kept for each frame would be several thousand."""
+"""A frame; what is measured comes to 1. One answer kept for each frame would be several thousand."""
 
 
 def resident() -> int:

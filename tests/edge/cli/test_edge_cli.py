@@ -132,8 +132,9 @@ def test_a_users_error_is_said_in_two_lines(
     places = {"BUNDLE": drawn.path, "PICTURE": drawn.golden().files[0], "EMPTY": tmp_path}
     done = tlpipe_edge(*(places.get(argument, argument) for argument in arguments))
 
+    error = done.stderr[done.stderr.index("error: ") :]
     assert done.returncode == code
-    assert said in done.stderr and "Traceback" not in done.stderr
+    assert said in error and len(error.splitlines()) <= 2
     assert done.stdout == ""
 
 
@@ -157,10 +158,3 @@ def test_info_finds_damage(tlpipe_edge: Command, copied: Path) -> None:
     (copied / "drawn-int8.tflite").write_bytes(b"\0\0\0\0TFL3")
 
     assert tlpipe_edge("info", copied).returncode == 65
-
-
-@pytest.mark.parametrize("command", ["classify", "info", "doctor", "bench"])
-def test_every_help_shows_an_example(tlpipe_edge: Command, command: str) -> None:
-    done = tlpipe_edge(command, "--help")
-
-    assert done.returncode == 0 and f"Example: tlpipe-edge {command}" in done.stdout

@@ -15,17 +15,6 @@ from tlpipe_edge.contract.bundle import Bundle
 
 Command = Callable[..., Any]
 PROGRAM = "from tlpipe.cli.commands import main; main()"
-COMMANDS = ("train", "finetune", "export", "evaluate", "bench", "report", "run", "demo")
-
-
-def test_help_does_not_wait_for_tensorflow(in_a_process: Command) -> None:
-    done = in_a_process(
-        "import atexit, sys; import tlpipe.cli.commands\n"
-        "atexit.register(lambda: print({'tensorflow', 'keras', 'sklearn', 'cv2'} & set(sys.modules)))\n"
-        "sys.argv = ['tlpipe', '--help']; tlpipe.cli.commands.main()"
-    )
-
-    assert done.returncode == 0 and done.stdout.endswith("set()\n")
 
 
 @pytest.mark.parametrize(
@@ -55,17 +44,6 @@ def test_a_path_that_cannot_be_does_not_wait_for_tensorflow(
     assert done.returncode in (2, 66) and done.stdout == "set()\n"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_help_shows_an_example(tlpipe: Command, command: str) -> None:
-    done = tlpipe(command, "--help")
-
-    assert done.code == 0 and f"Example: tlpipe {command}" in done.stdout
-
-
-def test_the_help_itself_shows_an_example(tlpipe: Command) -> None:
-    assert "Example: tlpipe run photos" in tlpipe("--help").stdout
-
-
 def test_a_program_of_its_own_prints_the_run_and_nothing_else(
     in_a_process: Command, few: Path, options: list[str], tmp_path: Path
 ) -> None:
@@ -77,9 +55,10 @@ def test_a_program_of_its_own_prints_the_run_and_nothing_else(
 
 
 def test_json_is_one_document_in_a_program_of_its_own(
-    in_a_process: Command, bundle: Bundle, evaluation: dict[str, Any]
+    in_a_process: Command, bundle: Bundle, run: Run, evaluation: dict[str, Any], tmp_path: Path
 ) -> None:
-    done = in_a_process(PROGRAM, "evaluate", bundle.path, "--json")
+    copy = shutil.copytree(bundle.path, tmp_path / "drawn")
+    done = in_a_process(PROGRAM, "evaluate", copy, "--keras", run.best_stage / "model.keras", "--json")
 
     assert done.returncode == 0
     assert json.loads(done.stdout)["keras"] == evaluation["keras"]
@@ -136,7 +115,7 @@ def test_a_gate_that_is_not_met_ends_with_1(
         (["finetune"], 66, "there are no results in runs/ yet"),
         (["finetune", "FEW"], 66, "no run here"),
         (["export"], 66, "there are no results in runs/ yet"),
-        (["export", "RUN", "--quantize", "int4"], 2, "Choose float32, float16, dynamic, int8."),
+        (["export", "RUN", "--quantize", "int4"], 2, "Choose float32, float16, dynamic, int8"),
         (["evaluate"], 66, "there are no results in exported/ yet"),
         (["evaluate", "FEW"], 66, "no bundle here"),
         (["evaluate", "BUNDLE", "--keras", "gone.keras"], 66, "the Keras model was not found"),
@@ -153,8 +132,9 @@ def test_a_users_error_is_said_in_two_lines(
     places = {"FEW": few, "RUN": run.path, "BUNDLE": bundle.path, "EMPTY": tmp_path / "empty", "ONE": tmp_path / "one"}
     done = tlpipe(*(places.get(argument, argument) for argument in arguments))
 
+    error = done.stderr[done.stderr.index("error: ") :]  # before it: progress, such as which run is used
     assert done.code == code
-    assert said in done.stderr and "Traceback" not in done.stderr
+    assert said in error and len(error.splitlines()) <= 2
     assert done.stdout == ""
 
 

@@ -1,6 +1,7 @@
 """The demo proves something: its embedded backbone is better than a random one, and its job ends well, offline."""
 
 import dataclasses
+import functools
 import json
 import statistics
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from tlpipe.features import prefix
 from tlpipe.features.extractor import Extractor
 from tlpipe.features.prefix import Prefix
 from tlpipe.network import build
+from tlpipe.runs.config import Finetuning, Training
 from tlpipe_edge.bench.target import BenchOptions
 from tlpipe_edge.contract.benchmark import Bench
 from tlpipe_edge.contract.bundle import Bundle
@@ -46,20 +48,24 @@ def errors(weights: str, images: Path, seed: int) -> int:
     """Test errors of a linear classifier on the frozen features of a backbone, half of the digits held out."""
     photographs = dataset.load(images, test_fraction=0.5, seed=seed)
     config = dataclasses.replace(digits.TRAINING, weights=weights, seed=seed)
-    whole = build.build(
-        config.backbone,
-        alpha=config.alpha,
-        size=config.image_size,
-        weights=weights,
-        labels=photographs.labels,
-        dropout=0,
-        seed=seed,
-    )
-    pooled = Prefix(f"{weights} {seed}", "pooling", lambda: prefix.to_tflite(whole, "pooling"))
+
+    def converted() -> bytes:
+        whole = build.build(
+            config.backbone,
+            alpha=config.alpha,
+            size=config.image_size,
+            weights=weights,
+            labels=photographs.labels,
+            dropout=0,
+            seed=seed,
+        )
+        return prefix.to_tflite(whole, "pooling")
+
+    key = weights if weights != "none" else f"random {seed}"
+    pooled = Prefix(key, "pooling", functools.cache(converted))
     extractor = Extractor(pooled, config.spec, "float32")
     rows, labels = {}, {}
-    for split in ("train", "test"):
-        examples = photographs.splits[split]
+    for split, examples in photographs.splits.items():
         rows[split] = extractor.extract(examples, View(), what=split).rows.take(np.arange(len(examples)))
         labels[split] = np.array([example.label for example in examples])
     head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)).fit(rows["train"], labels["train"])
@@ -80,9 +86,16 @@ def test_embedded_weights_are_small_half_floats() -> None:
 
 
 def test_demo_ends_with_a_bundle_a_table_and_a_report(
-    tlpipe: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tlpipe: Callable[..., Any], brief: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At full size but for the benchmark, which is short here."""
+    """With the smallest network, some of the digits and a short benchmark; .ci/check_demo.py checks the accuracy of the
+    demo as it is."""
+    folder = digits.write_images(tmp_path / "runs" / "demo-images")
+    for number, file in enumerate(sorted(folder.rglob("*.png"))):
+        if number % 6:
+            file.unlink()
+    finetuning = Finetuning(top_layers=3, epochs=1)
+    monkeypatch.setattr(digits, "TRAINING", dataclasses.replace(brief, finetuning=finetuning))
     bench = measure.bench
 
     def short(bundle: Bundle, options: BenchOptions, **named: Any) -> Bench:
@@ -97,7 +110,3 @@ def test_demo_ends_with_a_bundle_a_table_and_a_report(
     report = json.loads((tmp_path / "reports/demo/report.json").read_text())
     assert [stage["name"] for stage in report["training"]] == ["1-frozen", "2-finetuned"]
     assert report["verdict"]["text"] == done.stdout.splitlines()[-2]
-    evaluation = json.loads((tmp_path / "exported" / "demo" / "evaluation.json").read_text())
-    int8 = next(each for each in evaluation["artifacts"] if each["recipe"] == "int8")
-    assert evaluation["keras"]["top1"] >= 0.97
-    assert evaluation["keras"]["top1"] - int8["top1"] <= 0.01

@@ -1,6 +1,7 @@
 """The same work on threads and on spawned processes: the same bytes, and no TensorFlow where it runs."""
 
 import pickle
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,6 +22,7 @@ from tlpipe.engine.threads import Threads
 from tlpipe.features.extractor import Extractor
 from tlpipe.features.prefix import Prefix
 from tlpipe.features.work import CheckImages, ComputeFeatures, ComputeScores
+from tlpipe.runs.run_folder import Run
 from tlpipe.storage import cache
 from tlpipe_edge import errors
 from tlpipe_edge.contract.bundle import Bundle
@@ -99,13 +101,15 @@ def test_another_engine_extracts_what_threads_extract(models: tuple[bytes, ...],
     assert len(list((cache.folder() / "features").iterdir())) == 2
 
 
-def test_another_engine_evaluates_as_threads_do(bundle: Bundle) -> None:
+def test_another_engine_evaluates_as_threads_do(bundle: Bundle, run: Run, tmp_path: Path) -> None:
     from tlpipe.evaluation import evaluate
 
+    copy = Bundle.open(shutil.copytree(bundle.path, tmp_path / "drawn"))
+    keras_file = run.best_stage / "model.keras"
     pool = Spawned()
     with using(pool):
-        there = evaluate.evaluate(bundle)
-    assert evaluate.evaluate(bundle) == there
+        there = evaluate.evaluate(copy, keras_file=keras_file)
+    assert evaluate.evaluate(copy, keras_file=keras_file) == there
     assert pool.runs == there.images and not pool.heavy
 
 

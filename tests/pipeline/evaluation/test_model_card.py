@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from tlpipe.cli import tables
+from tlpipe.conversion.recipes import RECIPES
 from tlpipe.evaluation import model_card
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.contract.bundle import Bundle
@@ -141,16 +142,16 @@ def test_names_stay_names_in_the_terminal(hostile: tuple[Bundle, Evaluation]) ->
 
     assert "\x1b" not in text and "\u202e" not in text
     assert "\\x1b[31mred.jpg" in text and "\\u202egpj" in text
-    assert len(text.splitlines()) == 1 + 1 + 1 + 4 + len(HOSTILE)
+    assert len(text.splitlines()) == 1 + 1 + 1 + len(RECIPES) + len(HOSTILE)
 
 
 def test_the_summary_names_the_latency_beside_the_accuracy(
     bundle: Bundle, evaluation: dict[str, Any], benchmark: dict[str, Any]
 ) -> None:
     scored = read(evaluation, bundle.manifest.labels, "the test's")
-    rows = tables.render(scored, benches.bench(benchmark)).splitlines()[2:7]
+    rows = tables.render(scored, benches.bench(benchmark)).splitlines()[2 : 3 + len(RECIPES)]
 
-    assert [row.split()[0] for row in rows] == ["Keras", "float32", "float16", "dynamic", "int8"]
+    assert [row.split()[0] for row in rows] == ["Keras", *RECIPES]
     times = [benchmark["keras"]["compiled_ms"], *(each["invoke_ms"] for each in benchmark["results"])]
     for row, figures in zip(rows, times, strict=True):
         assert f"{figures['p50']:.2f} ms (invalid)" in row

@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from tlpipe.network.backbones import BACKBONES
+from tlpipe.runs.config import Training
 from tlpipe.runs.run_folder import Run
+from tlpipe.storage import cache
+from tlpipe_edge.images.walker import images_below
 
 Command = Callable[..., Any]
 
@@ -41,38 +45,46 @@ def said(done: Any) -> None:
     assert done.stdout == "" and "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("kilobytes", [20, 500], ids=["features", "model"])
-def test_training_without_room(tlpipe: Command, few: Path, options: list[str], tmp_path: Path, kilobytes: int) -> None:
+@pytest.fixture
+def train(tlpipe: Command, few: Path, brief: Training, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run `tlpipe train` with the smallest network in the place of the usual one."""
+    monkeypatch.setitem(BACKBONES, "mobilenet_v2", BACKBONES[brief.backbone])
+    options = ("--weights", brief.weights, "--image-size", brief.image_size, "--views", 1, "--epochs", 1)
+    return lambda *further: tlpipe("train", few, *options, *further)
+
+
+@pytest.mark.parametrize("size", [1_000, 30_000], ids=["features", "model"])
+def test_training_without_room(train: Command, few: Path, tmp_path: Path, size: int) -> None:
     """With the features in the cache already, the model is what has no room."""
-    if kilobytes == 500:
-        assert tlpipe("train", few, *options, "--out", "runs/first").code == 0
-        shutil.rmtree(tmp_path / "runs")
-    else:
-        for file in few.rglob("*.jpg"):
+    assert train("--out", "runs/first").code == 0
+    shutil.rmtree(tmp_path / "runs")
+    if size == 1_000:
+        for file in images_below(few):
             file.write_bytes(file.read_bytes() + b"\0")  # other photographs, of which nothing is cached
-    with room_for(1000 * kilobytes):
-        done = tlpipe("train", few, *options, "--out", "runs/run")
+    before = contents(cache.folder())
+    with room_for(size):
+        done = train("--out", "runs/run")
 
     said(done)
+    assert ("kept epoch" in done.stderr) == (size == 30_000)
+    assert contents(cache.folder()) == before
     assert contents(tmp_path / "runs") == {}
 
 
-def test_what_was_there_survives_training_without_room(
-    tlpipe: Command, few: Path, options: list[str], tmp_path: Path
-) -> None:
-    assert tlpipe("train", few, *options, "--out", "runs/run").code == 0
+def test_what_was_there_survives_training_without_room(train: Command, tmp_path: Path) -> None:
+    assert train("--out", "runs/run").code == 0
     before = contents(tmp_path / "runs")
-    with room_for(500_000):
-        said(tlpipe("train", few, *options, "--out", "runs/run", "--overwrite"))
+    with room_for(30_000):
+        said(train("--out", "runs/run", "--overwrite"))
 
     assert contents(tmp_path / "runs") == before
 
 
-def test_what_was_there_survives_an_export_without_room(tlpipe: Command, run: Run, tmp_path: Path) -> None:
-    export = ("export", run.path, "--quantize", "float32", "--out", "exported/drawn")
+def test_what_was_there_survives_an_export_without_room(tlpipe: Command, tiny_run: Run, tmp_path: Path) -> None:
+    export = ("export", tiny_run.path, "--quantize", "float32", "--out", "exported/drawn")
     assert tlpipe(*export).code == 0
     before = contents(tmp_path / "exported")
-    with room_for(500_000):
+    with room_for(5_000):
         said(tlpipe(*export, "--overwrite"))
 
     assert contents(tmp_path / "exported") == before
