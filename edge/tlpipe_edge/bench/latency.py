@@ -1,16 +1,15 @@
 """Latency as raw samples: warm-up until stable, loop, percentiles. The clock is a parameter, so tests need not wait."""
 
-import contextlib
-import gc
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tlpipe_edge.contract.latency import LatencyFigures, StageName
+from tlpipe_edge.machine.garbage import no_garbage_collection
 
 Clock = Callable[[], int]
 """Nanoseconds since some moment."""
@@ -97,7 +96,7 @@ def timed(
     step: Callable[[], object], *, rules: Rules = RULES, clock: Clock = time.perf_counter_ns, stable: bool = True
 ) -> Latency:
     """Time a ``step`` after its warm-up."""
-    with _no_garbage_collection():
+    with no_garbage_collection():  # as timeit does: the samples themselves would make the collector run
         return Latency(_milliseconds(_repeat(step, rules.runs, rules.seconds, clock)), stable)
 
 
@@ -160,15 +159,3 @@ def _repeat(step: Callable[[], object], count: int, seconds: float, clock: Clock
 def _milliseconds(nanoseconds: Sequence[int] | np.ndarray) -> tuple[float, ...]:
     """Rounded to a ten-thousandth: figures are computed from the samples that a report holds."""
     return tuple(round(float(duration) / 1e6, 4) for duration in nanoseconds)
-
-
-@contextlib.contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """As ``timeit`` does: the samples themselves would make the collector run."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

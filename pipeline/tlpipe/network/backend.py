@@ -4,7 +4,6 @@ Import TensorFlow through this module: ``from tlpipe.network.backend import kera
 """
 
 import contextlib
-import gc
 import logging
 import os
 import sys
@@ -13,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 
 from tlpipe_edge.console import progress
+from tlpipe_edge.machine.garbage import no_garbage_collection
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -45,20 +45,8 @@ def silenced() -> Iterator[None]:
                 sys.stderr.write(swallowed.read().decode(errors="replace")[-2000:])
 
 
-@contextlib.contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """An import creates objects that stay. To look through them again and again takes 15 % of its time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 progress.say("loading TensorFlow")
-with silenced(), _without_garbage_collection():
+with silenced(), no_garbage_collection():  # which takes 15 % of the import
     import keras
     import tensorflow as tf
 
