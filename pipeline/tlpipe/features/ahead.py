@@ -27,8 +27,8 @@ from tlpipe_edge.errors import TlpipeError
 MIN_EXAMPLES = 200
 """The child takes about as long to start as to extract this number of examples."""
 
-FAILED = 1
-"""The exit code of a child that met an error which the parent will meet, too."""
+FAILED = 3
+"""The exit code of a child that met an error which the parent will meet, too; that of an unexpected one is 1."""
 
 
 @dataclass(frozen=True)
@@ -124,5 +124,5 @@ def _end_with(parent: int) -> None:
 if __name__ == "__main__":
     try:
         _child()
-    except TlpipeError:
+    except (TlpipeError, OSError):
         sys.exit(FAILED)

@@ -171,6 +171,19 @@ def test_an_error_in_the_child_is_left_to_this_process(
         known.extract(passes[0].examples, View(), what="test")
 
 
+def test_a_cache_that_cannot_be_written_is_left_to_this_process(
+    shelved: tuple[Extractor, list[Pass]], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ahead, "MIN_EXAMPLES", 1)
+    known, passes = shelved
+    (cache.folder() / "features").write_text("in the place of the folder")
+    with ahead.computed_ahead(known, passes, strict=False) as wait:
+        wait()
+    assert capfd.readouterr().err.splitlines() == ["test (18)"]
+    with pytest.raises(OSError, match="features"):
+        known.extract(passes[0].examples, View(), what="test")
+
+
 @pytest.mark.parametrize(("strict", "views"), [(True, 1), (False, 2)])
 def test_strict_does_not_wait_for_all_views(
     shelved: tuple[Extractor, list[Pass]], monkeypatch: pytest.MonkeyPatch, strict: bool, views: int
