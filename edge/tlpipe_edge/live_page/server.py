@@ -94,7 +94,7 @@ class Preview:
         self._changed = asyncio.Event()
         self._watched = asyncio.Event()
         self._watchers = 0
-        self._clients = 0
+        self._clients: set[asyncio.StreamWriter] = set()
 
     def __enter__(self) -> "Preview":
         try:
@@ -105,6 +105,7 @@ class Preview:
         query = "" if self._token is None else f"?token={self._token}"
         self.url = f"http://{self._address.public_name}:{self._port}/{query}"
         self._loop = asyncio.new_event_loop()
+        self._publishing = self._loop.create_task(self._publish())
         self._thread = threading.Thread(target=self._run, name="preview", daemon=True)
         self._thread.start()
         return self
@@ -112,7 +113,7 @@ class Preview:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(self._loop)])
+        self._loop.call_soon_threadsafe(self._publishing.cancel)
         self._thread.join()
 
     def show(self, answer: Answer) -> None:
@@ -124,18 +125,15 @@ class Preview:
         self._newest = reason
 
     def _run(self) -> None:
-        with (
-            self._socket,
-            contextlib.suppress(asyncio.CancelledError),
-            asyncio.Runner(loop_factory=lambda: self._loop) as runner,
-        ):
-            runner.run(self._publish())
+        with self._socket, contextlib.closing(self._loop), contextlib.suppress(asyncio.CancelledError):
+            self._loop.run_until_complete(self._publishing)
 
     async def _publish(self) -> None:
         """Serve; while clients are connected, prepare the newest answer for all of them."""
-        server = await asyncio.start_server(self._serve, sock=self._socket, limit=MAX_REQUEST)
+        server = await asyncio.start_server(self._serve, sock=self._socket, limit=MAX_REQUEST, start_serving=False)
         source: Answer | str | None = None
         try:
+            await server.start_serving()
             while True:
                 await self._watched.wait()
                 if self._shown is None or self._newest is not source:
@@ -145,12 +143,19 @@ class Preview:
                     self._changed = asyncio.Event()
                 await asyncio.sleep(max(1 / FRAMES_PER_SECOND, self._watchers / PARTS_PER_SECOND))
         finally:
+            self._loop.remove_reader(self._socket)
+            # Nothing is cancelled: a task of asyncio that is accepting a connection would leave it open.
+            while asyncio.all_tasks() != {asyncio.current_task()}:
+                for client in self._clients:
+                    client.transport.abort()
+                self._changed.set()
+                await asyncio.sleep(0)
             server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._clients += 1
+        self._clients.add(writer)
         try:
-            if self._clients > 2 * MAX_CLIENTS:
+            if len(self._clients) > 2 * MAX_CLIENTS:
                 return
             writer.transport.set_write_buffer_limits(high=0)
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
@@ -161,11 +166,11 @@ class Preview:
                 await self._respond(request, reader, writer)
         except (OSError, EOFError, asyncio.LimitOverrunError):
             pass  # the client disconnected, was too slow (TimeoutError is an OSError), or does not speak HTTP
-        except asyncio.CancelledError:
-            pass  # the server ends; asyncio of Python 3.11 prints a traceback for a handler that ends cancelled
         finally:
-            self._clients -= 1
             writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            self._clients.discard(writer)
 
     async def _respond(self, request: _Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         status = self._status(request)
@@ -187,7 +192,7 @@ class Preview:
 
     def _status(self, request: _Request) -> HTTPStatus:
         """200 for a known path with a valid token; without a token, 403 for any path."""
-        if self._clients > MAX_CLIENTS:
+        if len(self._clients) > MAX_CLIENTS:
             return HTTPStatus.SERVICE_UNAVAILABLE
         if not self._admits(request):
             return HTTPStatus.FORBIDDEN

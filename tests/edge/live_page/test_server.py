@@ -1,8 +1,10 @@
 """The live page's server, by real HTTP on the loopback address."""
 
 import contextlib
+import gc
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -295,7 +297,7 @@ def test_the_end_waits_for_nobody_and_leaves_nothing_behind(
             client = clients.enter_context(socket.create_connection(("127.0.0.1", port(opened))))
             client.sendall(f"GET {path}?token=the-token HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         clients.enter_context(socket.create_connection(("127.0.0.1", port(opened))))  # says nothing
-        wait_until(lambda: (opened._watchers, opened._clients) == (3, 4))
+        wait_until(lambda: (opened._watchers, len(opened._clients)) == (3, 4))
         opened.show(answer(NOISE))
         end = threading.Thread(target=opened.__exit__, args=(None, None, None), daemon=True)
         end.start()
@@ -303,3 +305,17 @@ def test_the_end_waits_for_nobody_and_leaves_nothing_behind(
         assert not end.is_alive()
     assert held() == before
     assert capfd.readouterr() == ("", "") and not caplog.records
+
+
+def test_clients_that_connect_at_the_end_are_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    warned = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: warned.append(unraisable.exc_value))
+    for _ in range(50):
+        opened = Preview("0", token=None).__enter__()
+        with contextlib.ExitStack() as clients:
+            for _ in range(5):
+                clients.enter_context(socket.create_connection(("127.0.0.1", port(opened))))
+            opened.__exit__(None, None, None)
+        del opened
+    gc.collect()
+    assert warned == []
