@@ -126,30 +126,30 @@ def _convert(
     extractor: Extractor,
     representative: Representative | None,
 ) -> list[_Converted]:
-    graph = convert.frozen_graph(model)
+    function = convert.traced(model)
     converted = []
     for recipe in progress.track(recipes, description="converting"):
         progress.say(f"converting to {recipe.name}")
         if representative is not None and recipe.calibrated:
-            converted.append(_convert_calibrated(model, graph, recipe, dataset, extractor, representative))
+            converted.append(_convert_calibrated(model, function, recipe, dataset, extractor, representative))
         else:
-            converted.append(_Converted(recipe, convert.to_tflite(graph, recipe)))
+            converted.append(_Converted(recipe, convert.to_tflite(function, recipe)))
     return converted
 
 
 def _convert_calibrated(
     model: keras.Model,
-    graph: "ConcreteFunction",
+    function: "ConcreteFunction",
     recipe: Recipe,
     dataset: Dataset,
     extractor: Extractor,
     representative: Representative,
 ) -> _Converted:
     """Convert with the trained head and with the re-fitted head; use the one that is closer to Keras on validation."""
-    plain = convert.to_tflite(graph, recipe, representative=representative.tensors())
+    plain = convert.to_tflite(function, recipe, representative=representative.tensors())
     head = head_refit.refitted_head(model, recipe, dataset, extractor, representative)
     with head_refit.head_replaced(model, *head):
-        refitted = convert.to_tflite(convert.frozen_graph(model), recipe, representative=representative.tensors())
+        refitted = convert.to_tflite(function, recipe, representative=representative.tensors())
     validation = [example for example in dataset.splits["validation"] if example.problem is None]
     scores, keras_scores = [], []
     work = ComputeScores((plain, refitted), extractor.spec)

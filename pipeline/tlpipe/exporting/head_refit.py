@@ -47,8 +47,8 @@ def refitted_head(
         return features.rows.take(features.usable)
 
     float_rows = rows(extractor, "float features")
-    graph = convert.frozen_graph(prefix(model, POOLING))
-    backbone = convert.to_tflite(graph, recipe, representative=representative.tensors())
+    function = convert.traced(prefix(model, POOLING))
+    backbone = convert.to_tflite(function, recipe, representative=representative.tensors())
     quantized = Prefix(hashlib.sha256(backbone).hexdigest(), POOLING, lambda: backbone)
     quantized_rows = rows(dataclasses.replace(extractor, prefix=quantized), f"{recipe.name} features")
     wanted = float_rows @ kernel - quantized_rows @ kernel

@@ -101,4 +101,4 @@ def to_tflite(model: "keras.Model", cut: str) -> bytes:
 
     (float32,) = recipes.parse(["float32"])
     progress.say("converting the frozen layers for LiteRT")
-    return convert.to_tflite(convert.frozen_graph(prefix(model, cut)), float32)
+    return convert.to_tflite(convert.traced(prefix(model, cut)), float32)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tlpipe.conversion import recipes
-from tlpipe.conversion.convert import frozen_graph, to_tflite
+from tlpipe.conversion.convert import traced, to_tflite
 from tlpipe.network.backend import keras, tf
 from tlpipe_edge.errors import BadData
 from tlpipe_edge.tflite import sandbox, verify
@@ -24,7 +24,7 @@ def test_attention_and_gelu_go_through() -> None:
     scores = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(tokens))
     model = keras.Model(image, scores)
     (float32,) = recipes.parse(["float32"])
-    content = to_tflite(frozen_graph(model), float32)
+    content = to_tflite(traced(model), float32)
 
     verify.check(content, where="model", classes=3)
     sandbox.prove(content, where="model")

@@ -47,7 +47,7 @@ def test_the_logits_come_nearer(whole: Any, monkeypatch: pytest.MonkeyPatch) -> 
     int8_rows = np.rint((float_rows * random.uniform(0.8, 1.2, WIDTH) + random.normal(0, 0.2, WIDTH)) * 16) / 16
     int8_rows = int8_rows.astype(np.float32)
     monkeypatch.setattr(head_refit, "prefix", lambda *_: None)
-    monkeypatch.setattr(head_refit.convert, "frozen_graph", lambda _: None)
+    monkeypatch.setattr(head_refit.convert, "traced", lambda _: None)
     monkeypatch.setattr(head_refit.convert, "to_tflite", lambda *_, **__: b"")
     train = tuple(Example(Path("x"), 0, "") for _ in range(COUNT))
     representative: Any = SimpleNamespace(tensors=lambda: None)
