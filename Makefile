@@ -21,7 +21,7 @@ test: $(VENV)/installed ## Run all tests, then lint.
 	$(VENV)/bin/python $(PYTEST)
 	$(MAKE) lint
 
-lint: $(VENV)/installed ## Check style, formatting, types and which room imports which.
+lint: $(VENV)/installed ## Check style, formatting, types, and which package imports which.
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy

@@ -35,7 +35,7 @@ def score(
     results = batch.classify(open_classifier, files, workers=batch.workers(len(files), threads=1))
     for number, result in enumerate(progress.track(results, description=description, total=len(files))):
         if isinstance(result, TlpipeError):
-            failed[number] = result.what
+            failed[number] = result.reason
         else:
             scores[number] = result.scores
     return Scored(scores, failed)

@@ -49,5 +49,5 @@ def scored_chunks(
                 places=[place for place, _ in scored],
                 pixels=np.array([each.pixels for _, each in scored], np.uint8),
                 scores=np.array([each.scores for _, each in scored], np.float32),
-                failed=[Failed(str(example.file), error.what) for example, error in errors],
+                failed=[Failed(str(example.file), error.reason) for example, error in errors],
             )

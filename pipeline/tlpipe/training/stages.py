@@ -221,7 +221,7 @@ def _fit(job: _Job, inputs: Inputs, training: Training, folder: Path, seconds: d
     from tlpipe.training import artifacts, fit
 
     build.freeze_all_but(job.model, job.trained)
-    layers = f"{len(job.trained)} layer{'s' * (len(job.trained) != 1)}"
+    layers = f"{len(job.trained)} layer{'s' * (len(job.trained) != 1)} with weights"
     progress.say(
         f"{job.name}: training {layers} ({build.parameters(job.trained):,} of {job.model.count_params():,} parameters) "
         f"on the activations of {job.cut}"

@@ -301,4 +301,4 @@ def test_what_trains_and_from_where_is_said(
 
     stages.finetune(run, Finetuning(top_layers=3, epochs=1, learning_rate=1e-4))
     said = capfd.readouterr().err
-    assert "2-finetuned: training 2 layers (355 of 1,459 parameters) on the activations of add" in said
+    assert "2-finetuned: training 2 layers with weights (355 of 1,459 parameters) on the activations of add" in said
