@@ -25,7 +25,7 @@ app = application(
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle, or a .tflite file with TFLite Metadata.")]
 Recipe = Annotated[
-    str | None, typer.Option(metavar="FORMAT", help="Number format, such as int8.", show_default="the one of the lowest rank in the bundle")
+    str | None, typer.Option(metavar="FORMAT", help="Number format, such as int8.", show_default="the lowest rank")
 ]
 Runtime = Annotated[str, typer.Option(metavar="NAME", help="TFLite runtime: auto, ai-edge-litert or tflite-runtime.")]
 Threads = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the runtime.")]

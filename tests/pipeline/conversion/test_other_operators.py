@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tlpipe.conversion import recipes
-from tlpipe.conversion.convert import traced, to_tflite
+from tlpipe.conversion.convert import to_tflite, traced
 from tlpipe.network.backend import keras, tf
 from tlpipe_edge.errors import BadData
 from tlpipe_edge.tflite import sandbox, verify
