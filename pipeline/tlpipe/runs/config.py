@@ -115,8 +115,8 @@ class Training:
     (benchmarks/default_recipe.py, on clothing-dataset-small: 10 classes, 3,068 training images from which 307 test
     images are cut, 341 validation images): top-1 of Keras on test 0.938 (median; 0.922 to 0.941), on validation 0.924
     (0.918 to 0.924). int8 agrees with Keras on 99.0 to 100 % of the test images; its top-1 is equal or, for one seed,
-    0.7 points higher. With the current resize, seed 0 gives 0.948 on test. At 160 px the first stage alone gives 0.874
-    on validation (benchmarks/frozen_stage.py, one round).
+    0.7 points higher. With the current resize, seed 0 gives 0.948 on test. At 160 px the first stage alone gives 0.871
+    on validation (benchmarks/frozen_stage.py).
 
     Attributes:
         weights: "imagenet" (downloaded by Keras), a weights file of the backbone without its top, or "none": then the
