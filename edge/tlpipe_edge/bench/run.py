@@ -114,7 +114,7 @@ def _scored(target: BenchmarkTarget, recipe: str, images: LabelledImages, option
         description=f"{recipe}: classifying images",
     )
     if len(scored.failed) == len(images.items):
-        first = scored.failed[0]
+        first = f"{images.items[0].file}: {scored.failed[0]}"
         raise BadData(
             f"none of {len(scored.failed)} images can be read; the first: {first}", "Name other images with --data DIR."
         )

@@ -44,7 +44,7 @@ def evaluate(
     images = images_of(bundle, keras_model, data)
     scores, failed = _score(bundle, model, images.examples)
     if len(failed) == len(images.examples):
-        first = failed[0].reason
+        first = f"{failed[0].file}: {failed[0].reason}"
         raise BadData(f"none of the {len(failed)} images can be read; the first: {first}", "Name other images.")
     evaluation = _evaluation(bundle, images, scores, failed, max_drop)
     with atomic.locked(bundle.path / EVALUATION):

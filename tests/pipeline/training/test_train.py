@@ -296,7 +296,7 @@ def test_what_trains_and_from_where_is_said(
 ) -> None:
     run = stages.train(dataset.load(few), tmp_path / "run", brief)
     said = capfd.readouterr().err
-    assert "1-frozen: training 1 layer (99 of 1,459 parameters) on the activations of pooling" in said
+    assert "1-frozen: training 1 layer with weights (99 of 1,459 parameters) on the activations of pooling" in said
     assert "1-frozen: before training: loss " in said and " MB of at most 8 GB" in said
 
     stages.finetune(run, Finetuning(top_layers=3, epochs=1, learning_rate=1e-4))
