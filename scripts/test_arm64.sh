@@ -163,25 +163,34 @@ on_both() {
     return "$failed"
 }
 
-# One environment for each runtime; pip, which is slow under emulation, is installed once for both. That of LiteRT is as
-# in the README for Raspberry Pi OS: it uses Debian's packages, and Debian's NumPy 1.24 has to stay.
+# One environment for each runtime. That of LiteRT is as in the README for Raspberry Pi OS: it uses Debian's packages, and
+# Debian's NumPy 1.24 has to stay. What is slow under emulation is done outside, by the same version of Python: pip is
+# copied, once for both, and the modules are compiled.
+environments() {
+    inside cortex-a72 python3 -m venv --system-site-packages --without-pip /opt/ai-edge-litert
+    inside cortex-a72 python3 -m venv --without-pip /opt/tflite-runtime
+    cp -r "$store/host/lib/python3.11/site-packages/pip" "$root/opt/ai-edge-litert/lib/python3.11/site-packages"
+}
+pip_inside() {
+    inside cortex-a72 /opt/ai-edge-litert/bin/python -m pip --quiet --python "/opt/$1" "${@:2}"
+}
 install() {
-    inside cortex-a72 /opt/ai-edge-litert/bin/pip --quiet --python "/opt/$1" install --root-user-action ignore "${@:2}"
+    pip_inside "$1" install --no-compile --root-user-action ignore "${@:2}"
+    "$python" -m compileall -q -s "$root" -p / "$root/opt/$1/lib" >/dev/null || true # a file of a newer syntax stays as it is
 }
 install_all() {
     if [ "$1" = ai-edge-litert ]; then
         install "$1" tlpipe-edge pytest
     else
         install "$1" "tlpipe-edge[$1]" pytest
-        inside cortex-a72 /opt/ai-edge-litert/bin/pip --quiet --python "/opt/$1" uninstall --yes ai-edge-litert
+        pip_inside "$1" uninstall --yes ai-edge-litert
     fi
 }
 install_again() {
     install "$1" --no-deps --force-reinstall tlpipe-edge
 }
 if [ ! -e "$store/made-of" ]; then
-    inside cortex-a72 python3 -m venv --system-site-packages /opt/ai-edge-litert
-    inside cortex-a72 python3 -m venv --without-pip /opt/tflite-runtime
+    environments
     on_both install_all
     echo "$made_of" >"$store/made-of"
     echo "built in $((SECONDS - start)) s"
