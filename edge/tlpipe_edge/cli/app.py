@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from tlpipe_edge.console.text import printable
+from tlpipe_edge.console.verbosity import Verbosity, verbosity
 from tlpipe_edge.errors import TlpipeError, Unavailable, WrongUsage
 
 _DISK_ERRORS = {
@@ -23,11 +24,14 @@ _DISK_ERRORS = {
     errno.ENAMETOOLONG,
 }
 
+MAX_THREADS = 1024
+"""More than the cores of any machine that tlpipe is for."""
+
 
 def numbers(written: str) -> tuple[int, ...]:
     """The numbers in ``1,2``, each once. Raise WrongUsage for anything else."""
     parts = [part.strip() for part in written.split(",")]
-    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 1024 for part in parts):
+    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= MAX_THREADS for part in parts):
         raise WrongUsage("not numbers of threads", "Write them as 1 or 1,2,4.", where=written)
     return tuple(dict.fromkeys(map(int, parts)))
 
@@ -72,6 +76,10 @@ def _fail(error: TlpipeError, report: Callable[[TlpipeError], None]) -> NoReturn
 
 
 def _print(error: TlpipeError) -> None:
-    """Print the error's one or two lines, each made printable."""
+    """Print the error's one or two lines, each made printable; with --verbose, its causes as well."""
     lines = [printable(line) for line in (error.what, error.advice) if line]
+    cause = error.__cause__
+    while cause is not None and verbosity() is Verbosity.VERBOSE:
+        lines.append(printable(f"caused by {type(cause).__name__}: {cause}"))
+        cause = cause.__cause__
     print("error: " + "\n".join(lines), file=sys.stderr)

@@ -1,14 +1,17 @@
 """The typer application of both commands: plain help in whole lines, ``--version``, and usage errors as all others."""
 
+import functools
 import inspect
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from tlpipe_edge.console.verbosity import Verbosity, set_verbosity, verbosity
 from tlpipe_edge.errors import WrongUsage
 from tlpipe_edge.machine.versions import versions
 
@@ -19,7 +22,15 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Application(typer.Typer):
-    """Its commands' docstrings become help in whole lines; a usage error is raised as WrongUsage."""
+    """Its commands' docstrings become help in whole lines; a usage error is raised as WrongUsage.
+
+    ``shared``: options by name, which the program takes before a command, and each command after it. They act by their
+    callbacks; no command sees them.
+    """
+
+    def __init__(self, *, shared: Mapping[str, Any], **options: Any) -> None:
+        super().__init__(**options)
+        self.shared = shared
 
     def command(
         self, name: str | None = None, *, help: str | None = None, **options: Any
@@ -28,12 +39,15 @@ class Application(typer.Typer):
 
         def register(function: Function) -> Function:
             text = in_whole_lines(help or inspect.getdoc(function) or "")
-            return super(Application, self).command(name, cls=_Command, help=text, **options)(function)
+            registered = super(Application, self).command(name, cls=_Command, help=text, **options)
+            registered(_with_options(function, self.shared))
+            return function
 
         return register
 
     def __call__(self, *arguments: Any, **options: Any) -> NoReturn:
         """Run it, and end with SystemExit."""
+        set_verbosity(Verbosity.NORMAL)
         try:
             code = super().__call__(*arguments, standalone_mode=False, **options)
         except _USAGE_ERROR as error:
@@ -44,9 +58,51 @@ class Application(typer.Typer):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def _set_verbosity(_context: Any, option: Any, wanted: bool | None) -> None:
+    """As soon as the option is read, for what is said while the others are. --verbose wins over --quiet."""
+    if wanted and verbosity() is not Verbosity.VERBOSE:
+        set_verbosity(Verbosity[option.name.upper()])
+
+
+_EAGER: Any = {"is_eager": True, "callback": _set_verbosity}
+_VERBOSITY = {
+    "quiet": Annotated[
+        bool | None, typer.Option("--quiet", "-q", help="Print only results, warnings and errors.", **_EAGER)
+    ],
+    "verbose": Annotated[
+        bool | None, typer.Option("--verbose", "-v", help="Print details and the causes of errors as well.", **_EAGER)
+    ],
+}
+
+
+def _with_options(function: Function, shared: Mapping[str, Any]) -> Function:
+    """The function with the ``shared`` options, which it does not see."""
+
+    @functools.wraps(function)
+    def called(**given: Any) -> Any:
+        return function(**{name: value for name, value in given.items() if name not in shared})
+
+    parameters = [*inspect.signature(function).parameters.values()]
+    for name, annotation in shared.items():
+        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
+    vars(called)["__signature__"] = inspect.Signature(parameters)
+    called.__annotations__ = {each.name: each.annotation for each in parameters}
+    return called  # type: ignore[return-value]
+
+
 class _Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         return _plain(super().get_params(ctx))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. An interrupted one says what is kept: typer turns the interrupt into the exit code 130."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            from tlpipe_edge.console import interrupted, progress
+
+            progress.warn(interrupted.told(interrupt))
+            raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """``DATA``, where typer writes ``{DATA}`` for an argument that is required."""
@@ -68,9 +124,21 @@ def _plain(parameters: list[Any]) -> list[Any]:
     return parameters
 
 
-def application(name: str, *, about: str, example: str, version: str, packages: tuple[str, ...]) -> Application:
-    """An application without commands yet; ``--version`` also names Python, and which of ``packages`` there are."""
+def application(
+    name: str,
+    *,
+    about: str,
+    example: str,
+    version: str,
+    packages: tuple[str, ...],
+    shared: Mapping[str, Any] = MappingProxyType({}),
+) -> Application:
+    """An application without commands yet; ``--version`` also names Python, and which of ``packages`` there are.
+
+    The program and each command take ``shared``, which is as in ``Application``, --quiet and --verbose.
+    """
     app = Application(
+        shared={**shared, **_VERBOSITY},
         name=name,
         help=about,
         epilog=f"Example: {example}",
@@ -94,7 +162,7 @@ def application(name: str, *, about: str, example: str, version: str, packages: 
     ) -> None:
         pass
 
-    app.callback()(options)
+    app.callback()(_with_options(options, app.shared))
     return app
 
 

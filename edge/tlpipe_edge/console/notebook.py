@@ -13,8 +13,3 @@ def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) ->
     )
     said = f"<caption>{html.escape(caption)}</caption>" if caption else ""
     return f"<table>{said}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def percent(share: float | None) -> str:
-    """A share (0..1) in percent with one decimal; a dash for None."""
-    return "-" if share is None else f"{100 * share:.1f} %"

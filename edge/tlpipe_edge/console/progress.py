@@ -1,22 +1,67 @@
-"""Progress bars, messages and warnings on stderr."""
+"""Progress bars, headings, messages and warnings on stderr."""
 
+import functools
+import math
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from contextlib import contextmanager
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import TextIO, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
 
 from tlpipe_edge.console.text import printable
+from tlpipe_edge.console.verbosity import Verbosity, verbosity
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 T = TypeVar("T")
 
 
+@dataclass
+class _Terminal:
+    """There is one for a process: whether another process draws bars on it now, and the bar of ``parts`` with the
+    seconds of the current part."""
+
+    drawn_elsewhere: bool = False
+    parts: Progress | None = None
+    part_seconds: float = 0.0
+
+    def shows_bars(self) -> bool:
+        return console.is_terminal and verbosity() >= Verbosity.NORMAL and not self.drawn_elsewhere
+
+
+_terminal = _Terminal()
+
+
+@contextmanager
+def drawn_elsewhere() -> Iterator[None]:
+    """Draw no bar in this block, while a child draws on the same terminal; print lines instead."""
+    _terminal.drawn_elsewhere = True
+    try:
+        yield
+    finally:
+        _terminal.drawn_elsewhere = False
+
+
 def say(text: str) -> None:
     """Print a line of plain text; markup and control characters in it have no effect."""
-    console.print(printable(text), markup=False)
+    if verbosity() >= Verbosity.NORMAL:
+        console.print(printable(text), markup=False)
+
+
+def detail(text: str) -> None:
+    """Print a line that only ``--verbose`` shows."""
+    if verbosity() >= Verbosity.VERBOSE:
+        console.print(printable(text), style="dim", markup=False)
+
+
+def heading(text: str) -> None:
+    """Print the heading of a step, after an empty line."""
+    if verbosity() >= Verbosity.NORMAL:
+        console.print(f"\n{printable(text)}", style="bold", markup=False)
 
 
 def warn(text: str) -> None:
@@ -35,20 +80,122 @@ def track(items: Iterable[T], *, description: str, total: int | None = None) -> 
 
 
 @contextmanager
-def bar(description: str, *, total: int | None) -> Iterator[Callable[[int], None]]:
+def bar(description: str, *, total: float | None, seconds: float | None = None) -> Iterator[Callable[[float], None]]:
     """A progress bar that disappears at the end of the block. It yields a function: call it with the steps done since.
 
-    If stderr is not a terminal, print a line instead.
+    ``seconds`` is how long the block takes, as far as that is known: the time left before the first step is done. If
+    stderr is not a terminal, print a line instead.
     """
-    if not console.is_terminal:
-        say(f"{description} ({total})" if total else description)
-    columns = (
-        TextColumn("{task.description}", markup=False),
+    if not _terminal.shows_bars():
+        say(description if total is None else f"{description} ({total:g})")
+    with _drawn(seconds, counted=total is not None) as shown:
+        task = shown.add_task(printable(description), total=total, part="")
+
+        def advance(steps: float) -> None:
+            shown.update(task, advance=steps, at=shown.get_time())
+
+        yield advance
+
+
+@contextmanager
+def parts(description: str, *, seconds: float) -> Iterator[None]:
+    """A bar over the parts that ``part`` begins in this block, ``seconds`` in all.
+
+    It changes only between two parts: nothing is drawn while something is timed.
+    """
+    if not _terminal.shows_bars():
+        say(description)
+    with _drawn(seconds, counted=False, live=False) as shown:
+        shown.add_task(printable(description), total=seconds, part="")
+        _terminal.parts, _terminal.part_seconds = shown, 0.0
+        try:
+            yield
+        finally:
+            _terminal.parts = None
+
+
+def part(description: str, *, seconds: float) -> None:
+    """Begin the next part, of about so many seconds. If stderr is not a terminal, print a line."""
+    if not _terminal.shows_bars() or _terminal.parts is None:
+        say(f"  {description}, {seconds:g} s")
+        return
+    shown = _terminal.parts
+    (task,) = shown.task_ids
+    named = f": {printable(description)}"
+    shown.update(task, advance=_terminal.part_seconds, part=named, at=shown.get_time(), refresh=True)
+    _terminal.part_seconds = seconds
+
+
+def _drawn(seconds: float | None, *, counted: bool, live: bool = True) -> Progress:
+    columns = (MofNCompleteColumn(),) if counted else ()
+    return Progress(
+        TextColumn("{task.description}{task.fields[part]}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        *columns,
+        _TimeLeft(seconds),
+        console=console,
+        transient=True,
+        disable=not _terminal.shows_bars(),
+        auto_refresh=live,
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
-        task = shown.add_task(description, total=total)
-        yield lambda steps: shown.advance(task, steps)
+
+
+@contextmanager
+def drawn_on(descriptor: int) -> Iterator[None]:
+    """Draw bars on this file descriptor, which stderr had before it was redirected."""
+    if not os.isatty(descriptor):
+        yield
+        return
+    console.file = _opened(os.ttyname(descriptor), descriptor)
+    try:
+        yield
+    finally:
+        console.file = None  # type: ignore[assignment]  # which is sys.stderr
+
+
+@functools.cache
+def _opened(_terminal_name: str, descriptor: int) -> TextIO:
+    """The terminal, once in a process and never closed: the thread that draws may still be writing to it."""
+    return open(os.dup(descriptor), "w", closefd=False)
+
+
+@contextmanager
+def waiting(description: str, *, seconds: float) -> Iterator[None]:
+    """A moving bar for a block without steps, such as one call of a library, that takes about ``seconds``."""
+    with bar(description, total=None, seconds=seconds):
+        yield
+
+
+class _TimeLeft(ProgressColumn):
+    """The time left, by the steps so far. It counts down between the steps, too."""
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    def render(self, task: Task) -> Text:
+        left = time_left(
+            elapsed=task.elapsed or 0.0,
+            since=task.get_time() - task.fields.get("at", task.start_time or task.get_time()),
+            done=task.completed,
+            total=task.total,
+            speed=task.speed,
+            seconds=self.seconds,
+        )
+        return Text(
+            "" if left is None else f"{math.ceil(left) // 60}:{math.ceil(left) % 60:02d} left", "progress.remaining"
+        )
+
+
+def time_left(
+    *, elapsed: float, since: float, done: float, total: float | None, speed: float | None, seconds: float | None
+) -> float | None:
+    """The seconds left, at least 0; None if nothing is known yet.
+
+    ``done`` of ``total`` steps are done, the last of them ``since`` seconds ago, ``elapsed`` seconds after the start;
+    ``speed`` is that of the latest steps, per second. Without steps, it is what is left of ``seconds``.
+    """
+    if total is not None and done:
+        rate = speed or done / max(elapsed - since, 1e-9)
+        return max(0.0, (total - done) / rate - since)
+    return None if seconds is None else max(0.0, seconds - elapsed)

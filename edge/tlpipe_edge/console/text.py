@@ -1,6 +1,7 @@
-"""Text from outside made safe for a terminal, and plain text tables."""
+"""Text from outside made safe for a terminal, accuracies as text, and plain text tables."""
 
 import io
+import math
 import unicodedata
 from collections.abc import Iterable
 
@@ -17,6 +18,24 @@ def printable(text: str) -> str:
         character if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else ascii(character)[1:-1]
         for character in text
     )
+
+
+def percent(share: float | None) -> str:
+    """A share (0..1) in per cent with one digit, as every accuracy is printed; a dash for None."""
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def most_points(drop: float) -> float:
+    """An upper bound of a drop (-1..1) in percentage points with one digit: rounded up, so that it remains a bound."""
+    return math.ceil(1000 * drop - 1e-6) / 10 + 0.0
+
+
+def at_most_worse(drop: float) -> str:
+    """An upper bound of a drop (-1..1) in words; if it is negative, it is a lower bound of a gain."""
+    points = most_points(drop)
+    if points == 0:
+        return "not worse"
+    return f"at most {points:.1f} points worse" if points > 0 else f"at least {-points:.1f} points better"
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]], *, names: int = 1) -> str:

@@ -4,6 +4,7 @@ import errno
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +79,19 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait(60) == 0
+
+
+def test_the_causes_of_an_error_are_shown_with_verbose(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{")
+
+    def said(*options: str) -> str:
+        command = [sys.executable, "-m", "tlpipe_edge", "info", str(tmp_path), *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 65 and done.stdout == ""
+        return done.stderr
+
+    assert len(said().splitlines()) <= 2
+    assert said("-v").startswith(said()) and "caused by " in said("-v").splitlines()[-1]
 
 
 def test_a_path_that_is_not_unicode_can_be_printed() -> None:
