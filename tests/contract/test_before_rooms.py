@@ -112,6 +112,23 @@ def test_the_benchmarks_are_reported(before: Path, tlpipe: Program, tmp_path: Pa
             assert row["invoke_ms"]["p50"] == pytest.approx(result["invoke_ms"]["p50"])
 
 
+def test_the_bundle_is_compared_unpaired(before: Path, tlpipe: Program, tmp_path: Path) -> None:
+    sides = [
+        before / "bundle",
+        before / "bench.json",
+        "--against",
+        before / "bundle",
+        "--against",
+        before / "bench.json",
+    ]
+    said = tlpipe("report", *sides, "--out", "r")
+
+    assert said.startswith("No difference in accuracy beyond chance, unpaired: ")
+    assert "OLD has no per-image predictions: run tlpipe evaluate again; NEW has" in said
+    document = json.loads((tmp_path / "r" / "comparison.json").read_text())
+    assert [each["old_recipe"] for each in document["files"]] == ["int8", *RECIPES[:3], "Keras"]
+
+
 def test_the_run_evaluates_to_the_same(before: Path, tlpipe: Program) -> None:
     written = before / "bundle" / "evaluation.json"
     old = json.loads(written.read_text())

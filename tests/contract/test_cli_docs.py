@@ -28,7 +28,8 @@ def test_the_options_of_both_programs_are_there() -> None:
     programs = re.findall(r"^## .*?(?=^### )", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     options = [re.findall(r"^\| `(.+?)` \|", program, re.MULTILINE) for program in programs]
 
-    assert options == 2 * [["--version", "--install-completion", "--show-completion", "-h, --help"]]
+    device = ["--version", "-q, --quiet", "-v, --verbose", "--install-completion", "--show-completion", "-h, --help"]
+    assert options == [[device[0], "--config FILE", *device[1:]], device]
 
 
 def test_each_row_of_a_table_has_two_cells() -> None:

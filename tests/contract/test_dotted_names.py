@@ -23,7 +23,7 @@ SOURCES = sorted(
 TEXTS = (*texts.TEXTS, *sorted(ROOT.glob("scripts/*.sh")), ROOT / ".ci/run", ROOT / "Makefile")
 NAME = re.compile(r"(?<![\w./-])tlpipe(?:_edge)?(?:\.[A-Za-z_]\w*)+")
 IMPORT = re.compile(r"^ *from (tlpipe(?:_edge)?[\w.]*) import ([\w, ]+)", re.MULTILINE)
-FILES = (".service", ".org", ".log", ".git")
+FILES = (".service", ".org", ".log", ".git", ".toml")
 
 
 def names(source: Path) -> Iterator[str]:

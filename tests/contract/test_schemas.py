@@ -28,7 +28,9 @@ def test_a_schema_takes_what_version_0_1_0_wrote(name: str, document: str) -> No
     jsonschema.validate(json.loads((BEFORE / document).read_text()), schema)
 
 
-@pytest.mark.parametrize("name", ["bench.schema.json", "evaluation.schema.json", "report.schema.json"])
+@pytest.mark.parametrize(
+    "name", ["bench.schema.json", "comparison.schema.json", "evaluation.schema.json", "report.schema.json"]
+)
 def test_a_schema_is_what_the_script_writes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [str(ROOT / "scripts"), *sys.path])
     import write_schemas

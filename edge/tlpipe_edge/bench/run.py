@@ -1,11 +1,13 @@
 """The benchmark of a model on this machine: latency, memory, throughput and accuracy, in one document."""
 
+import functools
 import hashlib
 import platform
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from tlpipe_edge.bench import scoring, timing
+from tlpipe_edge.bench.repeat import Repeats
 from tlpipe_edge.bench.target import BenchmarkTarget, BenchOptions, ModelFile
 from tlpipe_edge.bench.timing import NOT_TIMED, Timed
 from tlpipe_edge.classify.accuracy import predictions
@@ -18,6 +20,7 @@ from tlpipe_edge.contract.benchmark import (
     ImageSet,
     ModelDescription,
     SkippedRecipe,
+    variant,
 )
 from tlpipe_edge.contract.conditions import (
     Conditions,
@@ -40,10 +43,18 @@ from tlpipe_edge.tflite.interpreter import Session
 PACKAGES = ("tlpipe-edge", "numpy", "opencv-python-headless", "pillow", "ai-edge-litert", "tflite-runtime")
 
 
-def bench(target: BenchmarkTarget, images: LabelledImages, options: BenchOptions, *, command: str) -> Bench:
+def bench(
+    target: BenchmarkTarget,
+    images: LabelledImages,
+    options: BenchOptions,
+    *,
+    command: str,
+    repeats: Repeats | None = None,
+) -> Bench:
     """Measure each recipe with each number of threads, without the Keras model.
 
-    Raise BadData if no image can be read, and the errors of ``Classifier.open``.
+    ``repeats``: those of the benchmark that this one is a part of. Raise BadData if no image can be read,
+    and the errors of ``Classifier.open``.
     """
     is_emulated = emulated()
     if is_emulated:
@@ -53,6 +64,7 @@ def bench(target: BenchmarkTarget, images: LabelledImages, options: BenchOptions
         progress.warn("this board does not report throttling: `tlpipe-edge doctor` says what to do")
     results: list[BenchResult] = []
     failed: dict[int, str] = {}
+    repeats = repeats or Repeats()
     recipes, skipped = _runnable(target, options)
     for recipe in recipes:
         scored = _scored(target, recipe, images, options)
@@ -63,13 +75,15 @@ def bench(target: BenchmarkTarget, images: LabelledImages, options: BenchOptions
         best = predictions(scored.scores)
         predicted = {each: int(best[at]) for at, each in enumerate(images.items) if at not in failed}
         for threads in options.threads:
-            progress.say(f"{'timing ' * (not is_emulated)}{_named(recipe, threads)}")
             session = target.open(recipe, threads=threads, runtime=options.runtime).session
             timed = NOT_TIMED
             if not is_emulated:
-                timed = timing.measure(target, recipe, threads=threads, options=options, predicted=predicted)
+                measure = functools.partial(timing.measure, target, recipe, threads=threads)
+                timed = repeats.measured(
+                    functools.partial(measure, options=options, predicted=predicted), threads=threads
+                )
             results.append(_result(target.file(recipe), session, timed, rates, comparison))
-    reasons = [replace(why, scope=_named(each.recipe, each.threads)) for each in results for why in each.reasons]
+    reasons = [replace(why, scope=variant(each.recipe, each.threads)) for each in results for why in each.reasons]
     return Bench(
         model=ModelDescription(target.name, target.labels, target.spec, target.keras_sha256),
         device=DeviceDescription(**asdict(begin.device)),
@@ -79,10 +93,6 @@ def bench(target: BenchmarkTarget, images: LabelledImages, options: BenchOptions
         results=tuple(results),
         skipped=tuple(skipped),
     )
-
-
-def _named(recipe: str, threads: int | None) -> str:
-    return recipe if threads is None else f"{recipe}, {threads} thread{'s' * (threads > 1)}"
 
 
 def _runnable(target: BenchmarkTarget, options: BenchOptions) -> tuple[list[str], list[SkippedRecipe]]:
@@ -129,6 +139,7 @@ def _result(file: ModelFile, session: Session, timed: Timed, rates: Confusion, c
         delegate=session.delegate,
         threads=session.threads,
         **vars(judged(timed.reasons)),
+        discarded=timed.discarded,
         **vars(timed.timing),
         **vars(rates),
         **vars(comparison),

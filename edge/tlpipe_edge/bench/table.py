@@ -3,10 +3,11 @@
 import functools
 from collections.abc import Callable, Iterator, Sequence
 
-from tlpipe_edge.console.text import printable, table
-from tlpipe_edge.contract.benchmark import Bench, BenchResult, ImageSet, KerasResult
+from tlpipe_edge.console.text import percent, printable, table
+from tlpipe_edge.contract.benchmark import Bench, BenchResult, ImageSet, KerasResult, variant
 from tlpipe_edge.contract.conditions import Conditions
 from tlpipe_edge.contract.latency import LatencyFigures
+from tlpipe_edge.contract.validity import Cause, causes
 
 TIMES = ("", "threads", "p50", "p90", "p99", "end to end p50", "images/s", "cold start", "memory")
 QUALITY = ("", "size", "top-1", "95 % interval", "agree")
@@ -74,8 +75,18 @@ def _remarks(bench: Bench, *, named: bool) -> Iterator[str]:
         yield "emulated: latency, memory and throughput are not reported"
     yield from (f"skipped: {printable(each.recipe)}: {printable(each.reason)}" for each in bench.skipped)
     failed = bench.images.failed if bench.images else ()
-    yield from (f"counted as wrong: {printable(each.file)}: {printable(each.reason)}" for each in failed)
-    yield from (f"INVALID: {printable(reason)}" for reason in bench.invalid_reasons)
+    yield from (f"counts as wrong: {printable(each.file)}: {printable(each.reason)}" for each in failed)
+    why = [f"INVALID: {printable(str(cause))}" for cause in _causes(bench)]
+    yield from why
+    yield from ["INVALID, and a question mark, mean: for orientation only"] if why else []
+
+
+def _causes(bench: Bench) -> Iterator[Cause]:
+    """Why latencies are invalid, then why figures of a cold start and of full load are."""
+    named = [(variant(each.recipe, each.threads), each) for each in bench.results]
+    keras = [("Keras", bench.keras)] if bench.keras else []
+    yield from causes((name, (*bench.why_all(), *each.why())) for name, each in (*named, *keras))
+    yield from causes((name, (*each.cold_start_reasons, *each.full_load_reasons)) for name, each in named)
 
 
 def _times(bench: Bench) -> Rows:
@@ -89,8 +100,8 @@ def _times(bench: Bench) -> Rows:
             str(result.threads),
             *_percentiles(result.invoke_ms),
             _with(result.end_to_end_ms.p50 if result.end_to_end_ms else None, "{:.2f} ms"),
-            _with(result.throughput_per_s, "{:.0f}"),
-            _with((result.cold_start_ms or {}).get("total"), "{:.0f} ms"),
+            _with(result.throughput_per_s, "{:.0f}" + "?" * bool(result.full_load_reasons)),
+            _with((result.cold_start_ms or {}).get("total"), "{:.0f} ms" + "?" * bool(result.cold_start_reasons)),
             _with(result.peak_memory_mb, "{:.0f} MB"),
         )
         speedup = result.speedup.compiled if result.speedup else None
@@ -110,13 +121,13 @@ def _quality(original: Bench | None, bench: Bench) -> Rows:
             printable(result.recipe),
             _megabytes(result.bytes),
             *_rate(result),
-            _percent(result.agreement),
+            percent(result.agreement),
         )
         if original and original.keras:
             size = original.keras.bytes
             row += (
                 _with(None if size is None else size / result.bytes, "{:.1f}x"),
-                _percent(_lost(original, bench, result)),
+                percent(_lost(original, bench, result)),
             )
         yield row
 
@@ -140,17 +151,13 @@ def _megabytes(size: int | None) -> str:
 def _rate(measured: BenchResult | KerasResult) -> tuple[str, str]:
     interval = measured.top1_interval
     ends = "-" if interval is None else "{:.1f}-{:.1f}".format(*(100 * end for end in interval))
-    return _percent(measured.top1), ends
+    return percent(measured.top1), ends
 
 
 def _percentiles(latency: LatencyFigures | None) -> tuple[str, str, str]:
     if latency is None:
         return "-", "-", "-"
     return f"{latency.p50:.2f} ms", f"{latency.p90:.2f} ms", f"{latency.p99:.2f} ms"
-
-
-def _percent(share: float | None) -> str:
-    return _with(None if share is None else 100 * share, "{:.1f} %")
 
 
 def _with(value: float | None, form: str) -> str:

@@ -5,7 +5,7 @@ of threads does not divide the number of cores, some cores stay idle.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from tlpipe_edge.bench.latency import Latency, Rules, Stages, timed, warm_up
 from tlpipe_edge.bench.target import BenchmarkTarget, BenchOptions
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.console import progress
+from tlpipe_edge.contract.benchmark import variant
 from tlpipe_edge.contract.conditions import Span
 from tlpipe_edge.contract.latency import SampleName, StageName, Timing
 from tlpipe_edge.contract.validity import Reason
@@ -32,10 +33,26 @@ MAX_BYTES = 64_000_000
 
 @dataclass(frozen=True)
 class Timed:
-    """``timing``, and the ``reasons`` if it is invalid."""
+    """``timing``, and the ``reasons`` if its latencies are invalid; ``discarded``: those of another measurement."""
 
     timing: Timing
     reasons: tuple[Reason, ...] = ()
+    discarded: tuple[Reason, ...] = ()
+
+    def why(self) -> tuple[Reason, ...]:
+        """All reasons, those of the cold start and of full load included."""
+        return (*self.reasons, *self.timing.cold_start_reasons, *self.timing.full_load_reasons)
+
+
+WARM_UP_SECONDS = 1.0
+COLD_START_SECONDS = 0.6
+"""About how long a warm-up and a process of a cold start take, for the time left."""
+
+
+def seconds(rules: Rules) -> float:
+    """About how long ``measure`` takes."""
+    latencies = 2 * (WARM_UP_SECONDS + rules.seconds)
+    return latencies + COLD_START_SECONDS * rules.processes + 1.25 * rules.full_seconds
 
 
 NOT_TIMED = Timed(Timing())
@@ -52,10 +69,21 @@ def measure(
 ) -> Timed:
     """Time one recipe. ``predicted`` maps each readable image to the index of its predicted label.
 
-    The state of the machine is read before and after each part. Full load comes last, because it heats the machine. A
-    line announces each part: a progress bar would take time from what is timed.
+    The state of the machine is read before and after each part. Full load comes last, because it heats the machine.
     Raise MissingInput if an image file is gone.
     """
+    with progress.parts(f"timing {variant(recipe, threads)}", seconds=seconds(options.rules)):
+        return _measure(target, recipe, threads=threads, options=options, predicted=predicted)
+
+
+def _measure(
+    target: BenchmarkTarget,
+    recipe: str,
+    *,
+    threads: int,
+    options: BenchOptions,
+    predicted: Mapping[LabelledImage, int],
+) -> Timed:
     chosen, sources = _chosen(list(predicted))
     classifier = target.open(recipe, threads=threads, runtime=options.runtime)
     classifier(sources[0])
@@ -63,23 +91,13 @@ def measure(
     after, by_stage = load.now(), stages.latencies()
 
     largest = max(zip(map(len, sources), chosen, strict=True), key=lambda pair: pair[0])[1]
-    progress.say(f"  cold start, {options.rules.processes} processes")
+    progress.part("cold start", seconds=COLD_START_SECONDS * options.rules.processes)
     cold, not_started = _cold_start(target, recipe, largest, threads=threads, options=options)
     started = load.now()
 
     workers = max(1, before.device.cores // threads)
-    full_load = functools.partial(
-        throughput.measure,
-        lambda: target.open(recipe, threads=threads, runtime=options.runtime),
-        sources,
-        workers=workers,
-    )
-    progress.say(f"  full load, {1.25 * options.rules.full_seconds:g} s")
-    # With many busy cores the clock may be slower than with one: it is read after it has settled.
-    full_load(seconds=options.rules.full_seconds / 4)
-    warm = load.now()
-    per_second = full_load(seconds=options.rules.full_seconds)
-    end = load.now()
+    open_classifier = functools.partial(target.open, recipe, threads=threads, runtime=options.runtime)
+    warm, per_second, end = _full_load(open_classifier, sources, workers=workers, rules=options.rules)
 
     figures = Timing(
         invoke_ms=network.figures(),
@@ -92,17 +110,21 @@ def measure(
         frequency_mhz=Span(before.device.frequency_mhz, after.device.frequency_mhz),
         other_load=load.other_load(before, after),
         samples_ms=_samples(network, end_to_end, by_stage),
+        # A starting process waits for the disk, and the clock may slow down: that is part of a cold start.
+        cold_start_reasons=tuple(
+            validity.disturbances(after, started, threads=threads, warm=started, when="at cold start")
+        ),
+        full_load_reasons=tuple(
+            validity.disturbances(started, end, threads=None, warm=warm, when=validity.AT_FULL_LOAD)
+        ),
     )
     changed = {chosen[at] for at, index in stages.results if index != predicted[chosen[at]]}
     return Timed(
         figures,
         (
-            *validity.disturbances(before, after),
-            *validity.doubts(network, [end_to_end]),
-            # A starting process waits for the disk, and the clock may slow down: that is part of a cold start.
-            *validity.disturbances(after, started, warm=started, when="at cold start"),
+            *validity.disturbances(before, after, threads=threads),
+            *validity.doubts(network, [end_to_end], max_spread=validity.max_spread(threads, cores=before.device.cores)),
             *not_started,
-            *validity.disturbances(started, end, warm=warm, when="at full load"),
             *_changed(changed),
         ),
     )
@@ -112,16 +134,28 @@ def _one_by_one(
     classifier: Classifier, sources: Sequence[bytes], *, rules: Rules
 ) -> tuple[Moment, Latency, Stages, Latency]:
     """The moment after the warm-up; then, one image after the other: the network alone, the stages, and all stages."""
-    progress.say(f"  warm-up; then the network alone, {rules.seconds:g} s")
+    progress.part("the network alone", seconds=WARM_UP_SECONDS + rules.seconds)
     stable = warm_up(classifier.session.invoke, rules=rules)
     before = load.now()
     network = timed(classifier.session.invoke, rules=rules, stable=stable)
     stages = _stages(classifier, sources)
-    progress.say(f"  warm-up; then from file to label, {rules.seconds:g} s")
+    progress.part("from file to label", seconds=WARM_UP_SECONDS + rules.seconds)
     stable = warm_up(stages.run, rules=rules)
     stages.forget()
     timed(stages.run, rules=rules)
     return before, network, stages, stages.total(stable=stable)
+
+
+def _full_load(
+    open_classifier: Callable[[], Classifier], sources: Sequence[bytes], *, workers: int, rules: Rules
+) -> tuple[Moment, float, Moment]:
+    """The moment after the warm-up, images a second, and the moment at the end."""
+    progress.part("full load", seconds=1.25 * rules.full_seconds)
+    full_load = functools.partial(throughput.measure, open_classifier, sources, workers=workers)
+    # With many busy cores the clock may be slower than with one: it is read after it has settled.
+    full_load(seconds=rules.full_seconds / 4)
+    warm = load.now()
+    return warm, full_load(seconds=rules.full_seconds), load.now()
 
 
 def _samples(

@@ -4,7 +4,7 @@ A row of NaN is an image that could not be read: it counts as wrong.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,11 @@ class Accuracy:
     top5: float
     ties: int
     per_class: tuple[ClassAccuracy, ...]
+
+    @property
+    def balanced(self) -> float | None:
+        """The mean top-1 of the classes that have images, 0..1."""
+        return balanced(self.counts.values())
 
     @property
     def counts(self) -> dict[str, ClassCount]:
@@ -78,6 +83,12 @@ def accuracy(scores: np.ndarray, true_labels: np.ndarray, *, labels: Sequence[st
     )
 
 
+def balanced(counts: Iterable[ClassCount]) -> float | None:
+    """Balanced accuracy: the mean top-1 of the classes that have images, 0..1; None if none has."""
+    rates = [each.correct / each.images for each in counts if each.images]
+    return sum(rates) / len(rates) if rates else None
+
+
 def agreement(scores: np.ndarray, other: np.ndarray) -> float:
     """The share (0..1) of images for which two models predict the same class, without those that neither could read."""
     ours, theirs = predictions(scores), predictions(other)
@@ -93,7 +104,7 @@ def confusion(predicted: np.ndarray, true_labels: np.ndarray, *, classes: int) -
     return counts
 
 
-def wilson(correct: int, images: int) -> tuple[float, float]:
+def wilson(correct: float, images: int) -> tuple[float, float]:
     """The 95 % interval of a proportion. Wilson (1927), JASA 22:209-212; z = 1.959964."""
     z = 1.959964
     share = correct / images

@@ -11,10 +11,11 @@ from PIL import Image
 
 from tlpipe_edge.classify.prediction import SHOWN, Prediction
 from tlpipe_edge.console import notebook
+from tlpipe_edge.contract import kinds
 from tlpipe_edge.contract.bundle import PREFERENCE, Bundle
 from tlpipe_edge.contract.files import read
 from tlpipe_edge.contract.manifest import ImageSpec
-from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, WrongUsage
+from tlpipe_edge.errors import BadData, TlpipeError, WrongUsage
 from tlpipe_edge.images import decode
 from tlpipe_edge.images.source import BinaryFile, Source, pixels_of
 from tlpipe_edge.tflite import metadata, sandbox, verify
@@ -91,13 +92,12 @@ class Classifier:
         """
         path = Path(model)
         if path.is_file():
+            kinds.refuse_other_file(path)
             if recipe is not None:
                 raise WrongUsage("a single file has no formats to choose from", "Leave --recipe out.", where=path)
             return cls._from_file(path, threads, runtime)
         if not path.exists():
-            raise MissingInput(
-                "no such bundle or model", "Name a folder that tlpipe export wrote, or a .tflite file.", where=path
-            )
+            raise kinds.no_model(path)
         bundle = Bundle.open(path)
         artifact, manifest = bundle.artifact(recipe), bundle.manifest
         content, where = bundle.read(artifact), str(path / artifact.file)

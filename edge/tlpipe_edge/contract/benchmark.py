@@ -3,7 +3,8 @@
 A history of the format, by its schema number:
 
 1 - (tlpipe 0.1.0) The first. Keys added since, without a new schema number: images.trained_on (before, the end of
-    images.name), and reasons (beside each invalid_reasons).
+    images.name), reasons (beside each invalid_reasons), discarded, cold_start_reasons and full_load_reasons (before,
+    these two were among the reasons).
 
 Unknown keys are ignored. An unknown value is None (null), never 0. A key may be missing if its field has a default.
 """
@@ -15,6 +16,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Interval, Len
 
 from tlpipe_edge.console import notebook
+from tlpipe_edge.console.text import percent
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.codec import Misfit, require_schema
 from tlpipe_edge.contract.conditions import Conditions, DeviceDescription
@@ -31,7 +33,7 @@ from tlpipe_edge.contract.ranges import (
     Share,
 )
 from tlpipe_edge.contract.scores import Failed, Rates
-from tlpipe_edge.contract.validity import Reason, Validity
+from tlpipe_edge.contract.validity import Reason, Repeatable, Validity
 from tlpipe_edge.contract.version_0_1_0 import upgraded
 from tlpipe_edge.errors import BadData
 
@@ -141,7 +143,7 @@ class Speedup:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasuredFile(Validity):
+class MeasuredFile(Repeatable):
     """One artifact at one number of threads."""
 
     recipe: str
@@ -179,7 +181,7 @@ class BenchResult(Timing, Comparison, Confusion, MeasuredFile):
 
 
 @dataclass(frozen=True, kw_only=True)
-class KerasResult(Validity, Confusion):
+class KerasResult(Repeatable, Confusion):
     """The Keras model, scored on the same images, and timed one image at a time, with ``predict`` and compiled."""
 
     sha256: Sha256 | None = None
@@ -219,8 +221,8 @@ class Bench(Validity):
                 str(result.threads),
                 f"{result.invoke_ms.p50:.2f} ms" if result.invoke_ms else "-",
                 f"{result.bytes / 1e6:.2f} MB",
-                notebook.percent(result.top1),
-                notebook.percent(result.agreement),
+                percent(result.top1),
+                percent(result.agreement),
             )
             for result in self.results
         ]
@@ -270,6 +272,11 @@ def benches(document: Any, where: str, advice: str = NOT_ONE) -> tuple[Bench, ..
     for row in document["benches"] if isinstance(document["benches"], list) else ():
         require_schema(row, SCHEMA, where)
     return tuple(map(upgraded, codec.read(SeveralBenches, document, where, advice).benches))
+
+
+def variant(recipe: str, threads: int | None) -> str:
+    """The name of a result: "int8, 2 threads"."""
+    return recipe if threads is None else f"{recipe}, {threads} thread{'s' * (threads > 1)}"
 
 
 def _check_classes(scored: Confusion, labels: Sequence[str], path: str) -> None:

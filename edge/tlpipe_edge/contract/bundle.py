@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from tlpipe_edge.console import notebook
+from tlpipe_edge.contract import arrays, kinds
 from tlpipe_edge.contract.files import read
 from tlpipe_edge.contract.manifest import Artifact, Manifest
 from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 
-MANIFEST = "manifest.json"
+MANIFEST = kinds.BUNDLE.marker
 REFERENCE = "reference.npz"
 EVALUATION = "evaluation.json"
 GOLDEN = "golden"
@@ -59,9 +60,7 @@ class Bundle:
         path = Path(path)
         file = path / MANIFEST
         if not file.is_file():
-            raise MissingInput(
-                f"no bundle here ({MANIFEST} is missing)", "Name a folder that tlpipe export wrote.", where=path
-            )
+            raise kinds.no_folder(kinds.BUNDLE, path)
         return cls(path, Manifest.from_json(read(file), where=str(file)))
 
     def _repr_html_(self) -> str:
@@ -100,9 +99,9 @@ class Bundle:
         file = self.path / REFERENCE
         if not file.is_file():
             raise MissingInput("the bundle has no reference scores", "Export the run again.", where=file)
-        arrays = _arrays(file)
+        found = arrays.load(file, "Copy the bundle again.")
         try:
-            return Reference(tuple(map(str, arrays["images"])), arrays["truth"], arrays["probabilities"])
+            return Reference(tuple(map(str, found["images"])), found["truth"], found["probabilities"])
         except KeyError as error:
             raise BadData(f"no array {error}", "Copy the bundle again.", where=file) from error
 
@@ -111,10 +110,10 @@ class Bundle:
         folder = self.path / GOLDEN
         if not (folder / "expected.npz").is_file():
             raise MissingInput("the bundle has no golden images", "Export the run again.", where=folder)
-        arrays = _arrays(folder / "expected.npz")
+        found = arrays.load(folder / "expected.npz", "Copy the bundle again.")
         try:
-            files = tuple(folder / Path(str(name)).name for name in arrays.pop("files"))
-            return Golden(files, arrays.pop("pixels"), arrays)
+            files = tuple(folder / Path(str(name)).name for name in found.pop("files"))
+            return Golden(files, found.pop("pixels"), found)
         except KeyError as error:
             raise BadData(f"no array {error}", "Copy the bundle again.", where=folder) from error
 
@@ -123,12 +122,3 @@ def _rank(artifact: Artifact) -> int:
     if artifact.rank is not None:
         return artifact.rank
     return PREFERENCE.index(artifact.recipe) if artifact.recipe in PREFERENCE else len(PREFERENCE)
-
-
-def _arrays(file: Path) -> dict[str, np.ndarray]:
-    """All arrays of an .npz, without pickles. Raise BadData if it is damaged."""
-    try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            return dict(archive)
-    except Exception as error:  # numpy and zipfile raise a dozen kinds for a damaged archive
-        raise BadData(f"damaged ({error})", "Copy the bundle again.", where=file) from error

@@ -2,7 +2,9 @@
 
 A history of the format, by its schema number:
 
-1 - (tlpipe 0.1.0) The first. Added since, without a new number: trained_on, which was the end of split.
+1 - (tlpipe 0.1.0) The first. Added since, without a new number: trained_on, which was the end of split;
+    balanced_accuracy, drop_bound and gate.min_agreement. gate.max_drop can be null, if only min_agreement was set;
+    0.1.0 always writes a number.
 
 Unknown keys are ignored. A key may be missing if its field has a default.
 """
@@ -14,9 +16,10 @@ from typing import Annotated, Any
 from annotated_types import Interval
 
 from tlpipe_edge.console import notebook
+from tlpipe_edge.console.text import percent
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.codec import Misfit, require_schema
-from tlpipe_edge.contract.ranges import Count, Interval95, Positive, Share
+from tlpipe_edge.contract.ranges import Count, Difference, Interval95, Positive, Share
 from tlpipe_edge.contract.scores import ClassCount, Failed, Rates
 from tlpipe_edge.contract.version_0_1_0 import trained_on
 from tlpipe_edge.errors import BadData
@@ -27,19 +30,24 @@ AGAIN = "Run tlpipe evaluate again."
 
 @dataclass(frozen=True, kw_only=True)
 class Scores(Rates):
-    """The accuracy of a model. ``ties`` counts images with two or more best scores."""
+    """The accuracy of a model. ``ties`` counts images with two or more best scores. ``balanced_accuracy`` is the mean
+    of the top-1 of the classes with images."""
 
     top1: Share
     top1_interval: Interval95
     top5: Share
     per_class: dict[str, ClassCount]
     ties: Count | None = None
+    balanced_accuracy: Share | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArtifactScores(Scores):
     """The accuracy of an artifact, and its comparison with Keras: ``agreement`` (the share of equal predictions), the
-    absolute differences of probabilities, and the p-value of McNemar's exact test of the difference in top-1."""
+    absolute differences of probabilities, and the p-value of McNemar's exact test of the difference in top-1.
+
+    ``drop_bound`` is the upper bound of the drop of top-1 below Keras (one-sided, 95 %, by Tango's score test).
+    """
 
     recipe: str
     file: str
@@ -49,15 +57,18 @@ class ArtifactScores(Scores):
     max_probability_difference: Share | None = None
     mean_probability_difference: Share | None = None
     mcnemar_p: Share | None = None
+    drop_bound: Difference | None = None
 
 
 @dataclass(frozen=True)
 class Gate:
-    """Whether the top-1 of every artifact is at most ``max_drop`` below that of Keras."""
+    """Whether the top-1 of every artifact is at most ``max_drop`` below that of Keras, and its agreement with Keras at
+    least ``min_agreement``. A limit that was not set is None."""
 
-    max_drop: float
+    max_drop: float | None
     passed: bool
     failures: tuple[str, ...]
+    min_agreement: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,10 +89,9 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         """The scores as a table, for a notebook."""
-        rows = [("Keras", notebook.percent(self.keras.top1), notebook.percent(self.keras.top5), "-")]
+        rows = [("Keras", percent(self.keras.top1), percent(self.keras.top5), "-")]
         rows += [
-            (each.recipe, notebook.percent(each.top1), notebook.percent(each.top5), notebook.percent(each.agreement))
-            for each in self.artifacts
+            (each.recipe, percent(each.top1), percent(each.top5), percent(each.agreement)) for each in self.artifacts
         ]
         header = ("", "top-1", "top-5", "agreement with Keras")
         return notebook.table(f"{self.images} images ({self.split})", header, rows)

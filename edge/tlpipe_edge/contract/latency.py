@@ -7,6 +7,7 @@ from typing import Literal
 from tlpipe_edge.contract.codec import Misfit
 from tlpipe_edge.contract.conditions import Span
 from tlpipe_edge.contract.ranges import MIN_MS, Milliseconds, Positive, Reading, Samples
+from tlpipe_edge.contract.validity import Reason
 
 StageName = Literal["decode", "resize", "set_input", "invoke", "read_output"]
 """The steps of a prediction, in their order."""
@@ -44,7 +45,8 @@ class Timing:
     its stages. ``samples_ms`` has every run in order: ``invoke`` for ``invoke_ms``, ``invoke_in_stages`` for that
     stage. ``cold_start_ms`` are medians of several fresh processes. ``peak_memory_mb`` is in millions of bytes.
     ``throughput_per_s`` is images a second with ``throughput_workers`` classifiers in parallel. ``other_load`` is the
-    CPU time of other processes divided by the elapsed time: a number of cores.
+    CPU time of other processes divided by the elapsed time: a number of cores. ``cold_start_reasons`` say why
+    ``cold_start_ms`` is invalid, ``full_load_reasons`` the same of ``throughput_per_s``: the latencies may be valid.
     """
 
     invoke_ms: LatencyFigures | None = None
@@ -57,6 +59,8 @@ class Timing:
     frequency_mhz: Span | None = None
     other_load: Reading | None = None
     samples_ms: dict[SampleName, Samples | None] | None = None
+    cold_start_reasons: tuple[Reason, ...] = ()
+    full_load_reasons: tuple[Reason, ...] = ()
 
     def check_times(self) -> None:
         """Raise Misfit if a run took no time. A single stage, rounded, may be 0."""

@@ -17,10 +17,14 @@ from boards import PI
 from tlpipe_edge import Bundle, Classifier, WrongUsage
 from tlpipe_edge.bench import cold_start, run, scoring, table, target, throughput, timing
 from tlpipe_edge.bench.latency import Rules
+from tlpipe_edge.bench.repeat import Repeats
 from tlpipe_edge.bench.target import BenchOptions
+from tlpipe_edge.bench.timing import NOT_TIMED, Timed
 from tlpipe_edge.cli import app
 from tlpipe_edge.contract import codec
-from tlpipe_edge.contract.benchmark import benches, to_json
+from tlpipe_edge.contract.benchmark import BenchResult, benches, to_json, variant
+from tlpipe_edge.contract.latency import Timing
+from tlpipe_edge.contract.validity import Reason, judged
 from tlpipe_edge.errors import BadData, MissingInput
 from tlpipe_edge.images.labelled import LabelledImage
 from tlpipe_edge.machine import device, load
@@ -31,6 +35,7 @@ Document = dict[str, Any]
 
 SHORT = Rules(window_runs=2, window_seconds=0.0, agreement=100.0, runs=30, seconds=0.0, processes=1, full_seconds=0.1)
 FIGURES = ["p50", "p90", "p95", "p99", "mean", "std", "min", "max", "runs"]
+PARTS = ["cold_start", "full_load"]
 STAGES = ["decode", "resize", "set_input", "invoke", "read_output"]
 
 
@@ -191,7 +196,34 @@ def test_what_was_too_short_is_invalid_wherever_it_is_shown(drawn: Bundle) -> No
     assert not document["valid"]
     assert any(each.startswith("int8, 1 thread: too short") for each in document["invalid_reasons"])
     shown = rendered(document)
-    assert "int8 (invalid)" in shown and "INVALID: int8, 1 thread: too short: 30 runs" in shown
+    assert "int8 (invalid)" in shown and "INVALID: too short: 30 runs in" in shown
+
+
+def test_reasons_are_printed_once_for_each_kind(drawn: Bundle) -> None:
+    (bench,) = benches(benched(drawn.path), "the test's")
+    busy, busier = (Reason("disturbed", f"other processes used {load} of 2 cores") for load in (0.41, 0.72))
+    at_full_load = replace(busy, kind="disturbed at full load")
+    everywhere = replace(bench.results[0], **vars(judged([busy])), cold_start_reasons=(), full_load_reasons=())
+    results = [replace(everywhere, recipe=recipe, threads=each) for recipe in ("float32", "int8") for each in (1, 2)]
+
+    def remarks(*results: BenchResult, **changed: Any) -> list[str]:
+        reasons = [replace(why, scope=variant(each.recipe, each.threads)) for each in results for why in each.reasons]
+        document = replace(bench, results=results, **vars(judged(reasons)) | changed)
+        lines = table.render(document).splitlines()
+        return [line.removeprefix("INVALID: ") for line in lines if line.startswith("INVALID: ")]
+
+    assert remarks(*results) == [f"{busy} (all of them)"]
+    results[1] = replace(results[1], **vars(judged([busier])))
+    results[2] = replace(results[2], **vars(judged([])), full_load_reasons=(at_full_load,))
+    results[3] = replace(results[3], **vars(judged([busy, Reason("throttled")])))
+    assert remarks(*results) == [
+        f"{busy} (float32, 1 thread; int8, 2 threads); {busier.detail} (float32, 2 threads)",
+        "throttled (int8, 2 threads)",
+        f"{at_full_load} (int8, 1 thread)",
+    ]
+    everything = judged([Reason("the clock was set back")])
+    assert remarks(*results, **vars(everything))[0] == "the clock was set back (all of them)"
+    assert remarks(results[2]) == [f"{at_full_load} (int8, 1 thread)"]
 
 
 def test_a_cold_start_that_fails_costs_nothing_but_itself(drawn: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +233,7 @@ def test_a_cold_start_that_fails_costs_nothing_but_itself(drawn: Bundle, monkeyp
 
     assert (result["cold_start_ms"], result["peak_memory_mb"]) == (None, None) and result["invoke_ms"]["runs"] == 30
     assert any(reason.startswith("no cold start: a separate process") for reason in result["invalid_reasons"])
-    assert "INVALID: int8, 1 thread: no cold start" in rendered(document)
+    assert "INVALID: no cold start: a separate process" in rendered(document)
 
 
 class Machine:
@@ -238,14 +270,14 @@ class Machine:
             patch.setattr(cold_start, "measure", start)
             patch.setattr(throughput, "measure", full_load)
             (result,) = benched(model)["results"]
-        return [each for each in result["invalid_reasons"] if " at " in each]
+        return [f"{each['kind']}: {each['detail']}" for part in PARTS for each in result[f"{part}_reasons"]]
 
 
 @pytest.mark.parametrize(
     ("cold", "loads", "reasons"),
     [
         ({}, [{}, {}], []),
-        ({"busy": 20.0}, [{}, {}], ["disturbed at cold start: other processes used 1.00 of 4 cores"]),
+        ({"busy": 35.0}, [{}, {}], ["disturbed at cold start: other processes used 2.50 of 4 cores"]),
         (
             {"throttling": ("throttled since boot",)},
             [{}, {}],
@@ -266,6 +298,19 @@ def test_the_machine_is_watched_at_cold_start_and_at_full_load(
     cold: dict[str, Any], loads: list[dict[str, Any]], reasons: list[str], drawn: Bundle
 ) -> None:
     assert Machine().reasons(drawn.path, cold=cold, loads=loads) == reasons
+
+
+def test_a_disturbed_measurement_is_repeated_and_the_document_says_so(
+    drawn: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = [Timed(Timing(), (Reason("disturbed", "other processes used 0.41 of 2 cores"),)), NOT_TIMED]
+    monkeypatch.setattr(timing, "measure", lambda *_, **__: measured.pop(0))
+    monkeypatch.setattr(Repeats, "_is_calm", lambda *_: True)
+    document = benched(drawn.path)
+    (result,) = document["results"]
+
+    assert document["valid"] and result["valid"] and result["reasons"] == []
+    assert [each["kind"] for each in result["discarded"]] == ["disturbed"]
 
 
 def test_a_photograph_that_goes_while_others_are_scored_is_named(
@@ -305,7 +350,7 @@ def test_other_photographs_are_named_and_a_broken_one_counts_as_wrong(drawn: Bun
     (failed,) = document["images"]["failed"]
     assert failed["file"].endswith("broken.jpg") and failed["reason"].startswith("not an image")
     assert result["top1"] == pytest.approx(2 / 3) and result["agreement"] == 1.0 and result["compared"] == 2
-    assert "counted as wrong" in rendered(document)
+    assert "counts as wrong" in rendered(document)
 
 
 def test_photographs_that_nobody_labelled_are_timed_without_a_claim(drawn: Bundle, tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ def samples(*, runs: int = 300, milliseconds: float = 20.0, high: float = 1.0) -
     return Latency(tuple(milliseconds * (high if number % 5 == 0 else 1.0) for number in range(runs)))
 
 
-def disturbances(before: Moment, after: Moment, **more: Any) -> list[str]:
-    return list(map(str, validity.disturbances(before, after, **more)))
+def disturbances(before: Moment, after: Moment, *, threads: int | None = 4, **more: Any) -> list[str]:
+    return list(map(str, validity.disturbances(before, after, threads=threads, **more)))
 
 
 def doubts(network: Latency, others: Iterable[Latency] = (), **more: Any) -> list[str]:
@@ -63,13 +63,52 @@ def test_a_clock_that_moved_is_told() -> None:
 def test_the_load_of_others_is_what_is_not_our_own() -> None:
     assert other_load(CALM, later(own=20.0, busy=25.0)) == pytest.approx(0.5)
     assert disturbances(CALM, later(own=20.0, busy=25.0)) == ["disturbed: other processes used 0.50 of 4 cores"]
-    assert disturbances(CALM, later(own=20.0, busy=22.0)) == []
+    assert disturbances(CALM, later(own=20.0, busy=21.4)) == []
+
+
+@pytest.mark.parametrize(
+    ("threads", "used", "disturbed"),
+    [
+        (4, 1.4, False),
+        (4, 1.6, True),
+        (3, 7.4, False),  # 0.6 of the free core, and 0.15
+        (3, 7.6, True),
+        (1, 19.4, False),
+        (1, 19.6, True),
+        (9, 1.6, True),
+        (None, 3.9, False),  # full load: a tenth of all cores
+        (None, 4.1, True),
+    ],
+)
+def test_others_may_use_the_cores_that_are_free(threads: int | None, used: float, disturbed: bool) -> None:
+    after = later(own=20.0, busy=20.0 + used)
+
+    assert bool(disturbances(CALM, after, threads=threads)) == disturbed
+
+
+def test_what_a_hypervisor_takes_it_takes_from_the_timed_threads() -> None:
+    before = replace(CALM, stolen=5.0)
+    after = replace(later(own=10.0, busy=22.5), stolen=7.5)
+
+    assert disturbances(before, after, threads=1) == [
+        "disturbed: other processes used 1.00 of 4 cores, a hypervisor took 0.25"
+    ]
+    assert disturbances(CALM, replace(after, stolen=None), threads=1) == []
+
+
+@pytest.mark.parametrize("threads", [1, 3, 4])
+@pytest.mark.parametrize("used", [1.4, 1.6, 7.4, 7.6, 19.4, 19.6])
+def test_calm_is_what_does_not_disturb_the_measurement(threads: int, used: float) -> None:
+    after = later(own=0.0, busy=used)
+
+    assert validity.is_calm(CALM, after, threads=threads) == (not disturbances(CALM, after, threads=threads))
+    assert validity.is_calm(CALM, replace(after, busy=None), threads=threads)
 
 
 def test_a_reason_says_when_it_was_and_its_details_come_last() -> None:
     after = later(own=0.0, busy=25.0, frequency_mhz=1500.0, throttling=("throttled now",))
 
-    assert disturbances(CALM, after, when="at full load") == [
+    assert disturbances(CALM, after, threads=None, when="at full load") == [
         "throttled at full load: throttled now",
         "the frequency changed at full load: from 2400 to 1500 MHz",
         "disturbed at full load: other processes used 2.50 of 4 cores",
@@ -103,6 +142,7 @@ def test_a_spread_of_the_network_alone_is_told_and_that_of_different_photographs
     (spread,) = doubts(samples(high=1.4))
     assert spread == "spread too high: the 90th percentile is 1.40 times the median"
     assert doubts(samples(high=1.4), max_spread=2.0) == []
+    assert [validity.max_spread(threads, cores=2) for threads in (1, 2, 4)] == [1.25, 1.5, 1.5]
 
 
 def test_a_warm_up_without_an_end_is_told() -> None:
@@ -117,7 +157,8 @@ def test_the_busy_time_is_read_as_linux_counts_it(tmp_path: Path, monkeypatch: p
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc/stat").write_text("\n".join(["cpu 9 9 9 9 9 9 9 9 9 9", *lines, "ctxt 5", ""]))
 
-    assert load.now(tmp_path).busy == 2 * 63
+    moment = load.now(tmp_path)
+    assert (moment.busy, moment.stolen) == (2 * 63, 2 * 32)
     (tmp_path / "proc/stat").write_text("no numbers")
     assert load.now(tmp_path).busy is None
 
