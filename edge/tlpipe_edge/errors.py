@@ -77,6 +77,6 @@ class Busy(TlpipeError):
 
 
 class BadConfiguration(TlpipeError):
-    """A stored configuration that does not fit this installation."""
+    """A configuration that is not valid, or does not fit this installation."""
 
     exit_code = 78

@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
+from tlpipe_edge.camera.sources import is_url
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable
 from tlpipe_edge.images.decode import Pixels
 
@@ -71,9 +72,8 @@ class Capture:
         try:
             self._pipe.send_bytes(b"next")
             if not self._pipe.poll(wait):
-                raise Unavailable(
-                    f"no frame for {seconds:g} s: the camera does not respond", "Unplug it and plug it in again."
-                )
+                advice = "Check its network." if is_url(self._source) else "Unplug it and plug it in again."
+                raise Unavailable(f"no frame for {seconds:g} s: the camera does not respond", advice)
             kind, number, height, width = _HEADER.unpack(self._pipe.recv_bytes())
             if kind == _END:
                 return None

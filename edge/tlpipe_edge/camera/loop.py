@@ -26,11 +26,15 @@ BLACK = 8
 
 @dataclass(frozen=True)
 class Outage:
-    """The camera gives no frames. ``attempt`` counts from 1; the next attempt is in ``seconds``."""
+    """The camera gives no frames. ``attempt`` counts from 1; the next attempt is in ``seconds``.
+
+    ``advice`` says what to do; empty if that is unknown.
+    """
 
     reason: str
     attempt: int
     seconds: float
+    advice: str = ""
 
 
 def watch(
@@ -62,19 +66,19 @@ def watch(
                         attempt = 0 if time.monotonic() - opened >= STEADY else attempt
             if not live:
                 return
-            reason = f"{sources.shown(source)}: the stream ended"
+            raise Unavailable("the stream ended", "Check that it is still connected.", where=sources.shown(source))
         except TlpipeError as error:
             if not live:
                 raise
-            reason = error.what
+            cause = error
         attempt += 1
-        yield from _wait(reason, attempt, sleep)
+        yield from _wait(cause, attempt, sleep)
 
 
-def _wait(reason: str, attempt: int, sleep: Callable[[float], None]) -> Iterator[Outage]:
+def _wait(cause: TlpipeError, attempt: int, sleep: Callable[[float], None]) -> Iterator[Outage]:
     left = min(2.0 ** (attempt - 1), MAX_WAIT)
     while left > 0:
-        yield Outage(reason, attempt, left)
+        yield Outage(cause.what, attempt, left, cause.advice)
         sleep(min(left, SLICE))
         left -= SLICE
 

@@ -23,12 +23,17 @@ IMAGE_SECONDS = 1.0
 
 def is_live(source: str) -> bool:
     """Whether a source never ends by itself (a camera or a URL, not a file or a folder), so its end is an outage."""
-    return source == PICAMERA or source.isdecimal() or "://" in source or source.startswith("/dev/")
+    return source == PICAMERA or source.isdecimal() or is_url(source) or source.startswith("/dev/")
+
+
+def is_url(source: str) -> bool:
+    """Whether a source is a stream from the network, not a camera of this machine, a file or a folder."""
+    return "://" in source
 
 
 def shown(source: str) -> str:
     """The source as messages name it: a URL without user, password and query."""
-    if "://" not in source:
+    if not is_url(source):
         return source
     parts = urlsplit(source)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
@@ -57,7 +62,8 @@ def _from_live(device: int | str) -> Iterator[Pixels]:
     capture = cv2.VideoCapture(device)
     try:
         if not capture.isOpened():
-            advice = "Check its address." if "://" in source else "Plug it in, and close other programs that use it."
+            local = "Plug it in, close other programs that use it, and run tlpipe-edge doctor."
+            advice = "Check its address." if is_url(source) else local
             raise Unavailable("cannot be opened", advice, where=f"camera {source}")
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         while True:

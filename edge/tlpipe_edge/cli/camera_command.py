@@ -12,8 +12,9 @@ from typing import Any
 from tlpipe_edge.camera.answer import Answer
 from tlpipe_edge.camera.loop import Outage, watch
 from tlpipe_edge.classify.classifier import Classifier
-from tlpipe_edge.cli.systemd import notify
+from tlpipe_edge.cli.systemd import notify, watched
 from tlpipe_edge.console.text import printable
+from tlpipe_edge.errors import Unavailable
 from tlpipe_edge.live_page.server import Preview
 
 
@@ -43,7 +44,9 @@ def run(options: CameraOptions) -> None:
         page = None
         if options.preview is not None:
             page = stack.enter_context(Preview(options.preview, token=options.token))
-            print(f"live page: {page.url}", file=sys.stderr)
+            from tlpipe_edge.console import progress
+
+            progress.say(f"live page: {page.url}")
         events = watch(
             classifier,
             options.source,
@@ -52,12 +55,14 @@ def run(options: CameraOptions) -> None:
             smoothing=options.smoothing,
         )
         stack.enter_context(contextlib.closing(events))
-        attempt = 0
+        attempt, seen = 0, False
         for event in events:
             if isinstance(event, Answer):
                 notify(READY="1", WATCHDOG="1", STATUS=f"{event.label} {event.score:.2f}")
                 print(_document(event) if options.as_json else _line(event), flush=True)
-                attempt = 0
+                attempt, seen = 0, True
+            elif not seen and _by_hand():
+                raise Unavailable(event.reason, event.advice)
             else:
                 notify(READY="1", WATCHDOG="1", STATUS=event.reason)
                 if event.attempt != attempt:
@@ -65,6 +70,11 @@ def run(options: CameraOptions) -> None:
                     print(_outage(event), file=sys.stderr, flush=True)
             if page:
                 page.show(event) if isinstance(event, Answer) else page.outage(event.reason)
+
+
+def _by_hand() -> bool:
+    """Whether someone looks at a terminal: a service has none, and tells systemd how it is."""
+    return not watched() and all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
 def _stop(*_: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from tlpipe_edge import __version__
-from tlpipe_edge.cli.app import numbers, run_program
+from tlpipe_edge.cli.app import MAX_THREADS, numbers, run_program
 from tlpipe_edge.cli.application import application
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.errors import BadData, TlpipeError, Unavailable
@@ -28,7 +28,7 @@ Recipe = Annotated[
     str | None, typer.Option(metavar="FORMAT", help="Number format, such as int8.", show_default="the lowest rank")
 ]
 Runtime = Annotated[str, typer.Option(metavar="NAME", help="TFLite runtime: auto, ai-edge-litert or tflite-runtime.")]
-Threads = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the runtime.")]
+Threads = Annotated[int, typer.Option(min=1, max=MAX_THREADS, metavar="N", help="Threads of the runtime.")]
 
 
 def main() -> None:
@@ -45,7 +45,10 @@ def classify(
     threads: Annotated[
         int,
         typer.Option(
-            min=1, metavar="N", help="Threads of each classifier; several images are classified at the same time."
+            min=1,
+            max=MAX_THREADS,
+            metavar="N",
+            help="Threads of each classifier; several images are classified at the same time.",
         ),
     ] = 1,
     top_k: Annotated[int, typer.Option(min=1, metavar="N", help="Number of labels to print.")] = 3,
@@ -64,7 +67,9 @@ def classify(
 
     classifier = open_classifier()
     if model.is_file():
-        print("note: this file does not state a crop, so center-crop is used", file=sys.stderr)
+        from tlpipe_edge.console import progress
+
+        progress.say("note: this file does not state a crop, so center-crop is used")
     failure: TlpipeError | None = None
     rows: list[dict[str, Any]] = []
     files = list(_walk(images))
@@ -147,7 +152,8 @@ def camera(
     """Classify what a camera sees, until stopped.
 
     If the camera is unplugged, in use by another program, not responding, black or frozen, this is reported on stderr
-    and the camera is opened again, first after 1 s, then after up to 60 s. A systemd unit is in edge/systemd.
+    and the camera is opened again, first after 1 s, then after up to 60 s. If it gives nothing at the start and the
+    command runs in a terminal, it stops with exit code 69. A systemd unit is in edge/systemd.
     """
     from tlpipe_edge.cli import camera_command
 
@@ -205,7 +211,7 @@ def bench(
 
 @app.command(epilog="Example: tlpipe-edge doctor")
 def doctor() -> None:
-    """Check this machine and say how to fix each problem.
+    """Check this machine and say how to fix each problem. What cannot be read is called unknown.
 
     The exit code is 69 if a problem keeps tlpipe-edge from working.
     """

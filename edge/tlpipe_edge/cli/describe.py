@@ -4,19 +4,18 @@ from pathlib import Path
 
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.console.text import printable, table
+from tlpipe_edge.contract import kinds
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.manifest import Artifact, Tensor
-from tlpipe_edge.errors import MissingInput
 
 
 def model(path: Path) -> str:
     """A text of a few lines. Raise MissingInput if there is no model, BadData if it is damaged."""
     if path.is_file():
+        kinds.refuse_other_file(path)
         return _file(path)
     if not path.exists():
-        raise MissingInput(
-            "no such bundle or model", "Name a folder that tlpipe export wrote, or a .tflite file.", where=path
-        )
+        raise kinds.no_model(path)
     return _bundle(Bundle.open(path))
 
 

@@ -16,14 +16,20 @@ from tlpipe_edge.tflite import interpreter
 
 MIN_GLIBC = (2, 27)
 """Minimum version for the wheels of LiteRT, NumPy 2 and Pillow for 64-bit ARM."""
+NO_CAMERAS = ("bcm2835-codec", "bcm2835-isp", "pispbe", "rpivid", "rpi-hevc")
+"""How the names of the /dev/video* begin that a Raspberry Pi has without a camera: its codecs and image processors."""
 HOT = 80.0
 """Degrees Celsius at which a Raspberry Pi slows down (Raspberry Pi documentation, "Frequency management")."""
 
 
 class Level(StrEnum):
-    """The severity of a finding: with a problem tlpipe-edge does not work, with a warning it works less well."""
+    """The severity of a finding: with a problem tlpipe-edge does not work, with a warning it works less well.
+
+    UNKNOWN is what could not be read.
+    """
 
     FINE = "ok"
+    UNKNOWN = "unknown"
     WARNING = "warning"
     PROBLEM = "problem"
 
@@ -40,7 +46,7 @@ class Finding:
 
 def examine(device: Device, *, root: Path = Path("/")) -> Iterator[Finding]:
     """All findings, one after the other; ``root`` is the folder that holds /dev."""
-    yield Finding("machine", Level.FINE, f"{device.board}, {device.cores} cores, {device.os}, kernel {device.kernel}")
+    yield _machine(device)
     yield _userland(device)
     yield _python()
     yield _glibc()
@@ -51,7 +57,14 @@ def examine(device: Device, *, root: Path = Path("/")) -> Iterator[Finding]:
     yield _heat(device)
 
 
+def _machine(device: Device) -> Finding:
+    described = [device.board, f"{device.cores} cores", device.os, device.kernel and f"kernel {device.kernel}"]
+    return Finding("machine", Level.FINE if all(described) else Level.UNKNOWN, ", ".join(filter(None, described)))
+
+
 def _userland(device: Device) -> Finding:
+    if not device.machine:
+        return Finding("userland", Level.UNKNOWN, f"{device.bits}-bit userland on an unknown kernel")
     found = f"{device.bits}-bit userland on a {device.machine} kernel"
     if device.bits == 32 and "64" in device.machine:
         return Finding(
@@ -75,6 +88,8 @@ def _glibc() -> Finding:
     numbers = tuple(int(part) for part in version.split(".") if part.isdigit())
     if name != "glibc":
         return Finding("C library", Level.WARNING, name or "not glibc", "There are no wheels for it: build them.")
+    if not numbers:
+        return Finding("C library", Level.UNKNOWN, "glibc of an unknown version")
     if numbers < MIN_GLIBC:
         return Finding("C library", Level.PROBLEM, f"glibc {version}", "Use a newer system: Bookworm or Trixie.")
     return Finding("C library", Level.FINE, f"glibc {version}")
@@ -87,7 +102,8 @@ def _packages() -> Iterator[Finding]:
         except ImportError as error:
             yield Finding(distribution, Level.PROBLEM, f"cannot be loaded ({error})", f"pip install {distribution}")
         else:
-            yield Finding(distribution, Level.FINE, loaded.__version__)
+            version = getattr(loaded, "__version__", None)
+            yield Finding(distribution, Level.FINE if version else Level.UNKNOWN, version or "of an unknown version")
 
 
 def _runtime() -> Finding:
@@ -102,10 +118,14 @@ def _runtime() -> Finding:
 
 
 def _camera(root: Path) -> Finding:
-    nodes = sorted((root / "dev").glob("video*"))
+    nodes = [node for node in sorted((root / "dev").glob("video*")) if not _name(root, node).startswith(NO_CAMERAS)]
     if not nodes:
         if find_spec("picamera2"):
-            return Finding("camera", Level.FINE, "picamera2 is installed: --source picamera2")
+            return Finding(
+                "camera",
+                Level.UNKNOWN,
+                "picamera2 is installed; a camera is found only by --source picamera2",
+            )
         return Finding(
             "camera",
             Level.WARNING,
@@ -114,15 +134,27 @@ def _camera(root: Path) -> Finding:
             "and make the virtual environment with --system-site-packages.",
         )
     if any(os.access(node, os.R_OK | os.W_OK) for node in nodes):
-        return Finding("camera", Level.FINE, ", ".join(node.name for node in nodes))
+        names = [_name(root, node) for node in nodes]
+        found = ", ".join(f"{node.name} ({name or 'unknown'})" for node, name in zip(nodes, names, strict=True))
+        return Finding("camera", Level.FINE if any(names) else Level.UNKNOWN, found)
     return Finding(
         "camera", Level.PROBLEM, f"{nodes[0]}: no permission", "sudo usermod -aG video $USER, and log in again."
     )
 
 
+def _name(root: Path, node: Path) -> str:
+    """The name that the driver of a /dev/video* gives it; empty if it cannot be read."""
+    try:
+        return (root / "sys/class/video4linux" / node.name / "name").read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
 def _governor(device: Device) -> Finding:
-    if device.governor in (None, "performance"):
-        return Finding("governor", Level.FINE, device.governor or "unknown")
+    if device.governor is None:
+        return Finding("governor", Level.UNKNOWN, "not readable, so a benchmark cannot report it")
+    if device.governor == "performance":
+        return Finding("governor", Level.FINE, device.governor)
     return Finding(
         "governor",
         Level.WARNING,
@@ -133,8 +165,8 @@ def _governor(device: Device) -> Finding:
 
 def _heat(device: Device) -> Finding:
     known = [f"{device.temperature_c:.0f} °C"] if device.temperature_c is not None else []
-    known += device.throttling or ()
-    found = ", ".join(known) or "unknown"
+    known += device.throttling or (["not throttled"] if device.throttling is not None else [])
+    found = ", ".join(known) or "the temperature cannot be read"
     if any("under-voltage" in words for words in device.throttling or ()):
         return Finding("throttling", Level.WARNING, found, "Use a stronger power supply and a short cable.")
     if device.throttling or (device.temperature_c or 0) >= HOT:
@@ -147,4 +179,4 @@ def _heat(device: Device) -> Finding:
             "Install vcgencmd: sudo apt install raspi-utils (or libraspberrypi-bin, if there is no such package), "
             "sudo usermod -aG video $USER, and log in again.",
         )
-    return Finding("throttling", Level.FINE, found)
+    return Finding("throttling", Level.FINE if known else Level.UNKNOWN, found)

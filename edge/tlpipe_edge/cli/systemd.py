@@ -5,6 +5,11 @@ import os
 import socket
 
 
+def watched() -> bool:
+    """Whether this is a service that systemd expects messages of."""
+    return bool(os.environ.get("NOTIFY_SOCKET"))
+
+
 def notify(**state: str) -> None:
     """Send assignments such as ``READY="1"`` to the socket in $NOTIFY_SOCKET; do nothing if there is none."""
     address = os.environ.get("NOTIFY_SOCKET", "")

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlpipe_edge.console import progress
+from tlpipe_edge.contract import kinds
 from tlpipe_edge.contract.bundle import GOLDEN, Bundle, Reference
 from tlpipe_edge.contract.files import sha256_of
-from tlpipe_edge.errors import BadData, MissingInput
+from tlpipe_edge.errors import BadData
 from tlpipe_edge.images.walker import SUFFIXES, images_below
 
 
@@ -42,12 +44,11 @@ def below(folder: Path, *, labels: Sequence[str], reference: Reference | None) -
     The label of an image is the first folder on its path that has the name of a label, or else the label in the
     reference for its sha256. Raise MissingInput if there is no such folder, BadData if it has no images.
     """
+    advice = "Name a folder of images, with one subfolder per class if you want accuracy."
+    if folder.is_file():
+        raise BadData(f"this is {kinds.found(folder) or 'a file'}, not a folder", advice, where=folder)
     if not folder.is_dir():
-        raise MissingInput(
-            "no such folder",
-            "Name a folder of images, with one subfolder per class if you want accuracy.",
-            where=folder,
-        )
+        raise kinds.missing(folder, "folder", Path.is_dir, advice=advice)
     index = {label: number for number, label in enumerate(labels)}
     known = _true_labels(reference)
     items = []
@@ -58,6 +59,12 @@ def below(folder: Path, *, labels: Sequence[str], reference: Reference | None) -
         items.append(LabelledImage(file, sha256, named if named is not None else known.get(sha256)))
     if not items:
         raise BadData(f"no images ({', '.join(sorted(SUFFIXES))})", "Name another folder.", where=folder)
+    unlabelled = sum(each.label is None for each in items)
+    if unlabelled:
+        progress.warn(
+            f"{folder}: {unlabelled} of {len(items)} images have no label, for no folder on their path is a class; "
+            "they do not count for accuracy"
+        )
     return LabelledImages(str(folder), tuple(items))
 
 

@@ -35,22 +35,23 @@ def outages(classifier: Classifier, camera: str, *, count: int) -> tuple[list[Ou
 
 
 @pytest.mark.parametrize(
-    ("camera", "said"),
+    ("camera", "said", "advice"),
     [
-        ("blocked", "the camera does not respond"),
-        ("dying", "ended unexpectedly"),
-        ("unplugged", "delivers no more frames"),
-        ("three", "the stream ended"),
-        ("broken", "driver fault"),
-        ("absent", "cannot be opened"),
-        ("black", "only black frames"),
-        ("frozen", "keeps repeating one frame"),
+        ("blocked", "the camera does not respond", "Unplug it and plug it in again."),
+        ("dying", "ended unexpectedly", "See the system log (journalctl)."),
+        ("unplugged", "delivers no more frames", "Check that it is still plugged in."),
+        ("three", "the stream ended", "Check that it is still connected."),
+        ("broken", "driver fault", ""),
+        ("absent", "cannot be opened", "Is it plugged in?"),
+        ("black", "only black frames", "Check its lens and its cable."),
+        ("frozen", "keeps repeating one frame", "Check its lens and its cable."),
     ],
 )
-def test_an_outage_says_why(camera: str, said: str, classifier: Classifier) -> None:
+def test_an_outage_says_why_and_what_to_do(camera: str, said: str, advice: str, classifier: Classifier) -> None:
     (outage,), _, _ = outages(classifier, camera, count=1)
 
     assert said in outage.reason and (outage.attempt, outage.seconds) == (1, 1.0)
+    assert outage.advice == advice
 
 
 def test_black_pictures_are_not_classified(classifier: Classifier) -> None:

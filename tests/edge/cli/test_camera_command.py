@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -108,6 +109,52 @@ def test_an_absent_camera_is_an_outage_that_systemd_hears_of(drawn: Bundle, tmp_
     assert said.startswith("outage: camera 97: cannot be opened; attempt 2 in 1 s\n")
 
 
+def in_a_terminal(arguments: list[str], environment: dict[str, str], *, until: str) -> tuple[int, str]:
+    """The exit code of the program and what it says there; it is stopped when that is ``until``."""
+    ours, terminal = pty.openpty()
+    with subprocess.Popen(arguments, stdin=terminal, stderr=terminal, env=os.environ | environment) as process:
+        os.close(terminal)
+        said = ""
+        try:
+            while until not in said or not said.endswith("\n"):
+                said += os.read(ours, 1000).decode()
+        except OSError:  # the terminal is closed: the program has ended
+            pass
+        if until in said:
+            process.terminate()
+        code = process.wait(20)
+    os.close(ours)
+    return code, said
+
+
+@pytest.mark.parametrize("service", [False, True])
+def test_without_a_camera_it_ends_in_a_terminal_and_goes_on_as_a_service(
+    drawn: Bundle, tmp_path: Path, service: bool
+) -> None:
+    command = [sys.executable, "-m", "tlpipe_edge", "camera", str(drawn.path), "--source", "97"]
+    socket_name = {"NOTIFY_SOCKET": str(tmp_path / "notify")} if service else {}
+    code, said = in_a_terminal(command, socket_name, until="outage: ")
+
+    lines = said.splitlines()
+    if service:
+        assert code == 0 and lines[0] == "outage: camera 97: cannot be opened; attempt 2 in 1 s"
+    else:
+        assert code == 69 and lines == [
+            "error: camera 97: cannot be opened",
+            "Plug it in, close other programs that use it, and run tlpipe-edge doctor.",
+        ]
+
+
+def test_the_doctor_is_not_named_for_a_stream(drawn: Bundle) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"rtsp://127.0.0.1:{nobody.getsockname()[1]}/"
+        command = [sys.executable, "-m", "tlpipe_edge", "camera", str(drawn.path), "--source", address]
+        code, said = in_a_terminal(command, {}, until="outage: ")
+
+    assert code == 69 and said.splitlines() == [f"error: camera {address}: cannot be opened", "Check its address."]
+
+
 def test_the_live_page_is_there(drawn: Bundle, video: Path) -> None:
     with running(drawn, "--source", video, "--loop", "--preview", "0") as process:
         assert process.stderr and process.stdout
@@ -119,6 +166,13 @@ def test_the_live_page_is_there(drawn: Bundle, video: Path) -> None:
             state = json.loads(events.readline().removeprefix(b"data: "))
         assert state["outage"] is None and state["answer"]["best"]
         stopped(process, signal.SIGTERM)
+
+
+def test_quiet_leaves_the_address_of_the_live_page_out(drawn: Bundle, video: Path) -> None:
+    with running(drawn, "--source", video, "--preview", "0", "--quiet") as process:
+        _, said = process.communicate(timeout=60)
+
+    assert (process.returncode, said) == (0, "")
 
 
 @pytest.mark.parametrize(

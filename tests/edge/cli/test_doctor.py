@@ -23,14 +23,69 @@ def examine(root: Path, **changes: object) -> dict[str, Finding]:
     return {each.topic: each for each in doctor.examine(machine, root=root)}
 
 
+def video(root: Path, **names: str) -> None:
+    """Devices of these names; an empty one cannot be read."""
+    for node, name in names.items():
+        (root / "dev").mkdir(exist_ok=True)
+        (root / "dev" / node).touch()
+        if name:
+            (root / "sys/class/video4linux" / node).mkdir(parents=True)
+            (root / "sys/class/video4linux" / node / "name").write_text(f"{name}\n")
+
+
 def test_a_sound_machine_has_nothing_to_do(tmp_path: Path) -> None:
-    (tmp_path / "dev").mkdir()
-    (tmp_path / "dev/video0").write_text("")
+    video(tmp_path, video0="HD Webcam")
     found = examine(tmp_path)
 
     assert {each.level for each in found.values()} == {Level.FINE}
     assert not any(each.advice for each in found.values())
-    assert found["camera"].found == "video0"
+    assert found["camera"].found == "video0 (HD Webcam)"
+    assert found["throttling"].found == "45 °C, not throttled"
+
+
+@pytest.mark.parametrize(
+    ("topic", "changes", "said"),
+    [
+        ("machine", {"board": ""}, "4 cores, Debian"),
+        ("machine", {"os": ""}, "Raspberry Pi 5, 4 cores, kernel 6.12"),
+        ("machine", {"kernel": ""}, "Raspberry Pi 5"),
+        ("userland", {"machine": ""}, "on an unknown kernel"),
+        ("governor", {"governor": None}, "not readable"),
+        (
+            "throttling",
+            {"board": "ThinkPad", "throttling": None, "temperature_c": None},
+            "the temperature cannot be read",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_unknown(topic: str, changes: dict[str, object], said: str, tmp_path: Path) -> None:
+    finding = examine(tmp_path, **changes)[topic]
+
+    assert finding.level is Level.UNKNOWN and said in finding.found
+
+
+def test_a_video_device_without_a_name_may_be_a_camera(tmp_path: Path) -> None:
+    video(tmp_path, video0="")
+
+    assert examine(tmp_path)["camera"] == Finding("camera", Level.UNKNOWN, "video0 (unknown)")
+
+
+def test_the_codecs_of_a_raspberry_pi_are_no_cameras(tmp_path: Path) -> None:
+    video(tmp_path, video10="bcm2835-codec-decode", video13="bcm2835-isp-output0", video19="rpi-hevc-dec")
+
+    assert examine(tmp_path)["camera"].level is Level.WARNING
+
+
+def test_an_installed_picamera2_is_no_camera_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "find_spec", lambda _: object())
+
+    assert examine(tmp_path)["camera"].level is Level.UNKNOWN
+
+
+def test_a_package_without_a_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", SimpleNamespace())  # type: ignore[arg-type]
+
+    assert examine(tmp_path)["opencv-python-headless"].level is Level.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -88,7 +143,12 @@ def test_the_old_runtime_beside_numpy_2(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("libc", "level"),
-    [(("glibc", "2.41"), Level.FINE), (("glibc", "2.26"), Level.PROBLEM), (("", ""), Level.WARNING)],
+    [
+        (("glibc", "2.41"), Level.FINE),
+        (("glibc", ""), Level.UNKNOWN),
+        (("glibc", "2.26"), Level.PROBLEM),
+        (("", ""), Level.WARNING),
+    ],
 )
 def test_the_c_library(libc: tuple[str, str], level: Level, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "libc_ver", lambda: libc)

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from tlpipe_edge import Bundle
+from tlpipe_edge.cli.commands import app
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -114,6 +117,33 @@ def test_a_single_file_is_classified_with_a_note_on_its_crop(tlpipe_edge: Comman
     assert json.loads(done.stdout)["recipe"] == "int8"
 
 
+@pytest.mark.parametrize("arguments", [("classify", "-q"), ("-q", "classify"), ("--quiet", "classify", "-q")])
+def test_quiet_before_or_after_the_command_leaves_the_note_out(
+    tlpipe_edge: Command, drawn: Bundle, arguments: tuple[str, ...]
+) -> None:
+    done = tlpipe_edge(*arguments, drawn.path / "drawn-int8.tflite", drawn.golden().files[0])
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("value", ["-1", "1" + 30 * "0", "inf", "nan"])
+def test_every_number_has_bounds(value: str) -> None:
+    """But for the maximum of --top-k: a model has as many labels as it has."""
+    group: Any = typer.main.get_command(app)
+    numbers = [
+        (command, each)
+        for command in group.commands.values()
+        for each in command.params
+        if each.type_descriptor.annotation in (int, float) and (each.name != "top_k" or len(value) < 30)
+    ]
+
+    assert len(numbers) > 3
+    for command, each in numbers:
+        context = command.make_context(command.name, [], resilient_parsing=True)
+        with pytest.raises(typer.BadParameter):
+            each.process_value(context, value)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -121,20 +151,35 @@ def test_a_single_file_is_classified_with_a_note_on_its_crop(tlpipe_edge: Comman
         (("classify", "BUNDLE", "PICTURE", "--recipe", "float16"), 2, "It holds int8.\n"),
         (("classify", "BUNDLE", "PICTURE", "--runtime", "onnx"), 2, "error: no runtime onnx\n"),
         (("classify", "BUNDLE", "PICTURE", "--threads", "0"), 2, "--threads"),
-        (("classify", "PICTURE", "PICTURE"), 65, "error: "),
+        (
+            ("classify", "PICTURE", "PICTURE"),
+            65,
+            ": this is an image, not a bundle or a .tflite file\nName a folder that",
+        ),
         (("info", "gone"), 66, "error: gone: no such bundle or model\n"),
+        (("info", "BESIDE"), 66, "drwan: no such bundle or model\nDid you mean BUNDLE?\n"),
+        (("classify", "BESIDE", "PICTURE"), 66, "drwan: no such bundle or model\nDid you mean BUNDLE?\n"),
+        (("camera", "BESIDE"), 66, "drwan: no such bundle or model\nDid you mean BUNDLE?\n"),
+        (("bench", "BESIDE"), 66, "drwan: no such bundle or model\nDid you mean BUNDLE?\n"),
+        (("info", "PICTURE"), 65, ": this is an image, not a bundle or a .tflite file\n"),
+        (("bench", "PICTURE"), 65, ": this is an image, not a bundle or a .tflite file\n"),
+        (("info", "RUN"), 66, "run: this is a run, not a bundle\nExport it first: tlpipe export "),
+        (("bench", "BUNDLE", "--data", "PICTURE"), 65, ": this is an image, not a folder\n"),
         (("info", "EMPTY"), 66, "no bundle here (manifest.json is missing)\n"),
     ],
 )
 def test_a_users_error_is_said_in_two_lines(
-    tlpipe_edge: Command, drawn: Bundle, tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
+    tlpipe_edge: Command, copied: Path, tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
-    places = {"BUNDLE": drawn.path, "PICTURE": drawn.golden().files[0], "EMPTY": tmp_path}
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/run.json").write_text('{"schema": 1, "best": "1-frozen"}')
+    places = {"BUNDLE": copied, "PICTURE": copied / "golden/0.png", "EMPTY": tmp_path / "run/.."}
+    places |= {"BESIDE": tmp_path / "drwan", "RUN": tmp_path / "run"}
     done = tlpipe_edge(*(places.get(argument, argument) for argument in arguments))
 
     error = done.stderr[done.stderr.index("error: ") :]
     assert done.returncode == code
-    assert said in error and len(error.splitlines()) <= 2
+    assert said.replace("BUNDLE", str(copied)) in error and len(error.splitlines()) <= 2
     assert done.stdout == ""
 
 

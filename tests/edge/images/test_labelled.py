@@ -21,7 +21,9 @@ def test_the_golden_photographs_have_the_labels_of_the_reference(drawn: Bundle) 
         assert each.label == int(reference.true_labels[reference.images.index(each.sha256)])
 
 
-def test_a_folder_named_as_a_label_is_the_label_and_else_the_reference_knows_it(drawn: Bundle, tmp_path: Path) -> None:
+def test_a_folder_named_as_a_label_is_the_label_and_else_the_reference_knows_it(
+    drawn: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     labels = drawn.manifest.labels
     first, second, *_ = drawn.golden().files
     (tmp_path / "deep" / labels[2] / "x").mkdir(parents=True)
@@ -32,6 +34,7 @@ def test_a_folder_named_as_a_label_is_the_label_and_else_the_reference_knows_it(
     found = below(tmp_path, labels=labels, reference=drawn.reference())
 
     assert found.name == str(tmp_path)
+    assert "1 of 3 images have no label, for no folder on their path is a class" in capsys.readouterr().err
     truth = {each.file.name: each.label for each in found.items}
     reference = drawn.reference()
     known = reference.true_labels[reference.images.index(hashlib.sha256(second.read_bytes()).hexdigest())]
