@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from tlpipe.reporting.comparison import Comparison
 from tlpipe.reporting.document import Report
 from tlpipe_edge.contract.benchmark import Bench
 from tlpipe_edge.contract.evaluation import Evaluation
@@ -36,8 +37,10 @@ def main() -> None:
 
 def schemas() -> dict[str, Schema]:
     """Each schema by the name of its file."""
+    comparison = generated(Comparison, "comparison.json of tlpipe report --against", required=["schema"])
     return {
         "bench.schema.json": bench(),
+        "comparison.schema.json": closed(comparison),
         "evaluation.schema.json": generated(Evaluation, "What tlpipe evaluate writes", required=["schema"]),
         "report.schema.json": closed(generated(Report, "report.json of tlpipe report", required=["schema"])),
     }

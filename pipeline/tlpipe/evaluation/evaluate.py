@@ -1,54 +1,87 @@
 """Score Keras and every artifact on the same test images, by the code that runs on the device; and the gate."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
 from tlpipe.data.dataset import Example, label_indices
-from tlpipe.evaluation import model_card
+from tlpipe.evaluation import model_card, per_image
 from tlpipe.evaluation.original import ScoredImages, images_of, original
-from tlpipe.evaluation.significance import mcnemar_p
+from tlpipe.evaluation.per_image import Predictions
+from tlpipe.evaluation.significance import drop_bound, mcnemar, only_one
 from tlpipe.features.chunks import scored_chunks
 from tlpipe.features.work import ComputeScores
-from tlpipe.network import build
 from tlpipe.network.predict import keras_probabilities
 from tlpipe.storage import atomic
 from tlpipe_edge.classify.accuracy import Accuracy, accuracy, agreement, predictions
 from tlpipe_edge.classify.classifier import Classifier
+from tlpipe_edge.console.interrupted import kept
+from tlpipe_edge.console.text import percent
 from tlpipe_edge.contract.bundle import EVALUATION, Bundle
 from tlpipe_edge.contract.evaluation import ArtifactScores, Evaluation, Gate, Scores
 from tlpipe_edge.contract.manifest import Artifact
-from tlpipe_edge.contract.scores import Failed
+from tlpipe_edge.contract.scores import ClassCount, Failed
 from tlpipe_edge.errors import BadData, WrongUsage
 
 if TYPE_CHECKING:
     import keras
 
+ROUNDING = 1e-12
+"""The rates are quotients of whole numbers, which differ by more than this."""
 
+
+class _Rates(TypedDict):
+    """The fields of ``Scores``, which those of ``ArtifactScores`` begin with."""
+
+    top1: float
+    top1_interval: tuple[float, float]
+    top5: float
+    ties: int
+    balanced_accuracy: float | None
+    per_class: dict[str, ClassCount]
+
+
+@kept("The evaluation was not written.")
 def evaluate(
-    bundle: Bundle, *, data: Path | None = None, keras_file: Path | None = None, max_drop: float | None = None
+    bundle: Bundle,
+    *,
+    data: Path | None = None,
+    keras_file: Path | None = None,
+    max_drop: float | None = None,
+    min_agreement: float | None = None,
 ) -> Evaluation:
-    """Score the bundle, and write evaluation.json and the model card into it.
+    """Score the bundle, and write evaluation.json, the predictions for each image and the model card into it.
 
     ``data`` is any labelled folder; without it, the test split of the run is scored, or validation if there is no test
-    split. ``gate`` of the result is whether the top-1 of every artifact is at most ``max_drop`` below that of Keras.
-    Raise MissingInput if the Keras model cannot be found, BadData if it is not the exported one, or if no image can
-    be read.
+    split. ``gate`` of the result is whether the top-1 of every artifact is at most ``max_drop`` below that of Keras,
+    and its agreement with Keras at least ``min_agreement`` (both 0..1). Raise MissingInput if the Keras model cannot be
+    found, BadData if it is not the exported one, or if no image can be read.
     """
+    for name, limit in (("max_drop", max_drop), ("min_agreement", min_agreement)):
+        if limit is not None and not 0 <= limit <= 1:
+            raise WrongUsage(f"{name}={limit:g}: not a share", "Give a number from 0 to 1.")
+    atomic.check_writable(bundle.path)
+    for artifact in bundle.manifest.artifacts:
+        bundle.read(artifact)
     keras_model = original(bundle, keras_file)
-    if max_drop is not None and not 0 <= max_drop <= 1:
-        raise WrongUsage(f"invalid maximum drop: {max_drop:g}", "Give a share from 0 to 1.")
-    model = build.load(keras_model)
     images = images_of(bundle, keras_model, data)
+    from tlpipe.network import build
+
+    model = build.load(keras_model)
     scores, failed = _score(bundle, model, images.examples)
     if len(failed) == len(images.examples):
         first = f"{failed[0].file}: {failed[0].reason}"
         raise BadData(f"none of the {len(failed)} images can be read; the first: {first}", "Name other images.")
-    evaluation = _evaluation(bundle, images, scores, failed, max_drop)
+    evaluation = _evaluation(bundle, images, scores, failed)
+    if max_drop is not None or min_agreement is not None:
+        evaluation = replace(evaluation, gate=_gate(evaluation, max_drop, min_agreement))
+    text = evaluation.to_json() + "\n"
     with atomic.locked(bundle.path / EVALUATION):
-        atomic.write_text(bundle.path / EVALUATION, evaluation.to_json() + "\n")
+        per_image.write(bundle, _predictions(bundle, images.examples, scores), evaluation=text)
+        atomic.write_text(bundle.path / EVALUATION, text)
         atomic.write_text(bundle.path / "MODEL_CARD.md", model_card.render(bundle, evaluation))
     return evaluation
 
@@ -75,11 +108,7 @@ def _score(
 
 
 def _evaluation(
-    bundle: Bundle,
-    images: ScoredImages,
-    scores: dict[str, np.ndarray],
-    failed: Sequence[Failed],
-    max_drop: float | None,
+    bundle: Bundle, images: ScoredImages, scores: dict[str, np.ndarray], failed: Sequence[Failed]
 ) -> Evaluation:
     labels, true_labels = bundle.manifest.labels, label_indices(images.examples)
     keras = accuracy(scores["keras"], true_labels, labels=labels)
@@ -91,7 +120,6 @@ def _evaluation(
         artifacts=artifacts,
         failed_images=tuple(failed),
         trained_on=images.trained_on,
-        gate=None if max_drop is None else _gate(keras.top1, artifacts, max_drop),
     )
 
 
@@ -100,6 +128,7 @@ def _artifact(
 ) -> ArtifactScores:
     ours, original = scores[artifact.recipe], scores["keras"]
     difference = np.abs(ours - original)
+    only = only_one(predictions(original) == true_labels, predictions(ours) == true_labels)
     return ArtifactScores(
         recipe=artifact.recipe,
         file=artifact.file,
@@ -109,24 +138,37 @@ def _artifact(
         agreement=agreement(ours, original),
         max_probability_difference=float(np.nanmax(difference)),
         mean_probability_difference=float(np.nanmean(difference)),
-        mcnemar_p=mcnemar_p(predictions(original) == true_labels, predictions(ours) == true_labels),
+        mcnemar_p=mcnemar(*only),
+        drop_bound=drop_bound(*only, len(true_labels)),
     )
 
 
-def _rates(result: Accuracy) -> dict[str, Any]:
+def _predictions(bundle: Bundle, examples: Sequence[Example], scores: Mapping[str, np.ndarray]) -> Predictions:
+    return Predictions(
+        images=per_image.of_hashes([example.sha256 for example in examples]),
+        true_labels=label_indices(examples),
+        keras=predictions(scores["keras"]),
+        artifacts={each.sha256: predictions(scores[each.recipe]) for each in bundle.manifest.artifacts},
+    )
+
+
+def _rates(result: Accuracy) -> _Rates:
     return {
         "top1": result.top1,
         "top1_interval": result.top1_interval,
         "top5": result.top5,
         "ties": result.ties,
+        "balanced_accuracy": result.balanced,
         "per_class": result.counts,
     }
 
 
-def _gate(keras_top1: float, artifacts: Sequence[ArtifactScores], max_drop: float) -> Gate:
-    failures = tuple(
-        f"{each.recipe}: top-1 {each.top1:.4f} is {keras_top1 - each.top1:.4f} below Keras"
-        for each in artifacts
-        if keras_top1 - each.top1 > max_drop + 1e-12  # the rates are quotients of whole numbers: only rounding
-    )
-    return Gate(max_drop, passed=not failures, failures=failures)
+def _gate(evaluation: Evaluation, max_drop: float | None, min_agreement: float | None) -> Gate:
+    failures = []
+    for each in evaluation.artifacts:
+        drop = evaluation.keras.top1 - each.top1
+        if max_drop is not None and drop > max_drop + ROUNDING:
+            failures.append(f"{each.recipe}: top-1 {percent(each.top1)} is {100 * drop:.1f} points below Keras")
+        if min_agreement is not None and (each.agreement or 0.0) < min_agreement - ROUNDING:
+            failures.append(f"{each.recipe}: agreement {percent(each.agreement or 0.0)} with Keras")
+    return Gate(max_drop, passed=not failures, failures=tuple(failures), min_agreement=min_agreement)

@@ -7,7 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tlpipe.evaluation.worth import worth
 from tlpipe.storage.escaping import environment
+from tlpipe_edge.console.text import at_most_worse, percent
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.evaluation import Evaluation
 from tlpipe_edge.contract.manifest import Crop
@@ -28,6 +30,9 @@ def render(bundle: Bundle, evaluation: Evaluation) -> str:
     return template.render(
         manifest=bundle.manifest,
         evaluation=evaluation,
+        worth=worth(evaluation.keras.per_class),
+        percent=percent,
+        at_most_worse=at_most_worse,
         square=Markup(_SQUARE[spec.crop].format(size=spec.size)),
         stages=_stages(bundle),
     )

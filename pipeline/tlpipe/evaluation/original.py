@@ -11,7 +11,7 @@ from tlpipe.runs import run_folder
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.files import sha256_of
-from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
+from tlpipe_edge.errors import BadData, WrongUsage
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,7 @@ def original(bundle: Bundle, file: Path | None = None) -> Path:
     """
     origin = bundle.manifest.provenance
     file = file or Path(os.path.normpath(bundle.path.absolute() / origin.keras_file))
-    if not file.is_file():
-        raise MissingInput("the Keras model was not found", "Name it with --keras FILE.", where=file)
+    run_folder.check_model(file, "Name it with --keras FILE.")
     if sha256_of(file) != origin.keras_sha256:
         raise BadData("not the model that was exported (another sha256)", "Export the run again.", where=file)
     return file

@@ -13,19 +13,19 @@ from tlpipe.conversion.recipes import RECIPES
 from tlpipe.data.augment import View
 from tlpipe.data.dataset import Dataset
 from tlpipe.data.pixels import read_pixels
-from tlpipe.evaluation import evaluate
-from tlpipe.evaluation.evaluate import mcnemar_p
+from tlpipe.evaluation import evaluate, per_image
+from tlpipe.evaluation.significance import mcnemar, only_one
 from tlpipe.network import build
 from tlpipe.runs import run_folder
 from tlpipe.runs.run_folder import Run
 from tlpipe_edge.contract.bundle import Bundle
-from tlpipe_edge.contract.evaluation import ArtifactScores
+from tlpipe_edge.contract.evaluation import ArtifactScores, Evaluation, Scores
 from tlpipe_edge.errors import BadData, MissingInput
 from tlpipe_edge.tflite.interpreter import Session
 
-RATES = ["top1", "top1_interval", "top5", "ties", "per_class"]
+RATES = ["top1", "top1_interval", "top5", "ties", "per_class", "balanced_accuracy"]
 ARTIFACT = {
-    *("recipe", "file", "sha256", "bytes", "agreement", "max_probability_difference", "mcnemar_p"),
+    *("recipe", "file", "sha256", "bytes", "agreement", "max_probability_difference", "mcnemar_p", "drop_bound"),
     *RATES,
 }
 
@@ -137,7 +137,7 @@ def test_mcnemars_test_by_hand(only_first: int, only_second: int, p: float) -> N
     first = np.array([True] * (only_first + both) + [False] * only_second)
     second = np.array([False] * only_first + [True] * (both + only_second))
 
-    assert mcnemar_p(first, second) == pytest.approx(p)
+    assert mcnemar(*only_one(first, second)) == pytest.approx(p)
 
 
 def test_an_image_that_cannot_be_read_counts_as_wrong_and_is_named(copied: Bundle, wrong: Path) -> None:
@@ -164,6 +164,36 @@ def test_images_of_which_none_can_be_read_have_no_result(copied: Bundle, tmp_pat
         evaluated(copied, data=tmp_path / "bad")
 
 
+def test_the_predictions_are_replaced_with_the_evaluation(copied: Bundle, wrong: Path) -> None:
+    (wrong / "kryss/bad.jpg").write_text("no picture")
+    files = [file for label in copied.manifest.labels for file in sorted((wrong / label).iterdir())]
+    document = evaluated(copied, data=wrong)
+    found = per_image.read(copied)
+
+    hashes = {hashlib.sha256(file.read_bytes()).digest(): file for file in files}
+    of_files = [hashes[bytes(each)] for each in found.images]
+    assert sorted(of_files) == sorted(files)
+    assert [copied.manifest.labels[index] for index in found.true_labels] == [file.parent.name for file in of_files]
+    assert [file.name for file, index in zip(of_files, found.keras, strict=True) if index < 0] == ["bad.jpg"]
+    assert (found.keras == found.true_labels).mean() == document["keras"]["top1"]
+
+
+def test_an_evaluation_that_ends_early_leaves_no_pair_that_does_not_match(
+    copied: Bundle, wrong: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (copied.path / "evaluation.json").read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(evaluate.atomic, "write_text", fail)
+    with pytest.raises(OSError, match="No space left"):
+        evaluated(copied, data=wrong)
+    assert (copied.path / "evaluation.json").read_bytes() == before
+    with pytest.raises(MissingInput, match="per-image predictions of another evaluation"):
+        per_image.read(copied)
+
+
 def test_a_class_may_be_missing_from_the_images(copied: Bundle, wrong: Path) -> None:
     shutil.rmtree(wrong / "kryss")
     document = evaluated(copied, data=wrong)
@@ -184,6 +214,7 @@ def test_the_gate(copied: Bundle, wrong: Path, monkeypatch: pytest.MonkeyPatch) 
         "max_drop": 1.0,
         "passed": True,
         "failures": [],
+        "min_agreement": None,
     }
     always_the_last_class = np.array([0.0, 0.0, 1.0], np.float32)
     monkeypatch.setattr(Session, "read_output", lambda _: always_the_last_class)
@@ -192,13 +223,20 @@ def test_the_gate(copied: Bundle, wrong: Path, monkeypatch: pytest.MonkeyPatch) 
     assert [failure.split(":")[0] for failure in gate["failures"]] == list(RECIPES)
 
 
-def test_a_drop_of_exactly_the_limit_passes() -> None:
-    rates: dict[str, Any] = {"top1": 0.7, "top1_interval": (0.6, 0.8), "top5": 1.0, "per_class": {}}
-    artifacts = [ArtifactScores(recipe="int8", file="a.tflite", sha256="", bytes=1, **rates)]
+def scored(keras_top1: float, *, agreement: float = 1.0) -> Evaluation:
+    """An evaluation of one file with a top-1 of 0.7."""
+    rates: dict[str, Any] = {"top1_interval": (0.6, 0.8), "top5": 1.0, "per_class": {}}
+    file = ArtifactScores(recipe="int8", file="a.tflite", sha256="", bytes=1, top1=0.7, agreement=agreement, **rates)
+    return Evaluation(10, "test", Scores(top1=keras_top1, **rates), (file,), ())
 
-    assert evaluate._gate(0.8, artifacts, 0.1).passed
-    assert not evaluate._gate(0.8, artifacts, 0.0999).passed
-    assert evaluate._gate(0.6, artifacts, 0.0).passed
+
+def test_exactly_the_limit_passes() -> None:
+    assert evaluate._gate(scored(0.8), 0.1, None).passed
+    assert not evaluate._gate(scored(0.8), 0.0999, None).passed
+    assert evaluate._gate(scored(0.6), 0.0, None).passed
+    assert evaluate._gate(scored(0.7, agreement=0.98), None, 0.98).passed
+    failed = evaluate._gate(scored(0.8, agreement=0.9799), 0.05, 0.98)
+    assert failed.failures == ("int8: top-1 70.0 % is 10.0 points below Keras", "int8: agreement 98.0 % with Keras")
 
 
 def test_a_run_that_moved_can_be_named(copied: Bundle, tmp_path: Path, evaluation: dict[str, Any]) -> None:

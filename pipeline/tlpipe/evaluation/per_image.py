@@ -1,0 +1,96 @@
+"""The predictions for each image of an evaluation: a file of the bundle, to compare two bundles image by image."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+from tlpipe.storage import atomic
+from tlpipe_edge.contract import arrays
+from tlpipe_edge.contract.bundle import EVALUATION, Bundle
+from tlpipe_edge.contract.files import sha256_of
+from tlpipe_edge.errors import BadData, MissingInput
+
+PREDICTIONS = "predictions.npz"
+AGAIN = "Run tlpipe evaluate again."
+SHA256_BYTES = hashlib.sha256().digest_size
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The predictions of Keras and every file for N images, as label indices; -1 for an image that cannot be read.
+
+    ``images`` are (N, 32) uint8, the sha256 of each file (all 0 if it could not be read). ``true_labels`` and ``keras``
+    are (N,) int32; ``artifacts`` maps the sha256 of a .tflite file to its (N,) int32.
+    """
+
+    images: np.ndarray
+    true_labels: np.ndarray
+    keras: np.ndarray
+    artifacts: dict[str, np.ndarray]
+
+
+def of_hashes(hashes: list[str]) -> np.ndarray:
+    """Hexadecimal sha256 sums, or "" for an unreadable file -> (N, 32) uint8."""
+    digests = b"".join(bytes.fromhex(each) or bytes(SHA256_BYTES) for each in hashes)
+    return np.frombuffer(digests, np.uint8).reshape(len(hashes), SHA256_BYTES)
+
+
+def write(bundle: Bundle, predictions: Predictions, *, evaluation: str) -> None:
+    """Write the file, with the sha256 of ``evaluation``, the text of the evaluation.json that it belongs to.
+
+    Write it first: if the program ends before the second one is written, ``read`` sees that they do not match.
+    """
+    content = io.BytesIO()
+    np.savez_compressed(
+        content,
+        evaluation=np.array(hashlib.sha256(evaluation.encode()).hexdigest()),
+        images=predictions.images,
+        true_labels=predictions.true_labels.astype(np.int32),
+        keras=predictions.keras.astype(np.int32),
+        artifacts=np.array(list(predictions.artifacts)),
+        predicted=np.stack([each.astype(np.int32) for each in predictions.artifacts.values()]),
+    )
+    atomic.write_bytes(bundle.path / PREDICTIONS, content.getvalue())
+
+
+def read(bundle: Bundle) -> Predictions:
+    """The predictions of the evaluation in the bundle.
+
+    Raise MissingInput if there are none, or if they belong to another evaluation, and BadData if they are damaged.
+    """
+    file = bundle.path / PREDICTIONS
+    if not file.is_file():
+        raise MissingInput("no per-image predictions", AGAIN, where=bundle.path)
+    found = arrays.load(file, AGAIN)
+    try:
+        predictions = Predictions(
+            found["images"],
+            found["true_labels"],
+            found["keras"],
+            dict(zip(map(str, found["artifacts"].ravel()), found["predicted"], strict=True)),
+        )
+        evaluation = str(found["evaluation"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise BadData(f"damaged ({error})", AGAIN, where=file) from error
+    if reason := _misfit(predictions, classes=len(bundle.manifest.labels)):
+        raise BadData(f"damaged ({reason})", AGAIN, where=file)
+    if not (bundle.path / EVALUATION).is_file() or sha256_of(bundle.path / EVALUATION) != evaluation:
+        raise MissingInput("per-image predictions of another evaluation", AGAIN, where=bundle.path)
+    return predictions
+
+
+def _misfit(predictions: Predictions, *, classes: int) -> str | None:
+    """What does not fit in the shapes, types or values of arrays; None if all does."""
+    images = predictions.images
+    if images.dtype != np.uint8 or images.ndim != 2 or images.shape[1] != SHA256_BYTES or not len(images):
+        return f"images: {images.dtype}, shape {images.shape}"
+    indices = {"true_labels": (predictions.true_labels, 0), "keras": (predictions.keras, -1)}
+    indices |= {f"predicted by {sha256[:8]}": (each, -1) for sha256, each in predictions.artifacts.items()}
+    for name, (found, lowest) in indices.items():
+        if found.dtype != np.int32 or found.shape != (len(images),):
+            return f"{name}: {found.dtype}, shape {found.shape}, for {len(images)} images"
+        if found.min() < lowest or found.max() >= classes:
+            return f"{name}: not a label index"
+    return None
