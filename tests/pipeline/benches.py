@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,25 @@ def document(
     keras: bool = True,
     address: str | None = None,
     images: int = 307,
+    shares: Sequence[float] | None = None,
+    wrong: float = 0.06,
+    others: Mapping[str, int] = OTHER_ANSWERS,
     seed: int = 0,
 ) -> Document:
-    """A bench of ``images`` images. ``slower`` stretches every latency; ``keras`` is not on a device."""
+    """A bench of ``images`` images. ``slower`` stretches every latency; ``keras`` is not on a device.
+
+    ``shares`` are those of the classes, ``wrong`` is the share of images on which Keras draws its answer, and
+    ``others`` the numbers of images on which a file answers something else.
+    """
     random = np.random.default_rng(seed)
-    truth = np.sort(random.integers(0, len(labels), images))
-    of_keras = np.where(random.random(images) < 0.06, random.integers(0, len(labels), images), truth)
+
+    def drawn() -> np.ndarray:
+        return (
+            random.integers(0, len(labels), images) if shares is None else random.choice(len(labels), images, p=shares)
+        )
+
+    truth = np.sort(drawn())
+    of_keras = np.where(random.random(images) < wrong, drawn(), truth)
     items = [
         LabelledImage(Path(f"/home/pi/.cache/tlpipe/{name}"), sha256(name), int(each))
         for name, each in ((f"{labels[each]}/{number:04}.jpg", each) for number, each in enumerate(truth))
@@ -69,10 +82,10 @@ def document(
     results = []
     for recipe in recipes:
         answers = of_keras.copy()
-        others = random.choice(images, min(OTHER_ANSWERS[recipe], images), replace=False)
-        wrong = np.flatnonzero(of_keras != truth)[: len(others) // 2]  # of these, the artifact is right
-        others[: len(wrong)] = wrong
-        answers[others] = np.where(of_keras[others] == truth[others], (truth[others] + 1) % len(labels), truth[others])
+        places = random.choice(images, min(others[recipe], images), replace=False)
+        wins = np.flatnonzero(of_keras != truth)[: len(places) // 2]  # of these, the artifact is right
+        places[: len(wins)] = wins
+        answers[places] = np.where(of_keras[places] == truth[places], (truth[places] + 1) % len(labels), truth[places])
         ours = _scores(answers, len(labels), certain=0.4)
         for count in threads:
             results.append(

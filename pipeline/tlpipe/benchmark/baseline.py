@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlpipe_edge.console import progress
+from tlpipe_edge.console.text import percent
 from tlpipe_edge.contract.benchmark import Bench, BenchResult, benches
 from tlpipe_edge.contract.conditions import DeviceDescription
 from tlpipe_edge.contract.files import load_json
 from tlpipe_edge.contract.latency import LatencyFigures
+from tlpipe_edge.contract.validity import Reason, causes
 from tlpipe_edge.errors import BadData, GateNotMet, MissingInput, Unavailable
 from tlpipe_edge.machine import device
 
@@ -66,9 +68,8 @@ def check_not_worse(measured: Sequence[Bench], stored: Baseline, limits: Limits)
     invalid. If only some results can be compared, warn of the others.
     """
     worse: list[str] = []
-    unsure: list[str] = []
+    compared: list[tuple[str, tuple[Reason, ...]]] = []
     incomparable: list[BadData] = []
-    compared = 0
     for bench in measured:
         try:
             before = _before(stored, bench)
@@ -81,24 +82,22 @@ def check_not_worse(measured: Sequence[Bench], stored: Baseline, limits: Limits)
             progress.warn(f"{stored.file} was measured on other images: only the latency of the network is compared")
         worse += _lost(before, bench)
         for old, new in pairs:
-            compared += 1
             worse += _worse(old, new, limits, same_images=same_images)
-            if _is_timed(old):
-                unsure += [f"{_name(new)}: {why}" for why in new.why()]
-                unsure += [f"{_name(new)}: no latency under emulation"] * (new.invoke_ms is None)
+            untimed = (Reason("no latency under emulation"),) * (new.invoke_ms is None)
+            compared.append((_name(new), (*new.why(), *untimed) if _is_timed(old) else ()))
     if worse:
         raise GateNotMet(f"worse than {stored.file}: {'; '.join(worse)}")
     if not compared:
         raise incomparable[0]
-    if unsure:
+    if unsure := causes(compared):
         raise Unavailable(
             f"no valid result is worse than {stored.file}, but some latencies are invalid, so they were not compared: "
-            f"{'; '.join(unsure)}",
+            f"{'; '.join(map(str, unsure))}",
             "Run it again when the machine is idle.",
         )
     for each in incomparable:
         progress.warn(each.what)
-    progress.say(f"not worse than {stored.file}, in {compared} measurements")
+    progress.say(f"not worse than {stored.file}, in {len(compared)} measurements")
 
 
 def _kind(device: DeviceDescription) -> tuple[str, str]:
@@ -195,7 +194,7 @@ def _worse(old: BenchResult, new: BenchResult, limits: Limits, *, same_images: b
     if same_images and old.top1 is not None and new.top1 is not None:
         drop = old.top1 - new.top1
         if drop > limits.max_drop + 1e-12:  # tolerance for rounding: the rates are quotients of integers
-            yield f"{_name(new)}: top-1 {new.top1:.4f}, was {old.top1:.4f}"
+            yield f"{_name(new)}: top-1 {percent(new.top1)}, was {percent(old.top1)} ({100 * drop:.2f} points)"
 
 
 def _slower(

@@ -11,11 +11,11 @@ import numpy as np
 from tlpipe.data.dataset import Example, label_indices
 from tlpipe.features.chunks import scored_chunks
 from tlpipe.features.work import ComputeScores
-from tlpipe.network import build
-from tlpipe.network.backend import tf
 from tlpipe.network.predict import keras_probabilities
 from tlpipe_edge.bench import latency, scoring, validity
 from tlpipe_edge.bench.latency import Latency, Rules
+from tlpipe_edge.bench.repeat import Repeats
+from tlpipe_edge.bench.timing import WARM_UP_SECONDS
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.benchmark import CallName, KerasResult
 from tlpipe_edge.contract.bundle import Bundle, Reference
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 MAX_TIMED = 64
 """Maximum number of images that take turns while Keras is timed."""
 MAX_SPREAD = 2.0
-"""As ``validity.MAX_SPREAD``. TensorFlow's threads wait for each other: on an idle machine it was 1.4 for a small
-network."""
+"""As ``validity.MAX_SPREAD_ON_ALL_CORES``. TensorFlow's threads wait for each other: on an idle machine it was 1.4 for
+a small network."""
+
+Calls = dict[CallName, Callable[[np.ndarray], object]]
+"""Ways to call the Keras model with one image, (1, size, size, 3) float32."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ def score(bundle: Bundle, file: Path, examples: Sequence[Example]) -> Original:
 
     Raise BadData if no image can be read.
     """
+    from tlpipe.network import build
+
     model = build.load(file)
     probabilities = np.full((len(examples), len(bundle.manifest.labels)), np.nan, np.float32)
     some: list[np.ndarray] = []
@@ -70,10 +75,18 @@ def score(bundle: Bundle, file: Path, examples: Sequence[Example]) -> Original:
     return Original(model, bundle.manifest.provenance.keras_sha256, file.stat().st_size, reference, pixels)
 
 
-def measure(original: Original, images: LabelledImages, bundle: Bundle, *, rules: Rules = latency.RULES) -> KerasResult:
+def measure(
+    original: Original,
+    images: LabelledImages,
+    bundle: Bundle,
+    *,
+    rules: Rules = latency.RULES,
+    repeats: Repeats | None = None,
+) -> KerasResult:
     """Accuracy, and the latency of ``predict`` and of a compiled ``tf.function``, one image at a time.
 
-    There are no latencies on an emulated processor.
+    There are no latencies on an emulated processor. A disturbed measurement is repeated once the machine is calm;
+    ``repeats``: those of the benchmark that this one is a part of.
     """
     rates = scoring.rates(original.reference.probabilities, images.items, labels=bundle.manifest.labels)
     known = KerasResult(
@@ -85,18 +98,26 @@ def measure(original: Original, images: LabelledImages, bundle: Bundle, *, rules
     )
     if emulated():
         return known
-    progress.say("timing Keras")
+    from tlpipe.network.backend import tf
+
     compiled = tf.function(lambda image: original.model(image, training=False))
-    before = load.now()
-    timed: dict[CallName, Latency] = {
-        "predict": _timed("predict", lambda image: original.model.predict(image, verbose=0), original.pixels, rules),
-        "compiled": _timed(
-            "a compiled tf.function", lambda image: compiled(tf.constant(image)).numpy(), original.pixels, rules
-        ),
+    calls: Calls = {
+        "predict": lambda image: original.model.predict(image, verbose=0),
+        "compiled": lambda image: compiled(tf.constant(image)).numpy(),
     }
-    doubts = [*validity.disturbances(before, load.now())]
-    for name, each in timed.items():
-        doubts += [replace(why, scope=name) for why in validity.doubts(each, max_spread=MAX_SPREAD)]
+    return (repeats or Repeats()).measured(
+        lambda: _with_latencies(known, calls, original.pixels, rules), threads=load.now().device.cores
+    )
+
+
+def _with_latencies(known: KerasResult, calls: Calls, pixels: np.ndarray, rules: Rules) -> KerasResult:
+    each = WARM_UP_SECONDS + rules.seconds
+    before = load.now()
+    with progress.parts("timing Keras", seconds=len(calls) * each):
+        timed = {name: _timed(name, call, pixels, rules, seconds=each) for name, call in calls.items()}
+    doubts = [*validity.disturbances(before, load.now(), threads=before.device.cores)]
+    for name, latencies in timed.items():
+        doubts += [replace(why, scope=name) for why in validity.doubts(latencies, max_spread=MAX_SPREAD)]
     return replace(
         known,
         **vars(judged(doubts)),
@@ -106,7 +127,9 @@ def measure(original: Original, images: LabelledImages, bundle: Bundle, *, rules
     )
 
 
-def _timed(name: str, call: Callable[[np.ndarray], object], pixels: np.ndarray, rules: Rules) -> Latency:
-    progress.say(f"  warm-up; then {name}, {rules.seconds:g} s")
+def _timed(
+    name: CallName, call: Callable[[np.ndarray], object], pixels: np.ndarray, rules: Rules, *, seconds: float
+) -> Latency:
+    progress.part(name, seconds=seconds)
     turn = cycle(image[None] for image in pixels)
     return latency.measure(lambda: call(next(turn)), rules=rules)

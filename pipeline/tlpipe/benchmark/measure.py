@@ -11,8 +11,10 @@ from tlpipe.evaluation.original import ScoredImages, images_of, original
 from tlpipe.remote import device_bench
 from tlpipe.remote.address import Address
 from tlpipe_edge.bench import run
+from tlpipe_edge.bench.repeat import Repeats
 from tlpipe_edge.bench.target import BenchOptions, read_target
 from tlpipe_edge.console import progress
+from tlpipe_edge.console.interrupted import kept
 from tlpipe_edge.contract.benchmark import Bench, BenchResult, KerasResult, Speedup
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.files import sha256_of
@@ -25,15 +27,18 @@ def bench(
     bundle: Bundle, options: BenchOptions, *, command: str, data: Path | None = None, keras_file: Path | None = None
 ) -> Bench:
     """A benchmark on this machine. ``data``, ``keras_file`` and the errors are those of ``evaluate``."""
+    _check(bundle, options)
     file = original(bundle, keras_file)
     images = images_of(bundle, file, data)
     found = labelled_images(images)
     keras = keras_timing.score(bundle, file, images.examples)
     target = replace(read_target(bundle.path, options), reference=keras.reference)
-    measured = run.bench(target, found, options, command=command)
-    return with_keras(measured, keras_timing.measure(keras, found, bundle, rules=options.rules))
+    repeats = Repeats()
+    measured = run.bench(target, found, options, command=command, repeats=repeats)
+    return with_keras(measured, keras_timing.measure(keras, found, bundle, rules=options.rules, repeats=repeats))
 
 
+@kept("No benchmark was written.")
 def everywhere(
     addresses: Sequence[Address],
     bundle: Bundle,
@@ -49,6 +54,7 @@ def everywhere(
     Devices are measured first. If all of them fail, nothing is measured here, and the last error is raised. A later
     failure never discards an earlier result.
     """
+    _check(bundle, options, wheelhouse=wheelhouse)
     benches: list[Bench] = []
     failures: list[TlpipeError] = []
     for address in addresses:
@@ -83,6 +89,7 @@ def elsewhere(
     wheelhouse: Path | None = None,
 ) -> Bench:
     """A benchmark on a device, on the same images as here. Raise the errors of ``device_bench.bench_on``, too."""
+    _check(bundle, options, wheelhouse=wheelhouse)
     images = images_of(bundle, original(bundle, keras_file), data)
     labelled_images(images)  # raises if one has changed
     return device_bench.bench_on(
@@ -96,6 +103,14 @@ def elsewhere(
         runtime=options.runtime,
         wheelhouse=wheelhouse,
     )
+
+
+def _check(bundle: Bundle, options: BenchOptions, *, wheelhouse: Path | None = None) -> None:
+    """Raise what is wrong with the files to measure, or with the folder of wheels for a device."""
+    for recipe in options.recipes or [artifact.recipe for artifact in bundle.manifest.artifacts]:
+        bundle.read(bundle.artifact(recipe))
+    if wheelhouse is not None:
+        device_bench.wheel_files(wheelhouse)
 
 
 def labelled_images(images: ScoredImages) -> LabelledImages:

@@ -16,7 +16,7 @@ from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.benchmark import ImageSet, ModelDescription, SkippedRecipe
 from tlpipe_edge.contract.conditions import DeviceDescription, Flags, Span, Temperatures
 from tlpipe_edge.contract.latency import LatencyFigures, StageName, StartName
-from tlpipe_edge.contract.validity import Validity
+from tlpipe_edge.contract.validity import Reason, Validity
 
 SCHEMA = 1
 
@@ -48,12 +48,21 @@ class ClassRate:
 
 
 @dataclass(frozen=True)
+class LargestClass:
+    """The class with the most images, and its share of them: the top-1 of a model that always names it."""
+
+    label: str
+    share: float
+
+
+@dataclass(frozen=True)
 class AccuracyFigures:
     """Top-1 with its 95 % interval, top-5, and per class. ``confusion``: rows are true labels, columns predictions.
 
-    ``difference`` is top-1 minus that of Keras on the same images, ``p`` the p-value of McNemar's exact test of it, and
-    ``within_noise`` whether the test shows no difference. ``agreement`` is the share of images with the same prediction
-    as Keras.
+    ``balanced`` is the mean top-1 of the classes that have images. ``difference`` is top-1 minus that of Keras on the
+    same images, ``p`` the p-value of McNemar's exact test of it, and ``within_noise`` whether the test shows no
+    difference. ``drop_bound`` is the upper bound of the drop below Keras (one-sided, 95 %). ``agreement`` is the share
+    of images with the same prediction as Keras.
     """
 
     top1: float
@@ -65,6 +74,8 @@ class AccuracyFigures:
     difference: float | None = None
     p: float | None = None
     within_noise: bool | None = None
+    balanced: float | None = None
+    drop_bound: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +86,8 @@ class Row(Validity):
     ``speedup`` is the median latency of compiled Keras divided by that of this row, ``speedup_predict`` that of its
     ``predict``. ``size_ratio`` is the size of Keras divided by that of this file. ``on_front``: it is on the Pareto
     front, which means that no other valid row of the group is faster and as accurate, or as fast and more accurate.
-    ``label`` is its name within the group. Its validity is about latencies, not about size and accuracy.
+    ``label`` is its name within the group. Its validity is about latencies, not about size and accuracy; the reasons
+    against its cold start and its throughput stand beside them.
     """
 
     label: str
@@ -99,6 +111,8 @@ class Row(Validity):
     speedup_predict: float | None
     accuracy: AccuracyFigures | None
     on_front: bool
+    cold_start_reasons: tuple[Reason, ...] = ()
+    full_load_reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +132,7 @@ class Group(Validity):
     """Rows that were measured together: on one device, or (``device`` None) by ``tlpipe evaluate``, without latency.
 
     ``source`` is the file of the measurements, or the command. ``emulated``: the device was emulated, so latency is not
-    reported. Its validity is about the latencies of all rows and of Keras; ``doubt`` summarizes the invalid rows.
+    reported. Its validity is about the latencies of all rows and of Keras; ``doubt`` summarizes the invalid ones.
     """
 
     name: str
@@ -128,6 +142,7 @@ class Group(Validity):
     emulated: bool
     doubt: Sentence | None
     images: ImageSet | None
+    largest: LargestClass | None
     keras: KerasRow | None
     rows: tuple[Row, ...]
     skipped: tuple[SkippedRecipe, ...]
@@ -150,7 +165,8 @@ class Choice:
     """The recommended row of a group (indices into ``groups`` and its ``rows``), and the reason.
 
     ``accuracy``, without its classes, is the basis of the choice, on ``images`` images: that of the row, or that of the
-    bundle's evaluation if the row has too few images or no difference to Keras.
+    bundle's evaluation if the row has too few images or no difference to Keras. ``hardly_better``: the model is hardly
+    better than chance, or than always naming the largest class.
     """
 
     group: int
@@ -158,6 +174,7 @@ class Choice:
     basis: Basis
     accuracy: AccuracyFigures | None
     images: int | None
+    hardly_better: bool
     sentence: Sentence
 
 
@@ -212,11 +229,16 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of training; ``best`` is the number of the epoch whose weights were kept."""
+    """A stage of training; ``best`` is the number of the epoch whose weights were kept.
+
+    ``epochs_before`` are those of earlier stages, and ``kept`` is ``best`` counted through all stages.
+    """
 
     name: str
     best: int
     epochs: tuple[CurvePoint, ...]
+    epochs_before: int = 0
+    kept: int = 0
 
 
 @dataclass(frozen=True)

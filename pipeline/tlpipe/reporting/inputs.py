@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlpipe.runs.history import History
-from tlpipe_edge.contract import benchmark, evaluation
+from tlpipe.runs.metrics import Metrics
+from tlpipe_edge.contract import benchmark, evaluation, kinds
 from tlpipe_edge.contract.benchmark import Bench
 from tlpipe_edge.contract.bundle import EVALUATION, Bundle
 from tlpipe_edge.contract.evaluation import Evaluation
@@ -23,23 +24,30 @@ class BenchSource:
 
 @dataclass(frozen=True)
 class Sources:
-    """All sources of a report, checked to be of one model."""
+    """All sources of a report, checked to be of one model; ``metrics`` are those of the exported stage."""
 
     bundle: Bundle | None
     evaluation: Evaluation | None
     histories: tuple[History, ...]
+    metrics: Metrics | None
     benches: tuple[BenchSource, ...]
 
 
-def read(paths: Iterable[Path]) -> Sources:
-    """Read a bundle (a folder) and documents of ``bench`` (files).
+def without_file(benches: Iterable[Bench]) -> list[BenchSource]:
+    """Benchmarks that are in no file: their source is the command that made them."""
+    return [BenchSource(bench.conditions.command or "tlpipe bench", bench) for bench in benches]
+
+
+def read(paths: Iterable[Path], benches: Iterable[Bench] = ()) -> Sources:
+    """Read a bundle (a folder) and documents of ``bench`` (files), and add ``benches``.
 
     Raise MissingInput if a path does not exist, WrongUsage if there are two bundles, and BadData if a file is damaged,
     of another kind, or of another model than the rest.
     """
     bundle = None
-    found = []
+    found = without_file(benches)
     for path in paths:
+        _check_kind(path)
         if not path.is_dir():
             found += [BenchSource(str(path), bench) for bench in benchmark.benches(load_json(path), str(path))]
         elif bundle is None:
@@ -53,6 +61,21 @@ def read(paths: Iterable[Path]) -> Sources:
     return gather(bundle, found)
 
 
+def _check_kind(path: Path) -> None:
+    """Raise MissingInput if there is nothing, BadData for a file that by its name is of another kind."""
+    if not path.exists():
+        raise kinds.missing(
+            path, "file or bundle", _can_be_source, among=(kinds.BUNDLE.parent,), advice="Check the path."
+        )
+    what = kinds.found(path)
+    if path.is_file() and what not in (None, kinds.JSON_FILE):
+        raise BadData(f"this is {what}, not a bundle or a benchmark", kinds.advice_for(kinds.BUNDLE, path), where=path)
+
+
+def _can_be_source(path: Path) -> bool:
+    return path.suffix.lower() == ".json" or kinds.BUNDLE.is_at(path)
+
+
 def gather(bundle: Bundle | None, benches: Sequence[BenchSource]) -> Sources:
     """The sources from an opened bundle and benchmarks."""
     found: list[BenchSource] = []
@@ -63,8 +86,8 @@ def gather(bundle: Bundle | None, benches: Sequence[BenchSource]) -> Sources:
         raise WrongUsage("nothing to report on", "Name a bundle, or a file that tlpipe bench --out wrote.")
     _check_model(bundle, found)
     if bundle is None:
-        return Sources(None, None, (), tuple(found))
-    return Sources(bundle, _evaluation(bundle), _histories(bundle), tuple(found))
+        return Sources(None, None, (), None, tuple(found))
+    return Sources(bundle, _evaluation(bundle), _histories(bundle), _metrics(bundle), tuple(found))
 
 
 def _check_model(bundle: Bundle | None, benches: Sequence[BenchSource]) -> None:
@@ -92,3 +115,8 @@ def _evaluation(bundle: Bundle) -> Evaluation | None:
 def _histories(bundle: Bundle) -> tuple[History, ...]:
     files = sorted((bundle.path / "training").glob("*-history.jsonl"))
     return tuple(map(History.read, files))
+
+
+def _metrics(bundle: Bundle) -> Metrics | None:
+    file = bundle.path / "training" / f"{bundle.manifest.provenance.stage}-metrics.json"
+    return Metrics.read(file) if file.exists() else None

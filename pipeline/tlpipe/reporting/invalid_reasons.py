@@ -1,41 +1,22 @@
-"""The reasons why latencies are invalid: their kinds for each latency, and the full reasons once for a group."""
+"""The reasons why the latencies of a group are invalid: their kinds in short, and each one in full, by kind."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from tlpipe.reporting.document import Group, KerasRow, Row
-from tlpipe_edge.contract.validity import Reason
+from tlpipe_edge.contract import validity
+from tlpipe_edge.contract.validity import Cause
 
 Timed = Row | KerasRow
 
 
-@dataclass(frozen=True)
-class Cause:
-    """A reason, and the names of the invalid latencies; ``everywhere``: it applies to all latencies of the group."""
-
-    reason: str
-    names: tuple[str, ...]
-    everywhere: bool
-
-
-def kinds(reasons: Iterable[Reason]) -> tuple[str, ...]:
-    """The kinds of reasons, each once, with their scope."""
-    return tuple(dict.fromkeys(": ".join(filter(None, (reason.scope, reason.kind))) for reason in reasons))
-
-
 def of_group(group: Group) -> tuple[str, ...]:
     """The kinds of reasons of all latencies of a group."""
-    return kinds(reason for _, timed in _timed(group) for reason in timed.reasons)
+    return validity.kinds(reason for _, timed in _timed(group) for reason in timed.reasons)
 
 
 def causes(group: Group) -> tuple[Cause, ...]:
     """Each reason once."""
-    timed = tuple(_timed(group))
-    names: dict[str, list[str]] = {}
-    for name, each in timed:
-        for reason in dict.fromkeys(each.invalid_reasons):
-            names.setdefault(reason, []).append(name)
-    return tuple(Cause(reason, tuple(whose), len(whose) == len(timed)) for reason, whose in names.items())
+    return validity.causes((name, timed.reasons) for name, timed in _timed(group))
 
 
 def _timed(group: Group) -> Iterator[tuple[str, Timed]]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from tlpipe_edge.console.text import most_points
+
 NOTHING = "–"
 """The text in a table for a number that was not measured."""
 UNKNOWN = "unknown"
@@ -21,6 +23,10 @@ def _signed(value: float) -> str:
     return "0.0" if float(rounded[1:]) == 0 else rounded
 
 
+def _bound(value: float) -> str:
+    return f"{most_points(value):.1f}".replace("-", "−")
+
+
 def _times(value: float) -> str:
     return f"{value:.1f}" if value < 99.95 else f"{value:,.0f}"
 
@@ -32,12 +38,17 @@ def _p(value: float) -> str:
 _UNITS: dict[str, tuple[Callable[[float], str], str]] = {
     "ms": (_milliseconds, " ms"),
     "percent": (lambda value: f"{value * 100:.1f}", " %"),
+    "bare percent": (lambda value: f"{value * 100:.1f}", ""),
     "whole percent": (lambda value: f"{value * 100:.0f}", " %"),
     "points": (_signed, " points"),
+    "points, bare": (_signed, ""),
     "fewer points": (lambda value: f"{abs(value) * 100:.1f}", " percentage points"),
+    "at most points": (_bound, " percentage points"),
+    "at least points": (lambda value: f"{abs(most_points(-abs(value))):.1f}", " percentage points"),
     "megabytes": (lambda value: f"{value / 1e6:,.2f}", " MB"),
     "megabytes of memory": (_whole, " MB"),
     "times": (_times, "×"),
+    "ratio": (lambda value: f"{value:.2f}", "×"),
     "times as": (_times, " times"),
     "count": (_whole, ""),
     "width": (lambda value: f"{value:g}", ""),

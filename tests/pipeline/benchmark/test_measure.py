@@ -4,6 +4,7 @@ import copy
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,18 @@ from tlpipe.benchmark import keras_timing, measure
 from tlpipe.conversion.recipes import RECIPES
 from tlpipe.data import dataset
 from tlpipe.data.dataset import Dataset
-from tlpipe.evaluation.original import ScoredImages
+from tlpipe.evaluation.original import ScoredImages, images_of, original
 from tlpipe.runs.run_folder import Run
-from tlpipe_edge.bench import run, table, target
+from tlpipe_edge.bench import run, table, target, timing, validity
+from tlpipe_edge.bench.latency import Latency
+from tlpipe_edge.bench.repeat import Repeats
 from tlpipe_edge.bench.target import BenchmarkTarget, BenchOptions
+from tlpipe_edge.bench.timing import Timed
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.contract.benchmark import KerasResult
 from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.contract.latency import Timing
+from tlpipe_edge.contract.validity import Reason, judged
 from tlpipe_edge.errors import BadData, Unavailable
 
 Document = dict[str, Any]
@@ -318,6 +324,35 @@ def test_without_an_image_that_can_be_read_there_is_nothing_to_measure(
 
     done = tlpipe("bench", bundle.path, "--data", tmp_path / "photographs")
     assert done.code == 65 and "error: none of the 3 images can be read" in done.stderr
+
+
+def test_a_disturbed_latency_of_keras_is_measured_again(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[str] = []
+    disturbances = [[Reason("disturbed", "other processes used 0.41 of 2 cores")], []]
+    latency = Latency((5.0,) * 2000)
+    monkeypatch.setattr(keras_timing, "_timed", lambda name, *_, **__: timed.append(name) or latency)
+    monkeypatch.setattr(validity, "disturbances", lambda *_, **__: disturbances.pop(0))
+    monkeypatch.setattr(Repeats, "_is_calm", lambda *_: True)
+    file = original(bundle, None)
+    images = images_of(bundle, file)
+    keras = keras_timing.measure(
+        keras_timing.score(bundle, file, images.examples), measure.labelled_images(images), bundle
+    )
+
+    assert keras.valid and [each.kind for each in keras.discarded] == ["disturbed"]
+    assert len(timed) == 4, "both ways of calling Keras, twice"
+
+
+def test_after_a_wait_in_vain_keras_is_not_waited_for_either(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = Reason("disturbed", "other processes used 0.41 of 2 cores")
+    waits: list[int] = []
+    monkeypatch.setattr(timing, "measure", lambda *_, **__: Timed(Timing(), (busy,)))
+    monkeypatch.setattr(keras_timing, "_with_latencies", lambda known, *_: replace(known, **vars(judged([busy]))))
+    monkeypatch.setattr(Repeats, "_is_calm", lambda _, threads: waits.append(threads))
+    bench = measure.bench(bundle, BenchOptions(recipes=("float32", "int8")), command="tlpipe bench")
+
+    assert bench.keras and bench.keras.reasons == (busy,) and len(bench.reasons) == 3
+    assert waits == [1], "one wait for the whole benchmark"
 
 
 def test_an_emulated_workstation_has_no_latency_of_keras_either(

@@ -1,6 +1,7 @@
 """The charts of the page: drawn from report.json, with names near their marks, and what is said of them true."""
 
 import re
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import reports
 from markupsafe import Markup
 from reports import changed
 
-from tlpipe.reporting.charts import label_placement, svg
+from tlpipe.reporting.charts import label_placement, scatter, svg
 from tlpipe.reporting.charts.axes import Box
 
 REASON = "disturbed: other processes used 1.12 of 2 cores"
@@ -99,3 +100,78 @@ def test_without_accuracy_there_is_no_chart_of_it(tmp_path: Path) -> None:
 
     assert "front" not in {section.attributes["id"] for section in page.all("section")}
     assert "#front" not in {link.attributes["href"] for link in page.all("a")}
+
+
+@pytest.mark.parametrize("threads", [(1,), (1, 2)])
+def test_no_name_is_written_across_the_front(tmp_path: Path, threads: tuple[int, ...]) -> None:
+    document = benches.document(threads=threads, slower=0.4)
+    charts = [node for node in reports.page(reports.write(tmp_path, document)).all("svg") if node.has("chart")]
+    for chart, size in ((next(filter(lambda each: each.has("wide"), charts)), 13), (charts[1], 12)):
+        lines = [re.findall(r"[\d.]+", node.attributes["d"] or "") for node in chart.all("path") if node.has("pareto")]
+        assert lines
+        for name in (node for node in chart.all("text") if node.has("label")):
+            left, base = float(name.attributes["x"] or ""), float(name.attributes["y"] or "")
+            box = Box(left, base - 9, left + svg.width(name.text, size), base)
+            for x1, y1, x2, y2 in (map(float, line) for line in lines):
+                assert not box.overlap(Box(x1 - 1, min(y1, y2) - 1, x2 + 1, max(y1, y2) + 1)), name.text
+
+
+def test_kinds_of_marks_differ_by_shape() -> None:
+    drawn = {kind: scatter.mark(kind) for kind in ("chosen", "front", "keras", "invalid")}
+
+    assert len(set(drawn.values())) == 4 and "a" not in drawn["chosen"]  # a star, the others on the front are dots
+
+
+@pytest.mark.parametrize(("valid", "fastest"), [(range(4), True), ([3], False), ([], False)])
+def test_fastest_is_a_word_where_several_were_timed(tmp_path: Path, valid: Sequence[int], fastest: bool) -> None:
+    rows = [number for number in range(4) if number not in valid]
+    document = benches.invalid(benches.document(), REASON, rows=rows) if rows else benches.document()
+    page = reports.page(reports.write(tmp_path, document))
+
+    (note,) = [node.text for node in page.all("p") if node.text.startswith("The recommended file is the ")]
+    assert ("fastest" in note) is fastest
+
+
+def test_of_many_classes_the_page_shows_the_most_confused(tmp_path: Path) -> None:
+    """The cells are those of the document, and Markdown folds its long table."""
+    labels = tuple(f"species {number}" for number in range(60))
+    out = reports.write(tmp_path, benches.document(labels=labels, wrong=0.3, images=600))
+    document = reports.read(out)
+    (int8,) = (row for row in document["groups"][0]["rows"] if row["recipe"] == "int8")
+    matrix = next(table for table in reports.page(out).all("table") if table.has("matrix"))
+    rows = [*next(matrix.all("tbody")).all("tr")]
+    named = [next(row.all("th")).text for row in rows]
+
+    assert len(named) == 15 and [node.text for node in next(matrix.all("thead")).all("th")] == named
+    for row, label in zip(rows, named, strict=True):
+        counts = int8["accuracy"]["confusion"][labels.index(label)]
+        expected = [counts[labels.index(other)] for other in named]
+        assert [int(cell.text or "0") for cell in row.all("td")] == expected
+    assert "<summary>60 classes</summary>\n\n| class |" in (out / "report.md").read_text()
+
+
+def test_epochs_are_numbered_through_both_stages(tmp_path: Path) -> None:
+    """Each stage of the bundle of the tests has four epochs after the state before it."""
+    out = reports.write(tmp_path, bundle=reports.bundle(tmp_path))
+    frozen, finetuned = reports.read(out)["training"]
+    assert [(each["epochs_before"], each["best"], each["kept"]) for each in (frozen, finetuned)] == [
+        (0, 3, 3),
+        (4, 2, 6),
+    ]
+    (section,) = [node for node in reports.page(out).all("section") if node.attributes.get("id") == "training"]
+    assert "on validation at epoch 3." in section.text and "on validation at epoch 6." in section.text
+
+    accuracy, _ = (node for node in section.all("svg") if node.has("chart"))
+    ticks = [node.text for node in accuracy.all("text") if node.has("tick")]
+    assert "axis from 40 %" in ticks and "0 %" not in ticks  # it begins again with 40 % before fine-tuning
+    (stage,) = [node for node in accuracy.all("line") if node.has("stage")]
+    (name,) = [node for node in accuracy.all("text") if node.text == "fine-tuning"]
+    assert float(name.attributes["y"] or "") < float(stage.attributes["y1"] or "")  # above all curves
+
+
+def test_a_class_and_its_score_do_not_run_together(tmp_path: Path) -> None:
+    out = reports.write(tmp_path, benches.document(labels=tuple("0123456789")))
+    card = next(node for node in reports.page(out).all("li") if node.has("card"))
+
+    assert re.search(r"Keras: “\d” \(\d+ %\)", card.text) and re.search(r"dynamic: “\d” \(\d+ %\)", card.text)
+    assert re.search(r"\| \d \(\d+ %\) \| int8 \| \d \(\d+ %\) \|", (out / "report.md").read_text())

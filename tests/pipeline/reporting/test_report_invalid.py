@@ -8,8 +8,9 @@ from typing import Any
 import benches
 import pytest
 import reports
-from reports import Node, changed, made
+from reports import changed, made
 
+from tlpipe_edge.bench import table
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.codec import as_json
 from tlpipe_edge.contract.validity import Reason, judged
@@ -116,10 +117,7 @@ def test_all_that_was_timed_is_marked_and_nothing_else(tmp_path: Path, doubted: 
             assert not marked, data.attributes
         elif value in wrong - right:
             around = marked[0].parent if marked[0].tag == "td" else marked[0]
-            assert around is not None and around.parent is not None
-            rows = [node for node in around.parent.children if isinstance(node, Node)]
-            after = rows[rows.index(around) + 1 :][:1] if around.tag == "tr" else []
-            assert any("invalid: disturbed" in node.text for node in (around, *after)), data.attributes
+            assert around is not None and "for orientation" in around.text, data.attributes
             looked += 1
         elif value in right - wrong:
             assert not marked, data.attributes
@@ -135,8 +133,26 @@ def test_a_reason_is_told_in_full_once(tmp_path: Path, name: str, doubted: Doubt
 
     assert text.count(REASON) == 1
     whose = "all of them" if len(numbers) == 8 else "float16, 1 thread; int8, 2 threads"
-    assert f"{whose}: {REASON}" in text
-    assert text.count("latencies are invalid:") == 2  # among the warnings, and above the reasons
+    assert f"{REASON} ({whose})" in text
+
+
+def test_reasons_of_one_kind_are_together_and_the_warning_is_one(tmp_path: Path) -> None:
+    document = benches.document()
+    document["keras"] |= {"valid": False, "invalid_reasons": [OF_KERAS]}
+    for number in range(4):
+        reason = f"disturbed: other processes used 0.{number + 3} of 2 cores"
+        document = changed(document, number, valid=False, invalid_reasons=[reason, OF_KERAS])
+    out = reports.write(tmp_path, document)
+
+    (causes,) = [node for node in reports.page(out).all("tr") if node.has("causes")]
+    disturbed, throttled = (node.text for node in causes.all("li"))
+    assert disturbed.startswith("disturbed: other processes used 0.3 of 2 cores (float32); other processes used 0.4")
+    assert throttled == "throttled: frequency capped now (all of them)"
+    told = [
+        warning for warning in reports.read(out)["warnings"] if any("orientation" in part["text"] for part in warning)
+    ]
+    (warning,) = ("".join(part["text"] for part in each) for each in told)
+    assert warning.endswith(": 4 of 4 latencies and that of Keras are for orientation only: disturbed; throttled")
 
 
 def test_in_markdown_each_number_from_what_was_timed_says_so(tmp_path: Path) -> None:
@@ -144,10 +160,10 @@ def test_in_markdown_each_number_from_what_was_timed_says_so(tmp_path: Path) -> 
     lines = (out / "report.md").read_text().splitlines()
 
     for number, name in enumerate(row["label"] for row in reports.read(out)["groups"][0]["rows"]):
-        table, stages = (line for line in lines if line.startswith(f"| {name} "))
-        marked = [" (invalid: disturbed)" in cell for cell in table.strip("|").split("|")]
-        assert marked == [False] * 3 + [number in (2, 7)] * 3 + [False] * 3
-        assert stages.startswith(f"| {name} (invalid: disturbed) |") is (number in (2, 7))
+        table, stages = (line for line in lines if line.startswith((f"| {name} ", f"| {name}\\* ")))
+        marked = ["\\*" in cell for cell in table.strip("|").split("|")]
+        assert marked == [False] * 3 + [number in (2, 7)] * 3 + [False] * 5
+        assert stages.startswith(f"| {name}\\* |") is (number in (2, 7))
 
 
 def test_an_invalid_latency_of_keras_marks_all_that_is_compared_with_it(tmp_path: Path) -> None:
@@ -158,15 +174,13 @@ def test_an_invalid_latency_of_keras_marks_all_that_is_compared_with_it(tmp_path
     keras = reports.read(out)["groups"][0]["keras"]
 
     (tile,) = [node for node in page.all("div") if "data-invalid" in node.attributes]
-    assert tile.text.startswith("Speed-up over Keras") and "Keras invalid: throttled" in tile.text
+    assert tile.text.startswith("Speed-up over Keras") and "for orientation" in tile.text
     table = next(table for table in page.all("table") if table.has("files"))
     marked = [node for node in table.all("td") if "data-invalid" in node.attributes]
     assert [node.attributes["data-head"] for node in marked] == ["Speed-up"] * 4 + ["p50, ms", "p90, ms"]
-    below = [node.text.strip() for node in table.all("tr") if node.has("why") and not node.has("causes")]
-    assert below == ["Keras invalid: throttled"] * 4 + ["latency invalid: throttled"]
     figures = [float(data.attributes["value"] or "") for node in marked for data in node.all("data")]
     assert figures[4:] == [keras["compiled_ms"]["p50"], keras["compiled_ms"]["p90"]]
-    assert text.count("(Keras invalid: throttled)") == 4 and text.count(" ms (invalid: throttled)") == 4
+    assert text.count("×\\*") == 4 and text.count(" ms\\*") == 4
     assert page.text.count(OF_KERAS) == text.count(OF_KERAS) == 1
 
 
@@ -205,6 +219,27 @@ def test_in_the_table_for_spreadsheets_a_speed_up_is_valid_where_both_latencies_
 
 def test_in_the_table_for_spreadsheets_no_speed_up_is_neither_valid_nor_invalid(tmp_path: Path) -> None:
     assert [line["speedup_valid"] for line in lines_of(reports.write(tmp_path, DEVICE))] == [""] * 5
+
+
+def test_a_disturbed_full_load_spoils_the_throughput_and_nothing_else(tmp_path: Path) -> None:
+    full_load = {"kind": "disturbed at full load", "detail": "other processes used 1.12 of 2 cores"}
+    told = "disturbed at full load: other processes used 1.12 of 2 cores"
+    bench = changed(DEVICE, 1, full_load_reasons=[full_load])
+    out = reports.write(tmp_path, bench)
+    row = reports.read(out)["groups"][0]["rows"][1]
+
+    assert row["valid"] and row["full_load_reasons"] == [full_load | {"scope": None}]
+    page = reports.page(out)
+    marked = [node for node in page.all("td") if "data-invalid" in node.attributes]
+    assert [float(data.attributes["value"] or "") for node in marked for data in node.all("data")] == [
+        row["throughput_per_s"]
+    ]
+    assert page.text.count(told) == 1
+    validity = [(line["latency_valid"], line["cold_start_valid"], line["throughput_valid"]) for line in lines_of(out)]
+    assert validity == [("True",) * 3, ("True", "True", "False"), *[("True",) * 3] * 2, ("",) * 3]
+    shown = table.render(benches.bench(bench))
+    assert f"INVALID: {told} ({row['recipe']}, 1 thread)" in shown
+    assert shown.count("?") == 1 and f"{row['throughput_per_s']:.0f}?" in shown
 
 
 def lines_of(out: Path) -> list[dict[str, str]]:

@@ -1,20 +1,27 @@
 """The report's page in a real headless Chromium: as it is opened from a disk, on a phone, in the dark, and on paper."""
 
+import base64
+import io
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import benches
+import numpy as np
 import pytest
 import reports
 from browser import CHROMIUM, Browser, chromium
+from PIL import Image
+from reports import changed
 from test_report_hostile import HOSTILE, hostile
 
 from tlpipe_edge.console.text import printable
+from tlpipe_edge.contract.bundle import Bundle
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (Debian: apt install chromium)")
 
 PHONE, DESKTOP = (390, 844), (1280, 900)
+FOUR_FILES = Path(__file__).parents[2] / "data/before_rooms/bundle"
 
 CONTRAST = """(() => {
   const parsed = (colour) => (colour.match(/[\\d.]+/g) || []).map(Number);
@@ -90,11 +97,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def opened(browser: Browser, page: Path, *, screen: tuple[int, int] = DESKTOP, dark: bool = False) -> None:
+def opened(
+    browser: Browser, page: Path, *, screen: tuple[int, int] = DESKTOP, dark: bool = False, unfold: bool = True
+) -> None:
     browser.errors.clear()
     browser.look(width=screen[0], height=screen[1], dark=dark)
     browser.open(page.as_uri())
     browser.wait(f"location.href === '{page.as_uri()}' && document.readyState === 'complete'")
+    if unfold:
+        browser.value("document.querySelectorAll('details').forEach((each) => each.open = true)")
 
 
 def test_names_are_text(browser: Browser, folder: Path) -> None:
@@ -133,7 +144,6 @@ def test_nothing_sticks_out_of_the_screen(browser: Browser, folder: Path, name: 
 def test_all_text_can_be_read(browser: Browser, folder: Path, name: str, dark: bool) -> None:
     """Contrast AA of WCAG 2.2 (1.4.3): 4.5 to 1."""
     opened(browser, folder / name / "report.html", dark=dark)
-    browser.value("document.querySelectorAll('details').forEach((each) => each.open = true)")
     found = browser.value(CONTRAST)
 
     assert found["looked"] > 100 and found["low"] == []
@@ -156,6 +166,67 @@ def test_the_labels_of_charts_do_not_overlap(
 
     assert browser.value("[...document.querySelectorAll('svg.chart')].some((chart) => chart.checkVisibility())")
     assert browser.value(OVERLAPS) == []
+
+
+def test_all_is_disturbed_and_the_page_is_still_short(browser: Browser, tmp_path: Path) -> None:
+    """Four files, with the evaluation of their bundle beside the benchmark: at most six screens of a phone."""
+    manifest = Bundle.open(FOUR_FILES).manifest
+    document = benches.document(board="Workstation", labels=manifest.labels)
+    document["model"]["keras_sha256"] = manifest.provenance.keras_sha256
+    document["keras"] |= {"valid": False, "invalid_reasons": ["disturbed: other processes used 0.41 of 2 cores"]}
+    for number, artifact in enumerate(manifest.artifacts):
+        place = [each["recipe"] for each in document["results"]].index(artifact.recipe)
+        reasons = [f"disturbed: other processes used 0.5{number} of 2 cores", "throttled: frequency capped now"]
+        document = changed(document, place, sha256=artifact.sha256, valid=False, invalid_reasons=reasons)
+    page = reports.write(tmp_path, document, bundle=FOUR_FILES) / "report.html"
+    opened(browser, page, screen=PHONE, unfold=False)
+
+    folded = "[...document.querySelectorAll('.fold')].every((each) => !each.lastElementChild.checkVisibility())"
+    assert browser.value(folded)
+    assert browser.value("document.querySelectorAll('.files tbody').length") == 2
+    assert browser.value("document.documentElement.scrollHeight") <= 6 * PHONE[1]
+
+
+@pytest.mark.parametrize("screen", [(768, 900), DESKTOP], ids=["tablet", "desktop"])
+def test_where_there_is_room_nothing_of_the_content_is_folded(
+    browser: Browser, folder: Path, screen: tuple[int, int]
+) -> None:
+    opened(browser, folder / "two/report.html", screen=screen, unfold=False)
+
+    visible = "[...document.querySelectorAll('.fold')].map((each) => each.lastElementChild.checkVisibility())"
+    assert browser.value(f"{visible}.length") > 5 and all(browser.value(visible))
+    assert browser.value("[...document.querySelectorAll('h2')].every((each) => each.checkVisibility())")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_table_shows_at_its_edge_whether_it_goes_on(browser: Browser, folder: Path, dark: bool) -> None:
+    """The edge of a confusion matrix on a phone: shaded as long as there is more on that side."""
+    opened(browser, folder / "two/report.html", screen=PHONE, dark=dark)
+
+    def edges() -> tuple[float, float]:
+        place = browser.value(
+            "(() => { const box = document.querySelector('.matrix').parentElement;"
+            " const {left, right, bottom} = box.getBoundingClientRect();"
+            " return [left, right, bottom + scrollY]; })()"
+        )
+        left, right, bottom = place
+        strip = {"y": bottom - 2, "width": 2, "height": 1, "scale": 1}  # below the cells
+        return tuple(shade(browser, strip | {"x": x}) for x in (left, right - 2))
+
+    def shade(browser: Browser, clip: dict[str, float]) -> float:
+        data = browser("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)["data"]
+        with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+            return float(np.asarray(picture.convert("L")).mean())
+
+    box = "document.querySelector('.matrix').parentElement"
+    assert browser.value(f"{box}.scrollWidth > {box}.clientWidth + 20")
+    plain = browser.value("getComputedStyle(document.querySelector('main > *')).backgroundColor")
+    ground = Image.new("RGB", (1, 1), plain).convert("L").getpixel((0, 0))
+    left, right = edges()
+    assert left == pytest.approx(ground, abs=2) and abs(right - ground) > 15
+    browser.value(f"{box}.scrollLeft = 10000")
+    left, right = edges()
+    assert abs(left - ground) > 15 and right == pytest.approx(ground, abs=2)
 
 
 def test_on_paper_it_is_light_and_whole(browser: Browser, folder: Path) -> None:

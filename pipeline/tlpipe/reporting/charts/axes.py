@@ -74,6 +74,14 @@ def grid_x(plot: Box, columns: Sequence[tuple[float, str]]) -> Iterator[Markup]:
             free = at + half + 4
 
 
+def clipped(parts: Sequence[Markup], frame: Box) -> Markup:
+    """The parts, as far as they lie within the frame."""
+    wide, high = frame.right - frame.left, frame.bottom - frame.top
+    view = f"{frame.left:g} {frame.top:g} {wide:g} {high:g}"
+    place = {"x": frame.left, "y": frame.top, "width": wide, "height": high, "viewBox": view}
+    return element("svg", *parts, **place, aria_hidden="true")
+
+
 def figure(parts: Sequence[Markup], size: tuple[int, int], description: str, screens: str) -> Markup:
     """A chart of this size; ``description`` is for screen readers, ``screens`` the class for the screen width."""
     inside = Markup("").join(parts)

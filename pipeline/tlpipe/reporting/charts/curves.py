@@ -1,12 +1,13 @@
 """The curves of the report as SVG: classes only, which the style sheet colours for light, dark and paper."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from markupsafe import Markup
 
-from tlpipe.reporting.charts.axes import Box, figure, grid_x, grid_y, ticks
+from tlpipe.pictures.epochs import accuracy_range
+from tlpipe.reporting.charts.axes import Box, Scale, clipped, figure, grid_x, grid_y, ticks
 from tlpipe.reporting.charts.svg import element
 from tlpipe.reporting.document import CurvePoint, Stage
 
@@ -34,49 +35,62 @@ def percent_ticks(high: float, *, count: int = 6) -> list[tuple[float, str]]:
 
 
 def learning_curve(stages: Sequence[Stage], metric: str) -> Markup:
-    """One metric ("loss" or "accuracy") over the epochs of all stages, one after the other."""
-    plot = Box(46, 16, 344, 236)
-    unit = "percent" if metric == "accuracy" else "nats"
+    """One metric ("loss" or "accuracy") over the epochs of all stages, one after the other.
+
+    The axis has room for all epochs but that before the first stage, which may lie outside.
+    """
+    plot = Box(46, 20, 344, 240)
     splits = {"train": metric, "validation": f"val_{metric}"}
-    starts = [sum(stage.epochs[-1].number for stage in stages[:place]) for place in range(len(stages))]
-    last = starts[-1] + stages[-1].epochs[-1].number
+    begins = [stage.epochs_before for stage in stages]
+    last = begins[-1] + stages[-1].epochs[-1].number
 
     def value(epoch: CurvePoint, split: str) -> float:
         return float(getattr(epoch, splits[split]))
 
-    values = [value(epoch, split) for stage in stages for epoch in stage.epochs for split in splits]
-    high = 1.0 if metric == "accuracy" else max(values) * 1.04 or 1.0
+    first, *later = stages
+    trained = [epoch for epoch in first.epochs if epoch.number or epoch.number == first.best]
+    trained += [epoch for stage in later for epoch in stage.epochs]
+    values = [value(epoch, split) for epoch in trained for split in splits]
+    low, high = accuracy_range(values) if metric == "accuracy" else (0.0, max(values) * 1.04 or 1.0)
 
     def x(epoch: float) -> float:
         return plot.left + epoch / max(last, 1) * (plot.right - plot.left)
 
     def y(each: float) -> float:
-        return plot.bottom - each / high * (plot.bottom - plot.top)
+        return plot.bottom - (each - low) / (high - low) * (plot.bottom - plot.top)
 
-    rows = [(y(tick), f"{100 * tick:g} %" if unit == "percent" else f"{tick:g}") for tick in ticks(0, high, count=5)]
-    columns = [(x(tick), f"{tick:g}") for tick in ticks(0, last, count=6) if tick == int(tick)] if last else []
-    parts = [
-        *grid_y(plot, rows),
-        *grid_x(plot, columns),
-        element("text", "epoch (0: before training)", x=plot.right, y=plot.bottom + 38, class_="axis end"),
-    ]
-    for place, start in enumerate(starts[1:], 1):
+    parts = [*_axes(plot, low, high, last, metric, x, y)]
+    for start in begins[1:]:
         parts.append(element("line", x1=x(start), x2=x(start), y1=plot.top, y2=plot.bottom, class_="stage"))
-        if place == len(starts) - 1:
-            at = plot.top + 12 if metric == "loss" else plot.bottom - 10
-            parts.append(element("text", "fine-tuning", x=x(start) + 6, y=at, class_="axis"))
+    if len(stages) > 1:  # above the plot, where no curve is
+        at = max(plot.left + 45, min(x(begins[-1]), plot.right - 45))
+        parts.append(element("text", "fine-tuning", x=at, y=plot.top - 6, class_="axis middle"))
+    lines = []
     for split in splits:
-        for stage, start in zip(stages, starts, strict=True):
+        for stage, start in zip(stages, begins, strict=True):
             path = " L".join(f"{x(start + epoch.number):.1f} {y(value(epoch, split)):.1f}" for epoch in stage.epochs)
-            parts.append(element("path", d=f"M{path}", class_=f"curve {split}"))
+            lines.append(element("path", d=f"M{path}", class_=f"curve {split}"))
+    parts.append(clipped(lines, Box(plot.left - 2, plot.top - 2, plot.right + 2, plot.bottom)))
     ends = {split: y(value(stages[-1].epochs[-1], split)) for split in splits}
     for split, height in _apart(ends, 15, (plot.top + 6, plot.bottom)).items():
         parts.append(element("text", split, x=plot.right + 7, y=height + 4, class_=f"label {split}"))
-    for stage, start in zip(stages, starts, strict=True):
+    for stage in stages:
         best = next(epoch for epoch in stage.epochs if epoch.number == stage.best)
-        parts.append(element("circle", cx=x(start + best.number), cy=y(value(best, "validation")), r=5, class_="best"))
+        parts.append(element("circle", cx=x(stage.kept), cy=y(value(best, "validation")), r=5, class_="best"))
     description = f"{metric.capitalize()} of training and validation over the epochs"
-    return figure(parts, (430, 280), description, "both")
+    return figure(parts, (430, 284), description, "both")
+
+
+def _axes(plot: Box, low: float, high: float, last: int, metric: str, x: Scale, y: Scale) -> Iterator[Markup]:
+    """The grid with its numbers, and the names of the axes; one of accuracy that does not start at 0 says so."""
+    shares = metric == "accuracy"
+    rows = [(y(tick), f"{100 * tick:g} %" if shares else f"{tick:g}") for tick in ticks(low, high, count=5)]
+    columns = [(x(tick), f"{tick:g}") for tick in ticks(0, last, count=6) if tick == int(tick)] if last else []
+    yield from grid_y(plot, rows)
+    yield from grid_x(plot, columns)
+    yield element("text", "epoch (0: before training)", x=plot.right, y=plot.bottom + 38, class_="axis end")
+    if shares and low:
+        yield element("text", f"axis from {100 * low:g} %", x=0, y=plot.bottom + 38, class_="tick")
 
 
 def _apart(places: dict[str, float], distance: float, limits: tuple[float, float]) -> dict[str, float]:

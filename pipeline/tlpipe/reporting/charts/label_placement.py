@@ -38,18 +38,24 @@ class _Name:
 
 
 def placed_labels(
-    marks: Sequence[Place], labels: Sequence[tuple[str, str]], frame: Box, *, lines: Sequence[Box], size: int
+    marks: Sequence[Place],
+    labels: Sequence[tuple[str, str]],
+    frame: Box,
+    *,
+    lines: Sequence[Box],
+    curves: Sequence[Box] = (),
+    size: int,
 ) -> Iterator[Markup]:
     """The labels (text and class) of marks. A label that is far from its mark has a line to it.
 
-    ``lines`` are the lines of the chart, which labels should not cover. Labels longer than half of the ``frame`` are
-    cut.
+    ``lines`` are the lines of the chart, which labels should not cover, and ``curves`` those that they cover only if
+    there is no room elsewhere. Labels longer than half of the ``frame`` are cut.
     """
     texts = [fitted(text, (frame.right - frame.left) / 2, size) for text, _ in labels]
     placed = [
         _Name(mark, text, kind, width(text, size)) for mark, text, (_, kind) in zip(marks, texts, labels, strict=True)
     ]
-    for name, box in zip(placed, _places(placed, frame, lines), strict=True):
+    for name, box in zip(placed, _places(placed, frame, lines, curves), strict=True):
         at, height = name.mark
         if box.distance(at, height) > GAP + 4:
             near = min(max(at, box.left), box.right), box.top if box.top > height else box.bottom
@@ -57,18 +63,18 @@ def placed_labels(
         yield element("text", name.text, x=box.left, y=box.bottom - BELOW, class_=f"label {name.kind}")
 
 
-def _places(names: Sequence[_Name], frame: Box, lines: Sequence[Box]) -> list[Box]:
+def _places(names: Sequence[_Name], frame: Box, lines: Sequence[Box], curves: Sequence[Box]) -> list[Box]:
     """A box for each label: in a few rounds, each one moves to the box of the lowest cost, given the others."""
     marks = [Box(name.mark[0] - 9, name.mark[1] - 9, name.mark[0] + 9, name.mark[1] + 9) for name in names]
     places: list[Box | None] = [None] * len(names)
 
-    thick = [Box(line.left - 1, line.top - 1, line.right + 1, line.bottom + 1) for line in lines]
+    thick = [(_thick(line), 12) for line in lines] + [(_thick(line), 120) for line in curves]
 
     def cost(index: int, box: Box) -> float:
         others = [place for number, place in enumerate(places) if place is not None and number != index]
         covered = 2 * sum(map(box.overlap, marks)) + 30 * sum(map(box.overlap, others))
-        over = sum(box.overlap(line) > 0 for line in thick)
-        return 10_000 * (not box.within(frame)) + covered + 12 * over + 2 * box.distance(*names[index].mark)
+        over = sum(weight * (box.overlap(line) > 0) for line, weight in thick)
+        return 10_000 * (not box.within(frame)) + covered + over + 2 * box.distance(*names[index].mark)
 
     for _ in range(ROUNDS):
         before = list(places)
@@ -77,3 +83,7 @@ def _places(names: Sequence[_Name], frame: Box, lines: Sequence[Box]) -> list[Bo
         if places == before:
             break
     return [place for place in places if place is not None]
+
+
+def _thick(line: Box) -> Box:
+    return Box(line.left - 1, line.top - 1, line.right + 1, line.bottom + 1)

@@ -16,6 +16,10 @@ from tlpipe.reporting.document import Group
 MIN_LOG_RATIO = 6.0
 """The latency axis is logarithmic if the maximum is at least this many times the minimum."""
 
+_SPIKES = [(math.pi / 5 * spike, 4.4 if spike % 2 else 10) for spike in range(10)]
+STAR = "M" + " L".join(f"{radius * math.sin(at):.1f} {-radius * math.cos(at):.1f}" for at, radius in _SPIKES) + " Z"
+"""The path of a star with five points around (0, 0)."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -59,7 +63,8 @@ def scatter(group: Group, chosen: int | None, *, wide: bool) -> Markup:
             marks,
             [(point.label, point.kind) for point in shown],
             Box(plot.left + 2, plot.top - 20, plot.right + 12, plot.bottom - 2),
-            lines=[*whiskers, *front],
+            lines=whiskers,
+            curves=front,
             size=TEXT if wide else TEXT - 1,
         ),
     ]
@@ -143,5 +148,6 @@ def mark(kind: str) -> str:
         return "M0 -7 L7 0 L0 7 L-7 0 Z"
     if kind == "invalid":
         return "M-5 -5 L5 5 M-5 5 L5 -5"
-    radius = 8 if kind == "chosen" else 5.5
-    return f"M{-radius} 0 a{radius} {radius} 0 1 0 {2 * radius} 0 a{radius} {radius} 0 1 0 {-2 * radius} 0 Z"
+    if kind == "chosen":
+        return STAR
+    return "M-5.5 0 a5.5 5.5 0 1 0 11 0 a5.5 5.5 0 1 0 -11 0 Z"

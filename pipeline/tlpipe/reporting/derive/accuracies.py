@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tlpipe.evaluation.significance import LEVEL, mcnemar
+from tlpipe.evaluation.significance import LEVEL, drop_bound, mcnemar
 from tlpipe.reporting.document import AccuracyFigures, ClassRate, KerasRow
-from tlpipe_edge.classify.accuracy import wilson
+from tlpipe_edge.classify.accuracy import balanced, wilson
 from tlpipe_edge.contract import benchmark
 from tlpipe_edge.contract.benchmark import Bench, BenchResult
 from tlpipe_edge.contract.evaluation import ArtifactScores, Scores
@@ -13,7 +13,7 @@ from tlpipe_edge.contract.scores import ClassCount
 
 
 def complete(result: BenchResult, bench: Bench) -> tuple[benchmark.Disagreement, ...] | None:
-    """The disagreements with Keras if they are complete and all true labels are known; otherwise None.
+    """The disagreements with Keras if they are complete and their true labels are known; otherwise None.
 
     An image that could not be read counts as wrong. If it is among the disagreements, Keras has a prediction for it;
     otherwise Keras could not read it either. The Keras prediction for every other image must be known.
@@ -44,7 +44,13 @@ def derived(result: BenchResult, bench: Bench) -> AccuracyFigures | None:
     images, right = sum(c.images for c in counts.values()), sum(c.correct for c in counts.values())
     if not images or not all(0 <= c.correct <= c.images for c in counts.values()):  # contradictory counts
         return None
-    return AccuracyFigures(right / images, wilson(right, images), None, class_rates(counts, bench.model.labels, {}))
+    return AccuracyFigures(
+        right / images,
+        wilson(right, images),
+        None,
+        class_rates(counts, bench.model.labels, {}),
+        balanced=balanced(counts.values()),
+    )
 
 
 def measured_accuracy(result: BenchResult, bench: Bench, keras: KerasRow | None) -> AccuracyFigures | None:
@@ -52,9 +58,10 @@ def measured_accuracy(result: BenchResult, bench: Bench, keras: KerasRow | None)
         return None
     original = keras.accuracy if keras else None
     others = complete(result, bench)
-    p = None
-    if others is not None:
-        p = mcnemar(sum(each.truth == each.keras for each in others), sum(each.truth == each.answer for each in others))
+    p = bound = None
+    if others is not None and bench.images is not None:
+        only = (sum(each.truth == each.keras for each in others), sum(each.truth == each.answer for each in others))
+        p, bound = mcnemar(*only), drop_bound(*only, bench.images.scored)
     of_keras = {rate.label: rate.top1 for rate in original.per_class if rate.top1 is not None} if original else {}
     return AccuracyFigures(
         top1=result.top1,
@@ -66,6 +73,8 @@ def measured_accuracy(result: BenchResult, bench: Bench, keras: KerasRow | None)
         difference=result.top1 - original.top1 if original else None,
         p=p,
         within_noise=None if p is None else p >= LEVEL,
+        balanced=balanced(result.per_class.values()) if result.per_class else None,
+        drop_bound=bound,
     )
 
 
@@ -84,7 +93,13 @@ def class_rates(
 
 def rated(scores: Scores, labels: Sequence[str]) -> AccuracyFigures:
     """The accuracy of Keras by ``evaluate``."""
-    return AccuracyFigures(scores.top1, scores.top1_interval, scores.top5, class_rates(scores.per_class, labels, {}))
+    return AccuracyFigures(
+        scores.top1,
+        scores.top1_interval,
+        scores.top5,
+        class_rates(scores.per_class, labels, {}),
+        balanced=balanced(scores.per_class.values()),
+    )
 
 
 def scored(scores: ArtifactScores, original: Scores, labels: Sequence[str]) -> AccuracyFigures:
@@ -97,4 +112,5 @@ def scored(scores: ArtifactScores, original: Scores, labels: Sequence[str]) -> A
         difference=scores.top1 - original.top1,
         p=scores.mcnemar_p,
         within_noise=None if scores.mcnemar_p is None else scores.mcnemar_p >= LEVEL,
+        drop_bound=scores.drop_bound,
     )

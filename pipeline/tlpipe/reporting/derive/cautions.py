@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from tlpipe.reporting import invalid_reasons
+from tlpipe.evaluation.worth import Worth, difference_p
+from tlpipe.reporting.derive.verdict import worth_of
 from tlpipe.reporting.document import Group
 from tlpipe.reporting.inputs import Sources
 from tlpipe.reporting.sentences import Sentence, name, number, quoted, sentence
@@ -11,10 +12,40 @@ from tlpipe.reporting.sentences import Sentence, name, number, quoted, sentence
 def cautions(groups: Sequence[Group], sources: Sources) -> tuple[Sentence, ...]:
     """All warnings, the most serious first."""
     return (
+        *_of_accuracy(groups, sources),
         *(warning for group in groups for warning in _of_group(group)),
         *_of_files(groups, sources),
         *_of_evaluation(sources),
     )
+
+
+def _of_accuracy(groups: Sequence[Group], sources: Sources) -> Iterator[Sentence]:
+    """Few test images, and a validation that is not confirmed: once, for all devices use the same images."""
+    accuracies = [row.accuracy for group in groups for row in group.rows if row.accuracy]
+    found = max(filter(None, map(worth_of, accuracies)), key=lambda each: each.images, default=None)
+    if found and found.one_class:
+        largest = name(found.largest)
+        yield sentence("All images are of the class ", largest, ": they do not show what the model can tell apart")
+    elif found and found.few:
+        yield few(found)
+    metrics = sources.metrics
+    if metrics and metrics.test:
+        validation, test = metrics.validation, metrics.test
+        p = difference_p((validation.correct, validation.images), (test.correct, test.images))
+        if p is not None:
+            overfitted = ", or the choice of the epoch and the settings fits validation too closely"
+            yield sentence(
+                *("Keras has ", number(test.top1, "percent"), " on test, but ", number(validation.top1, "percent")),
+                *(" on validation, which is more than chance (p = ", number(p, "p"), "): the images differ"),
+                *([overfitted] if validation.top1 > test.top1 else []),
+            )
+
+
+def few(found: Worth) -> Sentence:
+    """That there are few images, and how many more would help."""
+    width = number(found.interval[1] - found.interval[0], "fewer points")
+    begin = ("Only ", number(found.images, "count"), " images: the 95 % interval of top-1 is ", width, " wide; ")
+    return sentence(*begin, number(found.more, "count"), " more would halve it")
 
 
 def _of_group(group: Group) -> Iterator[Sentence]:
@@ -28,16 +59,13 @@ def _of_group(group: Group) -> Iterator[Sentence]:
     if group.conditions and (flags := group.conditions.throttling.after):
         for flag in flags:
             yield sentence(where, " reports: ", quoted(flag))
-    if group.keras and not group.keras.valid:
-        kinds = invalid_reasons.kinds(group.keras.reasons)
-        yield sentence(where, ": the latency of Keras is invalid: ", quoted("; ".join(kinds)))
     if group.images:
         failed = len(group.images.failed)
         if failed:
             plural = (
-                " images could not be read, and count as wrong"
+                " images could not be read and count as wrong"
                 if failed > 1
-                else " image could not be read, and counts as wrong"
+                else " image could not be read and counts as wrong"
             )
             yield sentence(where, ": ", number(failed, "count"), plural)
         if group.images.trained_on:
@@ -48,14 +76,20 @@ def _of_group(group: Group) -> Iterator[Sentence]:
 
 
 def _of_files(groups: Sequence[Group], sources: Sources) -> Iterator[Sentence]:
-    """Measured files that are not in the bundle."""
+    """Measured files that are not in the bundle, and files of the bundle that were not measured."""
     if sources.bundle is None:
         return
-    there = {artifact.sha256 for artifact in sources.bundle.manifest.artifacts}
+    there = {artifact.sha256: artifact.recipe for artifact in sources.bundle.manifest.artifacts}
     for group in groups:
         for row in group.rows:
             if row.sha256 not in there:
                 yield sentence(name(group.name), ": ", name(row.label), " is not the current file of the bundle")
+        timed = {row.sha256 for row in group.rows}
+        skipped = {each.recipe for each in group.skipped}
+        others = [recipe for sha256, recipe in there.items() if sha256 not in timed and recipe not in skipped]
+        if group.device and not group.emulated and others:
+            names = quoted(", ".join(others))
+            yield sentence(name(group.name), ": other formats not timed (", names, "): run tlpipe bench")
 
 
 def _of_evaluation(sources: Sources) -> Iterator[Sentence]:

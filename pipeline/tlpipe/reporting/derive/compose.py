@@ -1,12 +1,12 @@
 """Composes the report from its sources: one document, from which all files are rendered."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tlpipe.reporting.derive import cautions, choice, disagreements, groups
+from tlpipe.reporting.derive import cautions, disagreements, groups, verdict
 from tlpipe.reporting.document import AccuracyFigures, CurvePoint, Group, Origin, Report, Stage
 from tlpipe.reporting.inputs import Sources
 from tlpipe.runs.history import History
@@ -26,11 +26,11 @@ def report(sources: Sources) -> Report:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={"tlpipe": version("tlpipe")},
         model=_model(sources),
-        verdict=choice.verdict(found, _ranks(sources.bundle)),
+        verdict=verdict.verdict(found, groups.ranks(sources.bundle)),
         warnings=cautions.cautions(found, sources),
         groups=tuple(found),
         disagreements=disagreements.disagreements(found, sources),
-        training=tuple(map(_stage, sources.histories)),
+        training=tuple(_stages(sources.histories)),
         origin=None if sources.bundle is None else _origin(sources.bundle),
     )
 
@@ -40,11 +40,6 @@ def _model(sources: Sources) -> ModelDescription:
         return sources.benches[0].bench.model
     manifest = sources.bundle.manifest
     return ModelDescription(manifest.name, manifest.labels, manifest.image, manifest.provenance.keras_sha256)
-
-
-def _ranks(bundle: Bundle | None) -> dict[str, int]:
-    artifacts = bundle.manifest.artifacts if bundle else ()
-    return {artifact.sha256: artifact.rank for artifact in artifacts if artifact.rank is not None}
 
 
 def _origin(bundle: Bundle) -> Origin:
@@ -61,9 +56,12 @@ def _origin(bundle: Bundle) -> Origin:
     )
 
 
-def _stage(history: History) -> Stage:
-    epochs = (CurvePoint(e.number, e.loss, e.accuracy, e.val_loss, e.val_accuracy) for e in history.epochs)
-    return Stage(history.stage, history.best, tuple(epochs))
+def _stages(histories: Iterable[History]) -> Iterator[Stage]:
+    before = 0
+    for history in histories:
+        epochs = (CurvePoint(e.number, e.loss, e.accuracy, e.val_loss, e.val_accuracy) for e in history.epochs)
+        yield Stage(history.stage, history.best, tuple(epochs), before, before + history.best)
+        before += history.epochs[-1].number
 
 
 def _says_nothing_new(evaluated: Group, benched: Iterable[Group]) -> bool:

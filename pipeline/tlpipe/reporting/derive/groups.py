@@ -1,23 +1,24 @@
 """Turns a benchmark or an evaluation into a group of rows, with ratios and the Pareto front."""
 
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from tlpipe.reporting import invalid_reasons
 from tlpipe.reporting.derive import accuracies
-from tlpipe.reporting.document import AccuracyFigures, Group, GroupConditions, KerasRow, Row
+from tlpipe.reporting.derive.choice import choose
+from tlpipe.reporting.document import AccuracyFigures, Group, GroupConditions, KerasRow, LargestClass, Row
 from tlpipe.reporting.inputs import BenchSource
 from tlpipe.reporting.sentences import Sentence, number, quoted, sentence
+from tlpipe_edge.classify.accuracy import balanced
 from tlpipe_edge.contract.benchmark import Bench, BenchResult, ImageSet
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.conditions import Flags, Loads, Span, Temperatures
 from tlpipe_edge.contract.evaluation import ArtifactScores, Evaluation, Scores
 from tlpipe_edge.contract.latency import SampleName, StageName
 from tlpipe_edge.contract.manifest import Artifact
-from tlpipe_edge.contract.validity import Reason, judged
+from tlpipe_edge.contract.validity import Reason, judged, kinds
 
 STAGES: tuple[StageName, ...] = typing.get_args(StageName)
 
@@ -50,22 +51,37 @@ def of_bench(source: BenchSource, size: int | None) -> Group:
         conditions=_conditions(bench),
         emulated=bench.conditions.emulated,
         **vars(judged(bench.why() or dict.fromkeys(reason for row in rows for reason in row.reasons))),
-        doubt=None if bench.conditions.emulated else _doubt(rows),
+        doubt=None if bench.conditions.emulated else _doubt(rows, keras),
         images=replace(bench.images, labelled=bench.images.scored) if bench.images else None,
+        largest=_largest([row.accuracy for row in rows]),
         keras=keras,
         rows=_with_front(rows),
         skipped=bench.skipped,
     )
 
 
-def _doubt(rows: Sequence[Row]) -> Sentence | None:
+def _largest(accuracies: Iterable[AccuracyFigures | None]) -> LargestClass | None:
+    """By the first accuracy with classes: all are on the same images."""
+    rates = next((each.per_class for each in accuracies if each and each.per_class), ())
+    images = sum(rate.images for rate in rates)
+    if not images:
+        return None
+    largest = max(rates, key=lambda rate: rate.images)
+    return LargestClass(largest.label, largest.images / images)
+
+
+def _doubt(rows: Sequence[Row], keras: KerasRow | None) -> Sentence | None:
     """How many latencies are invalid, with the kinds of reasons."""
     invalid = [row for row in rows if not row.valid]
-    if not invalid:
+    of_keras = [keras] if keras and not keras.valid else []
+    if not invalid and not of_keras:
         return None
-    kinds = invalid_reasons.kinds(reason for row in invalid for reason in row.reasons)
+    found = kinds(reason for each in (*invalid, *of_keras) for reason in each.reasons)
+    why = (" for orientation only: ", quoted("; ".join(found)))
+    if not invalid:
+        return sentence("the latency of Keras is", *why)
     count, total = number(len(invalid), "count"), number(len(rows), "count")
-    return sentence(count, " of ", total, " latencies are invalid: ", quoted("; ".join(kinds)))
+    return sentence(count, " of ", total, " latencies", *([" and that of Keras"] if of_keras else []), " are", *why)
 
 
 def _conditions(bench: Bench) -> GroupConditions:
@@ -126,6 +142,8 @@ def _row(
         speedup_predict=keras.predict_ms.p50 / invoke.p50 if invoke and keras and keras.predict_ms else None,
         accuracy=accuracies.measured_accuracy(result, bench, keras),
         on_front=False,
+        cold_start_reasons=result.cold_start_reasons,
+        full_load_reasons=result.full_load_reasons,
     )
 
 
@@ -155,7 +173,8 @@ def _keras(bench: Bench, size: int | None, bench_reasons: tuple[Reason, ...]) ->
     accuracy = None
     if given.top1 is not None and given.top1_interval is not None:
         rates = accuracies.class_rates(given.per_class or {}, bench.model.labels, {})
-        accuracy = AccuracyFigures(given.top1, given.top1_interval, given.top5, rates)
+        mean = balanced(given.per_class.values()) if given.per_class else None
+        accuracy = AccuracyFigures(given.top1, given.top1_interval, given.top5, rates, balanced=mean)
     return KerasRow(
         bytes=given.bytes or size,
         predict_ms=given.predict_ms if timed else None,
@@ -213,6 +232,7 @@ def of_evaluation(bundle: Bundle, evaluation: Evaluation | None, size: int | Non
         **vars(judged(())),
         doubt=None,
         images=_image_set(evaluation) if evaluation else None,
+        largest=_largest([accuracy]),
         keras=_not_timed(size, accuracy, derived=False),
         rows=tuple(
             _evaluated(artifact, scores.get(artifact.sha256), original, size, bundle.manifest.labels)
@@ -220,6 +240,18 @@ def of_evaluation(bundle: Bundle, evaluation: Evaluation | None, size: int | Non
         ),
         skipped=(),
     )
+
+
+def recommended(bundle: Bundle, evaluation: Evaluation) -> str:
+    """The format to use as long as nothing is timed: the first by rank of those that are near enough to Keras."""
+    group = of_evaluation(bundle, evaluation, None)
+    return group.rows[choose(group.rows, [group], ranks(bundle))].recipe
+
+
+def ranks(bundle: Bundle | None) -> dict[str, int]:
+    """The sha256 of each file -> its rank in the manifest."""
+    artifacts = bundle.manifest.artifacts if bundle else ()
+    return {artifact.sha256: artifact.rank for artifact in artifacts if artifact.rank is not None}
 
 
 def _image_set(evaluation: Evaluation) -> ImageSet:

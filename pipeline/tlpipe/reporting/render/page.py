@@ -9,21 +9,28 @@ from markupsafe import Markup, escape
 
 from tlpipe.reporting import invalid_reasons, rounding
 from tlpipe.reporting.charts import curves, scatter
+from tlpipe.reporting.comparison import Comparison
+from tlpipe.reporting.derive import latency_changes
 from tlpipe.reporting.derive.disagreements import MAX_CARDS
 from tlpipe.reporting.document import Report
 from tlpipe.reporting.render import selection
 from tlpipe.reporting.sentences import Part, Sentence
-from tlpipe_edge.console.text import printable
+from tlpipe_edge.console.text import most_points, printable
 from tlpipe_edge.contract.conditions import Span
 
 
 def render(report: Report) -> str:
     """The page. Text from outside is made printable and escaped."""
-    return _template().render(report=report)
+    return _template("report.html.j2").render(report=report)
+
+
+def compared(comparison: Comparison) -> str:
+    """The page of a comparison."""
+    return _template("comparison.html.j2").render(comparison=comparison)
 
 
 @functools.cache
-def _template() -> jinja2.Template:
+def _template(name: str) -> jinja2.Template:
     """Compiled once: that takes longer than to render it."""
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_asset),
@@ -35,18 +42,21 @@ def _template() -> jinja2.Template:
     )
     environment.globals.update(
         number=number,
+        bound=bound,
+        most_points=most_points,
         span=span,
         said=said,
         words=words,
         listed=listed,
         curves=curves,
+        fastest=latency_changes.fastest,
         invalid_reasons=invalid_reasons,
         scatter=scatter,
         selection=selection,
         max_cards=MAX_CARDS,
         style=Markup(_asset("report.css")),  # ours, and it has no "<"
     )
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)
 
 
 def number(value: float | None, unit: str, *, bare: bool = False) -> Markup:
@@ -56,6 +66,12 @@ def number(value: float | None, unit: str, *, bare: bool = False) -> Markup:
         return nothing.format(rounding.NOTHING, rounding.UNKNOWN)
     text = rounding.rounded(value, unit) if bare else rounding.shown(value, unit)
     return Markup('<data value="{}" data-unit="{}">{}</data>').format(repr(value), unit, text)
+
+
+def bound(drop: float) -> Markup:
+    """An upper bound of a drop, without its unit; if it is negative, the lower bound of a gain."""
+    better = most_points(drop) < 0
+    return Markup("≥ " if better else "≤ ") + number(drop, f"at {'least' if better else 'most'} points", bare=True)
 
 
 def span(pair: Span, unit: str) -> Markup:

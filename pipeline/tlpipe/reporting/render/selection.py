@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from tlpipe.conversion.recipes import table_order
+from tlpipe.pictures import confusions
 from tlpipe.reporting import rounding
 from tlpipe.reporting.charts import scatter
+from tlpipe.reporting.comparison import ClassChange, LatencyChange
 from tlpipe.reporting.document import AccuracyFigures, ClassRate, Group, KerasRow, Report, Row
 from tlpipe_edge.contract.latency import LatencyFigures
 
-MAX_CLASSES = 40
-"""Maximum number of classes for a confusion matrix; with more, only the largest confusions are listed."""
 CONFUSIONS = 6
+MAX_CHANGED = 12
+"""Maximum number of classes in a comparison."""
 SHADES = 9
 STRIP = ("p50", "p90", "p99", "max")
 """The numbers beside a distribution of latency."""
@@ -93,14 +97,14 @@ def _same(one: Comparison, other: Comparison) -> bool:
     return mine == theirs and (one.images, one.count) == (other.images, other.count)
 
 
-def differs(comparison: Comparison) -> bool:
+def differs(accuracy: AccuracyFigures) -> bool:
     """Whether the accuracy of any class differs from that of Keras."""
-    return any(rate.difference for each in comparison.scored for rate in each.accuracy.per_class)
+    return any(rate.difference for rate in accuracy.per_class)
 
 
 def chosen(report: Report, group: int) -> int | None:
-    """The row of a group that the verdict recommends."""
-    return next((each.row for each in report.verdict.choices if each.group == group), None)
+    """The row of a group that the verdict recommends; None if the model is hardly better than a guess."""
+    return next((each.row for each in report.verdict.choices if each.group == group and not each.hardly_better), None)
 
 
 def plotted(report: Report) -> tuple[tuple[Group, int | None], ...]:
@@ -152,9 +156,50 @@ def confused(accuracy: AccuracyFigures, labels: Sequence[str]) -> list[tuple[int
     return sorted(found, key=lambda each: (-each[0], each[1] or 0))[:CONFUSIONS]
 
 
-def shade(count: int, row: Sequence[int]) -> int:
-    """The shade of a cell of a confusion matrix, 0 to 9, by its share of the row; at least 1 if it is not empty."""
-    share = count / max(sum(row), 1)
+@dataclass(frozen=True)
+class Matrix:
+    """A confusion matrix, or (``partial``) of many classes the most confused: ``rows`` have the true label, and for
+    each predicted label the count and its shade."""
+
+    labels: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[tuple[int, int], ...]], ...]
+    partial: bool
+
+
+def many_classes(report: Report) -> bool:
+    """Whether a table of all classes is too long for a pull request."""
+    return len(report.model.labels) > confusions.MAX_CLASSES
+
+
+def matrix(accuracy: AccuracyFigures, labels: Sequence[str]) -> Matrix:
+    """The matrix of an accuracy with confusions."""
+    shown = confusions.shown(np.array(accuracy.confusion))
+    names = tuple(labels[index] for index in shown.classes)
+    images = shown.counts.sum(axis=1) + shown.others
+    rows = (
+        (name, tuple((count, shade(count, total)) for count in row))
+        for name, row, total in zip(names, shown.counts.tolist(), images.tolist(), strict=True)
+    )
+    return Matrix(names, tuple(rows), partial=len(names) < len(labels))
+
+
+def several_timed(report: Report) -> bool:
+    """Whether a recommended file can be the fastest: there are valid latencies of other files on its device."""
+    return any(len({row.sha256 for row in rows}) > 1 for rows in _timed(report))
+
+
+def several_threads(report: Report) -> bool:
+    """Whether there are valid latencies of several rows on a device: of several files, or numbers of threads."""
+    return any(len(rows) > 1 for rows in _timed(report))
+
+
+def _timed(report: Report) -> list[list[Row]]:
+    return [[row for row in group.rows if row.valid and row.invoke_ms is not None] for group in report.groups]
+
+
+def shade(count: int, images: int) -> int:
+    """The shade of a cell of a confusion matrix, 0 to 9, by its share of the class; at least 1 if it is not empty."""
+    share = count / max(images, 1)
     return max(round(SHADES * share), 1 if count else 0)
 
 
@@ -215,3 +260,15 @@ def started(group: Group) -> list[Row]:
 def artifacts(report: Report) -> list[tuple[str, str, str]]:
     """Recipe, file and sha256 of each file, once."""
     return list(dict.fromkeys((row.recipe, row.file, row.sha256) for group in report.groups for row in group.rows))
+
+
+def changed(classes: Sequence[ClassChange]) -> list[ClassChange]:
+    """The classes that changed most, without those that did not change."""
+    return [each for each in classes if each.gained or each.lost or (each.gained is None and each.difference)][
+        :MAX_CHANGED
+    ]
+
+
+def reasons(latencies: Sequence[LatencyChange]) -> list[str]:
+    """Why latencies are for orientation only, each reason once."""
+    return list(dict.fromkeys(reason for each in latencies for reason in each.reasons))

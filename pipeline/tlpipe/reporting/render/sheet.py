@@ -15,7 +15,22 @@ HEADER = (
     *("device", "file", "recipe", "threads", "bytes", "size_ratio", "latency_valid", "latency_invalid_reasons"),
     *("invoke_p50_ms", "invoke_p90_ms", "invoke_p99_ms", "end_to_end_p50_ms"),
     *("speedup", "speedup_predict", "speedup_valid", "throughput_per_s"),
-    *("peak_memory_mb", "images", "top1", "top1_low", "top1_high", "top5", "difference", "p", "agreement", "sha256"),
+    *(
+        "peak_memory_mb",
+        "images",
+        "top1",
+        "top1_low",
+        "top1_high",
+        "balanced",
+        "top5",
+        "difference",
+        "drop_bound",
+        "p",
+        "agreement",
+        "sha256",
+        "cold_start_valid",
+        "throughput_valid",
+    ),
 )
 DIGITS = 6
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "|", "%")
@@ -53,6 +68,8 @@ def _row(group: Group, row: Row) -> tuple[Cell, ...]:
         *(*_latency(row.invoke_ms, row), end_to_end.p50 if end_to_end else None),
         *(row.speedup, row.speedup_predict, _speedup_valid(row, group.keras), row.throughput_per_s, row.peak_memory_mb),
         *(group.images.scored if group.images else None, *_scores(row.accuracy), row.sha256),
+        row.valid and not row.cold_start_reasons if row.cold_start_ms else None,
+        row.valid and not row.full_load_reasons if row.throughput_per_s is not None else None,
     )
 
 
@@ -61,7 +78,7 @@ def _keras(group: Group, keras: KerasRow) -> tuple[Cell, ...]:
     return (
         *(group.name, "", "keras", None, keras.bytes, None),
         *(*_latency(keras.compiled_ms, keras), *(None,) * 6),
-        *(group.images.scored if group.images else None, *_scores(keras.accuracy), ""),
+        *(group.images.scored if group.images else None, *_scores(keras.accuracy), "", None, None),
     )
 
 
@@ -80,6 +97,6 @@ def _speedup_valid(row: Row, keras: KerasRow | None) -> bool | None:
 
 def _scores(accuracy: AccuracyFigures | None) -> tuple[Cell, ...]:
     if accuracy is None:
-        return (None,) * 7
-    difference = (accuracy.difference, accuracy.p, accuracy.agreement)
-    return (accuracy.top1, *accuracy.top1_interval, accuracy.top5, *difference)
+        return (None,) * 9
+    difference = (accuracy.difference, accuracy.drop_bound, accuracy.p, accuracy.agreement)
+    return (accuracy.top1, *accuracy.top1_interval, accuracy.balanced, accuracy.top5, *difference)
