@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tlpipe.conversion.recipes import Recipe
-from tlpipe.network.backend import keras, silenced, tf
+from tlpipe.network.backend import keras, tf
+from tlpipe.network.silence import silenced
 
 if TYPE_CHECKING:
     from tensorflow.types.experimental import ConcreteFunction

@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from tlpipe.data import listing
 from tlpipe.data.listing import Listing
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.files import parse_json, sha256_of
-from tlpipe_edge.errors import BadData, WrongUsage
+from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Example:
 @dataclass(frozen=True)
 class Dataset:
     """Labels and splits. ``splits`` has train, validation, and test if there is one. ``cut`` names the splits that were
-    held out from train. ``warnings`` are for the user.
+    held out from train. ``warnings`` are for the user. ``fractions`` are the shares to hold out for missing splits that
+    ``load`` was given, by split; None if an earlier version, which did not record them, stored the splits.
     """
 
     source: Path
@@ -40,6 +42,7 @@ class Dataset:
     splits: Mapping[str, tuple[Example, ...]]
     cut: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    fractions: Mapping[str, float] | None = None
 
     @property
     def evaluation_split(self) -> str:
@@ -59,6 +62,13 @@ class Dataset:
         if all(example.problem is not None for example in self.splits["validation"]):
             raise BadData("no readable validation image", "Add images.", where=self.source)
 
+    def check_there(self) -> None:
+        """Raise MissingInput if none of the files is there any more."""
+        if not any(example.file.exists() for examples in self.splits.values() for example in examples):
+            raise MissingInput(
+                "the images that the run was trained on are not there", "Move them back.", where=self.source
+            )
+
     def to_json(self) -> str:
         """The splits with file hashes, as indented JSON."""
         document = {
@@ -66,6 +76,7 @@ class Dataset:
             "source": str(self.source),
             "labels": self.labels,
             "cut_from_train": self.cut,
+            **({} if self.fractions is None else {"fractions": dict(self.fractions)}),
             "splits": {
                 name: [{"file": str(e.file), "label": self.labels[e.label], "sha256": e.sha256} for e in examples]
                 for name, examples in self.splits.items()
@@ -97,6 +108,7 @@ class Dataset:
                     for name, rows in document["splits"].items()
                 },
                 tuple(document["cut_from_train"]),
+                fractions=_fractions(document.get("fractions")),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BadData(f"not the splits of a run ({error})", "Train the run again.", where=file) from error
@@ -109,30 +121,36 @@ def load(data: Path, *, validation_fraction: float = 0.1, test_fraction: float =
     subfolder per class, or a CSV of path,label[,split]. Held-out splits are stratified and seeded, have at least one
     image of every class, and keep copies of a file together. Raise MissingInput, BadData or WrongUsage.
     """
-    for name, fraction in (("validation", validation_fraction), ("test", test_fraction)):
-        if not 0 <= fraction < 0.9:
-            raise WrongUsage(f"invalid {name} fraction: {fraction:g}", "Use a number from 0 to below 0.9.")
+    check_fraction("validation", validation_fraction)
+    check_fraction("test", test_fraction)
     data = data.absolute()
     found = listing.read(data)
     missing = {"test": test_fraction, "validation": validation_fraction}
     if sum(fraction for split, fraction in missing.items() if split not in found) >= 0.9:
         raise WrongUsage("validation and test fractions leave too little to train on", "Keep their sum below 0.9.")
     labels = _labels(found, data)
+    to_cut = [split for split, fraction in missing.items() if split not in found and fraction > 0]
+    if "validation" not in (*found, *to_cut):
+        raise WrongUsage("no validation images to select the best weights", "Use --validation-fraction 0.1.")
+    _check_enough(found["train"], splits=1 + len(to_cut))
     splits = {split: _examples(files, labels, split) for split, files in found.items()}
     cut: list[str] = []
-    for split, fraction in missing.items():
-        if split not in splits and fraction > 0:
-            # The share is of all images without a split, so it does not depend on the order of the cuts.
-            already = sum(len(splits[name]) for name in cut)
-            share = fraction * (len(splits["train"]) + already) / len(splits["train"])
-            splits["train"], splits[split] = _cut(splits["train"], share, seed, labels)
-            cut.append(split)
-    if not splits.get("validation"):
-        raise WrongUsage("no validation images to select the best weights", "Use --validation-fraction 0.1.")
-    warnings = (*listing.unused(data), *_duplicates(splits, labels))
-    dataset = Dataset(data, labels, splits, tuple(sorted(cut)), warnings)
+    for split in to_cut:
+        # The share is of all images without a split, so it does not depend on the order of the cuts.
+        already = sum(len(splits[name]) for name in cut)
+        share = missing[split] * (len(splits["train"]) + already) / len(splits["train"])
+        splits["train"], splits[split] = _cut(splits["train"], share, seed, labels)
+        cut.append(split)
+    warnings = (*listing.notes(data, found), *_duplicates(splits, labels))
+    dataset = Dataset(data, labels, splits, tuple(sorted(cut)), warnings, missing)
     dataset.check_trainable()
     return dataset
+
+
+def check_fraction(split: str, fraction: float) -> None:
+    """Raise WrongUsage if this share of train cannot be held out for ``split``."""
+    if not 0 <= fraction < 0.9:
+        raise WrongUsage(f"invalid {split} fraction: {fraction:g}", "Use a number from 0 to below 0.9.")
 
 
 def labelled(data: Path, labels: tuple[str, ...]) -> tuple[str, tuple[Example, ...]]:
@@ -147,7 +165,9 @@ def labelled(data: Path, labels: tuple[str, ...]) -> tuple[str, tuple[Example, .
     for _, label in found[split]:
         if label not in labels:
             raise BadData(
-                f"class {label!r} is not a class of the model", f"Its classes are {', '.join(labels)}.", where=data
+                f"class {label!r} is not a class of the model",
+                listing.nesting(data) or f"Its classes are {', '.join(labels)}.",
+                where=data,
             )
     name = data.name if len(found) == 1 else f"{data.name}, {split}"
     return name, _examples(found[split], labels, split)
@@ -180,7 +200,7 @@ def _labels(found: Listing, data: Path) -> tuple[str, ...]:
     if len(labels) < 2:
         raise BadData(
             f"only one class ({labels[0]!r})",
-            "A classifier needs two classes or more, in a folder each.",
+            listing.nesting(data) or "A classifier needs two classes or more, in a folder each.",
             where=data,
         )
     for split, files in found.items():
@@ -190,6 +210,25 @@ def _labels(found: Listing, data: Path) -> tuple[str, ...]:
                     f"class {label!r} is in {split} but not in train", "Add it to train, or remove it.", where=file
                 )
     return labels
+
+
+def _fractions(stored: Mapping[str, float] | None) -> dict[str, float] | None:
+    return None if stored is None else {split: float(stored[split]) for split in ("test", "validation")}
+
+
+def _check_enough(files: Collection[tuple[Path, str]], *, splits: int) -> None:
+    """Raise BadData if a class has not an image for each of these splits."""
+    for label, images in Counter(label for _, label in files).items():
+        if images < splits:
+            raise _too_few(label)
+
+
+def _too_few(label: str) -> BadData:
+    return BadData(
+        "too few different images to hold out a split",
+        "Add images, or add the splits yourself.",
+        where=f"class {label!r}",
+    )
 
 
 def _is_unicode(text: str) -> bool:
@@ -208,11 +247,7 @@ def _cut(
     for index, label in enumerate(labels):
         hashes = sorted({example.sha256 for example in examples if example.label == index} - chosen)
         if len(hashes) < 2:
-            raise BadData(
-                "too few different images to hold out a split",
-                "Add images, or add the splits yourself.",
-                where=f"class {label!r}",
-            )
+            raise _too_few(label)
         random.Random(f"{seed} {label}").shuffle(hashes)
         chosen.update(hashes[: min(len(hashes) - 1, max(1, round(fraction * len(hashes))))])
     return (

@@ -30,6 +30,8 @@ from tlpipe.runs.run_folder import Run
 from tlpipe.storage import atomic
 from tlpipe_edge.classify import accuracy
 from tlpipe_edge.console import progress
+from tlpipe_edge.console.interrupted import kept
+from tlpipe_edge.console.text import percent
 from tlpipe_edge.contract.bundle import GOLDEN, MANIFEST, REFERENCE, Bundle
 from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.contract.manifest import Artifact, Calibration, ImageSpec, Manifest, Provenance
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from tensorflow.types.experimental import ConcreteFunction
 
 GOLDEN_IMAGES = 6
+CONVERSION_SECONDS = 3.0
+"""About how long a conversion takes; with calibration, twice as long."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +66,10 @@ class _Quality:
     top1: float
 
     def __str__(self) -> str:
-        return f"agreement {self.agreement:.4f}, mean difference {self.distance:.5f}, top-1 {self.top1:.4f}"
+        return f"agreement {percent(self.agreement)}, mean difference {self.distance:.5f}, top-1 {percent(self.top1)}"
 
 
+@kept("The bundle was not written.")
 def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = False) -> Bundle:
     """Convert the best stage of the run by each recipe and write the bundle ``out``, which appears when it is complete.
 
@@ -128,12 +133,12 @@ def _convert(
 ) -> list[_Converted]:
     function = convert.traced(model)
     converted = []
-    for recipe in progress.track(recipes, description="converting"):
-        progress.say(f"converting to {recipe.name}")
+    for recipe in recipes:
         if representative is not None and recipe.calibrated:
             converted.append(_convert_calibrated(model, function, recipe, dataset, extractor, representative))
         else:
-            converted.append(_Converted(recipe, convert.to_tflite(function, recipe)))
+            with progress.waiting(f"converting to {recipe.name}", seconds=CONVERSION_SECONDS):
+                converted.append(_Converted(recipe, convert.to_tflite(function, recipe)))
     return converted
 
 
@@ -146,9 +151,12 @@ def _convert_calibrated(
     representative: Representative,
 ) -> _Converted:
     """Convert with the trained head and with the re-fitted head; use the one that is closer to Keras on validation."""
-    plain = convert.to_tflite(function, recipe, representative=representative.tensors())
+    seconds = 2 * CONVERSION_SECONDS
+    with progress.waiting(f"converting to {recipe.name}", seconds=seconds):
+        plain = convert.to_tflite(function, recipe, representative=representative.tensors())
     head = head_refit.refitted_head(model, recipe, dataset, extractor, representative)
-    with head_refit.head_replaced(model, *head):
+    waiting = progress.waiting(f"converting to {recipe.name} with the re-fitted head", seconds=seconds)
+    with waiting, head_refit.head_replaced(model, *head):
         refitted = convert.to_tflite(function, recipe, representative=representative.tensors())
     validation = [example for example in dataset.splits["validation"] if example.problem is None]
     scores, keras_scores = [], []
@@ -162,7 +170,8 @@ def _convert_calibrated(
     taken = (after.agreement, -after.distance) > (before.agreement, -before.distance)
     used = f"head re-fitted to {recipe.name} features" if taken else "trained head, as re-fitting did not help"
     note = f"{used}; on {len(validation)} validation images, trained head: {before}; re-fitted head: {after}"
-    progress.say(f"{recipe.name}: {note}")
+    progress.say(f"{recipe.name}: {used}")
+    progress.detail(note)
     return _Converted(recipe, refitted if taken else plain, (note,))
 
 

@@ -23,6 +23,7 @@ from tlpipe.features.extractor import Extractor
 from tlpipe.features.prefix import Prefix
 from tlpipe.network.backbones import POOLING
 from tlpipe.network.cut import prefix
+from tlpipe_edge.console import progress
 from tlpipe_edge.errors import BadData
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ def refitted_head(
         return features.rows.take(features.usable)
 
     float_rows = rows(extractor, "float features")
-    function = convert.traced(prefix(model, POOLING))
-    backbone = convert.to_tflite(function, recipe, representative=representative.tensors())
+    with progress.waiting(f"converting the backbone to {recipe.name}", seconds=6):
+        function = convert.traced(prefix(model, POOLING))
+        backbone = convert.to_tflite(function, recipe, representative=representative.tensors())
     quantized = Prefix(hashlib.sha256(backbone).hexdigest(), POOLING, lambda: backbone)
     quantized_rows = rows(dataclasses.replace(extractor, prefix=quantized), f"{recipe.name} features")
     wanted = float_rows @ kernel - quantized_rows @ kernel

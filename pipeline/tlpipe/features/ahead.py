@@ -22,6 +22,7 @@ from tlpipe.data.dataset import Example
 from tlpipe.engine.choice import DEFAULT, engine
 from tlpipe.features.extractor import Extractor
 from tlpipe_edge.console import progress
+from tlpipe_edge.console.verbosity import Verbosity, set_verbosity, verbosity
 from tlpipe_edge.errors import TlpipeError
 
 MIN_EXAMPLES = 200
@@ -51,6 +52,7 @@ class Job:
     passes: Sequence[Pass]
     strict: bool
     parent: int
+    verbosity: Verbosity
 
 
 @contextlib.contextmanager
@@ -68,12 +70,12 @@ def computed_ahead(extractor: Extractor, passes: Sequence[Pass], *, strict: bool
         return
     prefix = replace(extractor.prefix, load=functools.partial(bytes, model))
     try:
-        child = _started(Job(replace(extractor, prefix=prefix), missing, strict, os.getpid()))
+        child = _started(Job(replace(extractor, prefix=prefix), missing, strict, os.getpid(), verbosity()))
     except OSError as error:  # no room for the job, or no more processes
         progress.warn(f"features are extracted later, for no process can be started ({error.strerror})")
         yield lambda: None
         return
-    with child:
+    with child, progress.drawn_elsewhere():
         try:
             yield lambda: _wait(child)
         finally:
@@ -106,6 +108,7 @@ def _child() -> None:
     job: Job = pickle.load(sys.stdin.buffer)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))  # so that a progress bar is removed
     threading.Thread(target=_end_with, args=(job.parent,), daemon=True).start()
+    set_verbosity(job.verbosity)
     unreadable: set[str] = set()
     for each in job.passes:
         examples = [example for example in each.examples if example.sha256 not in unreadable]

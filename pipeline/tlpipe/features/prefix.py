@@ -100,5 +100,5 @@ def to_tflite(model: "keras.Model", cut: str) -> bytes:
     from tlpipe.network.cut import prefix
 
     (float32,) = recipes.parse(["float32"])
-    progress.say("converting the frozen layers for LiteRT")
-    return convert.to_tflite(convert.traced(prefix(model, cut)), float32)
+    with progress.waiting("converting the frozen layers for LiteRT", seconds=4):
+        return convert.to_tflite(convert.traced(prefix(model, cut)), float32)

@@ -3,8 +3,8 @@
 No TensorFlow here until one is built: the command line reads the entries before it is loaded.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ from tlpipe_edge.errors import WrongUsage
 if TYPE_CHECKING:
     import keras
 
+IMAGENET, NONE = "imagenet", "none"
+"""Weights that are not a file: those that Keras publishes, and random ones."""
 IMAGE, POOLING = "image", "pooling"
 """The layers at which every network can be cut: its input, and the pooled features, which are the input of the head."""
 VERSION = 1
@@ -41,7 +43,9 @@ class Backbone:
     weights_file: what a file of weights must be. load_weights: reads one into the backbone; any exception means that it
         does not fit.
     widths: the values of alpha that it supports; none if it has no width multiplier.
-    imagenet: whether the builder downloads ``weights="imagenet"``.
+    parameters: the number of parameters of each width, which tells whose weights a file holds; empty if unknown.
+    layers: the number of its layers, from which fine-tuning can choose.
+    published: the URL of ``weights="imagenet"``, which the builder downloads, with ``{alpha}``; empty if there is none.
     """
 
     name: str
@@ -51,25 +55,35 @@ class Backbone:
     offset: float
     top_layers: int
     top_begins: str
+    layers: int
     weights_file: str
     load_weights: Callable[["keras.Model", Path], None] = load_keras_weights
     widths: tuple[float, ...] = ()
-    imagenet: bool = True
+    parameters: Mapping[float, int] = field(default_factory=dict)
+    published: str = ""
 
     def check(self, *, alpha: float, size: int, weights: str) -> None:
         """Raise WrongUsage if the backbone does not support the width, the image size or the weights."""
+        self.check_width(alpha)
+        self.check_size(size)
+        if weights == IMAGENET and not self.published:
+            raise WrongUsage(
+                f"weights imagenet: there are none of {self.name} to download",
+                f"Name a file ({self.weights_file}), or pass none.",
+            )
+
+    def check_width(self, alpha: float) -> None:
+        """Raise WrongUsage if the backbone does not have this width multiplier."""
         if alpha not in (self.widths or (ONE_WIDTH,)):
             advice = f"Choose {', '.join(map(str, self.widths))}." if self.widths else "Leave alpha out."
             raise WrongUsage(f"alpha {alpha:g} is not a width multiplier of {self.name}", advice)
+
+    def check_size(self, size: int) -> None:
+        """Raise WrongUsage if the backbone does not take images of this size."""
         smallest, largest = self.sizes
         if not smallest <= size <= largest:
             raise WrongUsage(
                 f"invalid image size: {size}", f"Choose a size from {smallest} to {largest}; multiples of 32 fit best."
-            )
-        if weights == "imagenet" and not self.imagenet:
-            raise WrongUsage(
-                f"weights imagenet: there are none of {self.name} to download",
-                f"Name a file ({self.weights_file}), or pass none.",
             )
 
     def build(self, *, alpha: float, weights: str | None, **shape: Any) -> "keras.Model":
@@ -96,12 +110,24 @@ MOBILENET_V2 = Backbone(
     offset=-1.0,
     top_layers=50,
     top_begins="block_11_project",
+    layers=154,
     weights_file="a .weights.h5 of the MobileNetV2 of Keras without its top, of the same --alpha",
     widths=(0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
+    parameters={0.35: 410_208, 0.5: 706_224, 0.75: 1_382_064, 1.0: 2_257_984, 1.3: 3_766_048, 1.4: 4_363_712},
+    published="https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
+    "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_224_no_top.h5",
 )
 BACKBONES = {MOBILENET_V2.name: MOBILENET_V2}
 """By name. The first is the default."""
 DEFAULT = next(iter(BACKBONES.values()))
+
+
+def check_top_layers(number: int, layers: int) -> None:
+    """Raise WrongUsage if a backbone of so many layers cannot train this number of them."""
+    if not 0 <= number <= layers:
+        raise WrongUsage(
+            f"the number of top layers is {number}, but the backbone has {layers}", f"Use a number from 0 to {layers}."
+        )
 
 
 def find(name: str) -> Backbone:

@@ -8,11 +8,12 @@ import math
 from pathlib import Path
 
 from tlpipe.network import backbones
+from tlpipe.network.backbones import NONE
 from tlpipe.network.backend import keras
-from tlpipe.network.weights import NONE, reason
 from tlpipe.network.weights import get as get_weights
 from tlpipe.network.weights import load as load_weights
-from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
+from tlpipe.network.weights import reason
+from tlpipe_edge.errors import BadData, MissingInput
 
 
 def build(
@@ -67,11 +68,7 @@ def trained_layers(model: keras.Model, top_layers: int) -> list[keras.layers.Lay
     training=False (keras issue 20285). One that is frozen is in inference mode for sure.
     """
     layers = backbone_layers(model)
-    if not 0 <= top_layers <= len(layers):
-        raise WrongUsage(
-            f"the number of top layers is {top_layers}, but the backbone has {len(layers)}",
-            f"Use a number from 0 to {len(layers)}.",
-        )
+    backbones.check_top_layers(top_layers, len(layers))
     top = layers[len(layers) - top_layers :]
     trained = [layer for layer in top if layer.weights and not isinstance(layer, keras.layers.BatchNormalization)]
     return [*trained, model.get_layer("head")]

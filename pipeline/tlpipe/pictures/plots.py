@@ -8,7 +8,6 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
+from tlpipe.pictures import confusions
+from tlpipe.pictures.epochs import accuracy_range
 from tlpipe.runs.history import History
 
 Images = NDArray[np.uint8]
@@ -32,7 +33,6 @@ TRAIN, VALIDATION = "#6c8ebf", "#d9622b"
 BEST: dict[str, Any] = {"color": VALIDATION, "marker": "o", "mfc": "white", "mew": 2, "ms": 9, "ls": ""}
 RIGHT, WRONG = "#00695c", "#c62828"
 MAX_PREDICTIONS = 20
-MIN_TEXT = 4.5  # points
 
 CJK_FONTS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans", "Microsoft YaHei", "WenQuanYi Zen Hei")
 
@@ -90,19 +90,22 @@ def learning_curve(histories: Sequence[History], file: Path) -> None:
 
 @house_style()
 def draw_learning_curve(histories: Sequence[History]) -> Figure:
-    """Loss (nats) and accuracy (percent) over the epochs of one stage, or of two, one after the other.
+    """Loss (nats) and accuracy (per cent) over the epochs of one stage, or of two, numbered through both.
 
     Epoch 0 of the second stage is at the last epoch of the first one. A gap between the two curves comes from the
-    difference between the last epoch and the best one, from whose weights fine-tuning starts.
+    difference between the last epoch and the best one, from whose weights fine-tuning starts. The axes have room for
+    all epochs but that before the first stage: the accuracy of an untrained head would press all others together.
     """
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     _draw_panel(loss, histories, "loss", "{:.3f}")
-    _draw_panel(accuracy, histories, "accuracy", "{:.1%}")
-    loss.set_ylim(bottom=0)
+    _draw_panel(accuracy, histories, "accuracy", "{:.1f} %", scale=100)
+    loss.set_ylim(0, 1.05 * max(_trained_values(histories, "loss")) or 1)
     loss.set_ylabel("cross-entropy (nats)")
-    accuracy.set_ylim(0, 1.02)
-    accuracy.yaxis.set_major_formatter(PercentFormatter(1))
+    low, high = accuracy_range(_trained_values(histories, "accuracy"))
+    accuracy.set_ylim(100 * low, 100 * high + 2 * (high - low))
+    accuracy.yaxis.set_major_formatter(PercentFormatter(symbol=" %"))
+    accuracy.set_ylabel(f"top-1 (the axis starts at {100 * low:.0f} %)" if low else "top-1")
     legend = [
         Line2D([], [], color=TRAIN, lw=2, label="train"),
         Line2D([], [], color=VALIDATION, lw=2, label="validation"),
@@ -112,33 +115,43 @@ def draw_learning_curve(histories: Sequence[History]) -> Figure:
     return figure
 
 
-def _draw_panel(axes: Axes, histories: Sequence[History], metric: str, number: str) -> None:
+def _trained_values(histories: Sequence[History], metric: str) -> list[float]:
+    """The values on both splits after each epoch, before the second stage, and of the kept epochs."""
+    first, *later = histories
+    epochs = [each for each in first.epochs if each.number or each.number == first.best]
+    epochs += [each for history in later for each in history.epochs]
+    return [getattr(epoch, name) for epoch in epochs for name in (metric, f"val_{metric}")]
+
+
+def _draw_panel(axes: Axes, histories: Sequence[History], metric: str, number: str, *, scale: float = 1) -> None:
     """Both splits of one metric; the validation values of the best epochs are in the title, away from the curves."""
     start = 0
     bests = []
     for stage, history in enumerate(histories):
         epochs = [start + epoch.number for epoch in history.epochs]
         for name, color, layer in ((metric, TRAIN, 2), (f"val_{metric}", VALIDATION, 3)):
-            values = [getattr(epoch, name) for epoch in history.epochs]
+            values = [scale * getattr(epoch, name) for epoch in history.epochs]
             axes.plot(epochs, values, color=color, lw=2, marker=".", ms=6, label=name, zorder=layer)
         best = next(epoch for epoch in history.epochs if epoch.number == history.best)
-        place, value = start + best.number, getattr(best, f"val_{metric}")
-        bests.append(f"{number.format(value)} at epoch {place}")
+        place, value = start + best.number, scale * getattr(best, f"val_{metric}")
+        bests.append(f"{number.format(value)} " + (f"at epoch {place}" if best.number else "before training"))
+        if stage and not best.number:
+            bests[-1] = "no epoch of fine-tuning"
         axes.plot([place], [value], label="best", zorder=4, clip_on=False, **BEST)
         if stage:
             axes.axvline(start, color=INK, lw=1.2, ls="--", label="start of fine-tuning", zorder=1)
             axes.annotate(
-                "fine-tuning starts",
-                (start, 0.97 if metric == "loss" else 0.03),  # away from a falling loss and a rising accuracy
+                "fine-tuning",
+                (start, 1),
                 xycoords=axes.get_xaxis_transform(),
-                xytext=(4, 0),
+                xytext=(0, 4),  # above the axes, where no curve is
                 textcoords="offset points",
-                rotation=90,
-                va="top" if metric == "loss" else "bottom",
+                size=9,
             )
         start = epochs[-1]
-    axes.set_title(metric.capitalize(), loc="left")
-    axes.set_title("kept: " + ", ".join(bests), loc="right", color=VALIDATION, size=10)
+    pad = 20 if len(histories) > 1 else 6
+    axes.set_title(metric.capitalize(), loc="left", pad=pad)
+    axes.set_title("kept: " + ", ".join(bests), loc="right", color=VALIDATION, size=10, pad=pad)
     axes.set_xlabel("epoch (0: before training)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(color="#eceff1")
@@ -159,8 +172,8 @@ def draw_predictions(
     """The first 20 images, each with the predicted label and its score; if it is wrong, with the true label below.
 
     ``images`` is (N, height, width, 3) uint8 RGB, N at least 1; ``true_labels`` (N,) indices into ``labels``;
-    ``scores`` (N, classes) in 0..1, in a tie the lowest index wins; ``caption`` says which images ("test images").
-    Correct and wrong predictions differ by colour and by sign.
+    ``scores`` (N, classes) in 0..1, in a tie the lowest index wins; ``caption`` is the heading. Correct and wrong
+    predictions differ by colour and by sign.
     """
     count = min(len(images), MAX_PREDICTIONS)
     columns = min(count, 5)
@@ -176,13 +189,12 @@ def draw_predictions(
         axes.imshow(image)
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set(color=color, linewidth=3)
-        name = fitted(labels[guess], points=105, size=10)
+        name = fitted(labels[guess], points=100, size=10)
         axes.set_title(f"{sign} {name}", loc="left", color=color, size=10)
-        axes.set_title(f"{score:.0%}", loc="right", color=color, size=10)
+        axes.set_title(f"{100 * score:.0f} %", loc="right", color=color, size=10)
         if guess != true:
             axes.set_xlabel(f"true: {fitted(labels[true], points=125, size=10)}", loc="left")
-    correct = int((predicted[:count] == true_labels[:count]).sum())
-    figure.suptitle(f"{correct} of {count} {caption} correct", size=12)
+    figure.suptitle(caption, size=12)
     return figure
 
 
@@ -196,41 +208,49 @@ def draw_confusion_matrix(counts: Integers, labels: Sequence[str], *, caption: s
     """``counts`` (C, C) int, rows are true labels, columns predictions; the colour is the share of the row.
 
     ``caption`` says which images; ``unreadable`` ones have no prediction and count as wrong. Zeros off the diagonal are
-    left empty. Above about 130 classes, numbers that would be too small and labels that would overlap are left out.
+    left empty. Of many classes, only the most confused are shown (see ``confusions``), with a column for all others.
     """
-    classes = len(counts)
-    side = min(3 + 0.24 * classes, 18)  # inches
-    cell = 72 * side / classes  # points
-    figure = Figure(figsize=(side, side))
+    shown = confusions.shown(counts)
+    partial = len(shown.classes) < len(counts)
+    cells = np.column_stack([shown.counts, shown.others]) if partial else shown.counts
+    side = 3 + 0.24 * len(cells)  # inches
+    wide = side * cells.shape[1] / len(cells)
+    cell = 72 * side / len(cells)  # points
+    figure = Figure(figsize=(wide, side))
     axes = figure.add_axes((0, 0, 1, 1))  # the whole figure: ``save`` extends it by the labels
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares = cells / np.maximum(cells.sum(axis=1, keepdims=True), 1)
     colors = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-
-    digits = len(str(np.max(counts)))
-    size = min(12, cell / (0.65 * digits + 0.5))
-    if size >= MIN_TEXT:
-        for row, column in product(range(classes), repeat=2):
-            if row == column or counts[row, column]:
-                color = "white" if shares[row, column] > 0.5 else INK
-                axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=color, size=size)
-
-    size = min(11, max(0.8 * cell, MIN_TEXT))
-    ticks = range(0, classes, math.ceil(1.25 * size / cell))
-    names = [fitted(labels[tick], points=160, size=size) for tick in ticks]
-    axes.set_xticks(ticks, names, size=size, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(ticks, names, size=size)
-    axes.set_xticks(np.arange(classes + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="#eceff1", lw=min(0.8, 0.03 * cell))
-    axes.tick_params(which="both", length=0)
+    _write_cells(axes, cells, shares, size=min(12, cell / (0.65 * len(str(np.max(cells))) + 0.5)))
+    names = [fitted(labels[index], points=160, size=11) for index in shown.classes]
+    _label_cells(axes, names, [*names, "all other classes"] if partial else names)
     heading = 10 + side / 3
     axes.set_xlabel("predicted", size=heading)
     axes.set_ylabel("true", size=heading)
     right, total = int(np.trace(counts)), int(counts.sum()) + unreadable
-    title = f"Accuracy {right / max(total, 1):.1%}: {right:,} of {total:,} {caption}"
-    axes.set_title(title + (f"\n{unreadable} of them cannot be read" if unreadable else ""), size=heading, pad=10)
-    bar = figure.colorbar(colors, cax=figure.add_axes((1 + 0.2 / side, 0, 0.15 / side, 1)))
-    bar.ax.yaxis.set_major_formatter(PercentFormatter(1))
+    title = [f"Top-1 {100 * right / max(total, 1):.1f} %: {right:,} of {total:,} {caption}"]
+    title += [f"{unreadable:,} of them could not be read and count as wrong"] if unreadable else []
+    title += [f"the {len(cells)} most confused of {len(counts)} classes"] if partial else []
+    axes.set_title("\n".join(title), size=heading, pad=10)
+    bar = figure.colorbar(colors, cax=figure.add_axes((1 + 0.2 / wide, 0, 0.15 / wide, 1)))
+    bar.ax.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     bar.set_label("share of the true class", size=heading)
     bar.outline.set_visible(False)
     return figure
+
+
+def _write_cells(axes: Axes, cells: Integers, shares: Scores, *, size: float) -> None:
+    """The counts in the cells, zeros only on the diagonal."""
+    for row, column in np.ndindex(*cells.shape):
+        if row == column or cells[row, column]:
+            color = "white" if shares[row, column] > 0.5 else INK
+            axes.text(column, row, str(cells[row, column]), ha="center", va="center", color=color, size=size)
+
+
+def _label_cells(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """The names of rows and columns, and the lines between cells."""
+    axes.set_xticks(range(len(columns)), columns, size=11, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(rows)), rows, size=11)
+    axes.set_xticks(np.arange(len(columns) + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(len(rows) + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="#eceff1", lw=0.8)
+    axes.tick_params(which="both", length=0)

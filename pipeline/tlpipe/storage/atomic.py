@@ -9,7 +9,7 @@ from pathlib import Path
 
 import filelock
 
-from tlpipe_edge.errors import Busy, WrongUsage
+from tlpipe_edge.errors import Busy, Unavailable, WrongUsage
 
 
 def write_bytes(file: Path, content: bytes) -> None:
@@ -33,7 +33,7 @@ def write_text(file: Path, content: str) -> None:
 
 
 def refuse_existing(path: Path, *, overwrite: bool, marker: str) -> None:
-    """Raise WrongUsage if ``path`` exists and ``overwrite`` is not set, or if it cannot be created.
+    """Raise WrongUsage if ``path`` exists and ``overwrite`` is not set, WrongUsage or Unavailable if it cannot be made.
 
     A folder without the file ``marker`` is never replaced, unless it is empty.
     """
@@ -44,6 +44,13 @@ def refuse_existing(path: Path, *, overwrite: bool, marker: str) -> None:
     for parent in path.absolute().parents:
         if parent.exists() and not parent.is_dir():
             raise WrongUsage("is a file, not a folder", "Name another path.", where=parent)
+    check_writable(next(parent for parent in path.absolute().parents if parent.exists()))
+
+
+def check_writable(folder: Path) -> None:
+    """Raise Unavailable if this process may not write files into the folder."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Unavailable("cannot be written to", "Name another path, or change its permissions.", where=folder)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ def environment() -> jinja2.Environment:
         finalize=lambda value: inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
 

@@ -47,18 +47,32 @@ class Outcome:
     frozen_weights: str | None = None
 
 
-def sample(dataset: Dataset, spec: ImageSpec) -> Sample:
-    """Up to ``plots.MAX_PREDICTIONS`` readable images of the evaluation split, the classes in turn."""
-    split = dataset.evaluation_split
-    seen: Counter[int] = Counter()
-    turns = []
-    for place, example in enumerate(dataset.splits[split]):
-        if example.problem is None:
-            turns.append((seen[example.label], example.label, place))
-            seen[example.label] += 1
-    places = [place for _, _, place in sorted(turns)[: plots.MAX_PREDICTIONS]]
-    pixels = [read_pixels(dataset.splits[split][place], View(), spec) for place in places]
+def sample(dataset: Dataset, spec: ImageSpec, scores: np.ndarray) -> Sample:
+    """Up to ``plots.MAX_PREDICTIONS`` images of the evaluation split with their ``scores`` (N, classes): the wrong
+    predictions first, half of the images if there are as many, each half from as many classes as possible."""
+    split = dataset.splits[dataset.evaluation_split]
+    true_labels, predicted = label_indices(split), accuracy.predictions(scores)
+    wrong, right = ((predicted >= 0) & differs for differs in (predicted != true_labels, predicted == true_labels))
+    room = plots.MAX_PREDICTIONS
+    mistakes = _spread(np.flatnonzero(wrong), true_labels, max(room // 2, room - int(right.sum())))
+    places = [*mistakes, *_spread(np.flatnonzero(right), true_labels, room - len(mistakes), seen=mistakes)]
+    pixels = [read_pixels(split[place], View(), spec) for place in places]
     return Sample(np.array(places, int), np.array(pixels, np.uint8).reshape(-1, spec.size, spec.size, 3))
+
+
+def _spread(places: np.ndarray, labels: np.ndarray, count: int, *, seen: Sequence[int] = ()) -> list[int]:
+    """``count`` of the places, in the order of their labels: the classes in turn, those of ``seen`` places later; in
+    the last turn, which has no room for all classes, at even distances."""
+    taken: list[int] = []
+    turns: dict[int, list[int]] = {}
+    number = Counter(int(labels[place]) for place in seen)
+    for place in sorted(places.tolist(), key=lambda each: (labels[each], each)):
+        turns.setdefault(number[int(labels[place])], []).append(place)
+        number[int(labels[place])] += 1
+    for _, turn in sorted(turns.items()):
+        room = min(count - len(taken), len(turn))
+        taken += [turn[(2 * step + 1) * len(turn) // (2 * room)] for step in range(room)]
+    return sorted(taken, key=lambda each: (labels[each], each))
 
 
 def write(
@@ -94,8 +108,13 @@ def write(
     plots.confusion_matrix(counts, labels, folder / "confusion-matrix.png", caption=caption, unreadable=unreadable)
     places, pixels = outcome.sample.places, outcome.sample.pixels
     if len(places):
+        right, shown = predicted == true_labels, predicted[places] == true_labels[places]
+        heading = (
+            f"{int(shown.sum())} of the {int(right.sum()):,} correct and {int((~shown).sum())} of the "
+            f"{int((~right).sum()) - unreadable:,} wrong predictions of {caption}"
+        )
         file = folder / "predictions.png"
-        plots.predictions(pixels, true_labels[places], scores[places], labels, file, caption=caption)
+        plots.predictions(pixels, true_labels[places], scores[places], labels, file, caption=heading)
 
 
 def _metrics(outcome: Outcome) -> dict[str, Any]:

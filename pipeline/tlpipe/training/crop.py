@@ -7,6 +7,7 @@ from tlpipe.data.dataset import Dataset, label_indices
 from tlpipe.features.extractor import Extractor, Features
 from tlpipe.training.inputs import extract_plain
 from tlpipe_edge.console import progress
+from tlpipe_edge.console.text import percent
 from tlpipe_edge.contract.manifest import Crop
 
 
@@ -20,7 +21,7 @@ def choose_crop(extractor: Extractor, dataset: Dataset, *, strict: bool) -> tupl
         cropped = dataclasses.replace(extractor, spec=dataclasses.replace(extractor.spec, crop=crop))
         dataset, plain = extract_plain(cropped, dataset, strict=strict)
         results[crop] = _linear_accuracy(plain)
-        progress.say(f"--crop {crop}: validation top-1 {results[crop]:.3f} with a linear head")
+        progress.say(f"--crop {crop}: validation top-1 {percent(results[crop])} with a linear head")
     best = max(results, key=lambda crop: results[crop])
     progress.say(f"selected --crop {best}")
     return dataset, best

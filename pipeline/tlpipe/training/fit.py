@@ -13,18 +13,20 @@ from tlpipe.data.dataset import label_indices
 from tlpipe.features.extractor import Features
 from tlpipe.network.backend import keras
 from tlpipe.network.predict import keras_probabilities
-from tlpipe.runs.config import Stage
+from tlpipe.runs.config import ClassWeights, Stage
 from tlpipe.runs.history import Epoch, History
 from tlpipe_edge.console import progress
+from tlpipe_edge.console.text import percent
 
 
 @dataclass(frozen=True)
 class Examples:
     """The features of the same examples in each view. ``views[0]`` is plain; epoch n trains on view n modulo the number
-    of views. ``classes`` is the number of labels."""
+    of views. ``classes`` is the number of labels; ``class_weights`` weigh them in the training loss."""
 
     views: Sequence[Features]
     classes: int
+    class_weights: ClassWeights = ClassWeights.NONE
 
 
 def fit(
@@ -38,54 +40,70 @@ def fit(
     seed: int,
     tensorboard: Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    epochs_before: int = 0,
 ) -> History:
     """Train the trainable layers of ``model`` in place, and return the history; epoch 0 is the state before training.
 
     At the end, the model has the weights of the epoch with the best ``quality``. ``callbacks`` run after the weights
     are averaged, so they see the validated model; a callback can stop the training. ``name`` is the name of the stage
-    in the history and in messages.
+    in the history. Messages, callbacks and TensorBoard count the epochs from the ``epochs_before`` of earlier stages.
     """
     training = batches(train, batch_size=batch_size, seed=seed, shuffle=True)
-    loss = keras.losses.CategoricalCrossentropy(label_smoothing=stage.label_smoothing)
-    # Without label smoothing, so that the losses of both stages can be compared.
-    metrics = [keras.metrics.CategoricalCrossentropy(name="cross_entropy"), "accuracy"]
     keras.utils.set_random_seed(seed)
-    # Several batches per call of the graph: for a head alone, most of the time is in the calls (3.2 s instead of 5.3 s
-    # of CPU for 15 epochs of 2,761 images). The compilation by XLA takes longer than it saves.
-    model.compile(
-        _optimizer(stage, len(training)),
-        loss,
-        metrics=metrics,
-        jit_compile=False,
-        steps_per_execution=min(16, len(training)),
-    )
+    _compile(model, stage, len(training))
     _create_variables(model, train.classes)
     plain, held_out = (
         batches(examples, batch_size=batch_size, seed=seed, shuffle=False)
         for examples in (Examples(train.views[:1], train.classes), validation)
     )
-    with progress.bar(f"{name}: before training: batches", total=len(plain) + len(held_out)) as advance:
+    with progress.bar("scoring before training: batches", total=len(plain) + len(held_out)) as advance:
         before, held_out_before = (
             model.evaluate(each, callbacks=[_Progress(advance)], verbose=0, return_dict=True)
             for each in (plain, held_out)
         )
     first = Epoch(0, *_of(before), *_of(held_out_before))
-    progress.say(f"{name}: before training: {_losses(first)}")
     # First, so that the callbacks after it see the averaged weights.
     averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if stage.average else []
     log = keras.callbacks.TensorBoard(tensorboard, write_graph=False)
-    with progress.bar(f"{name}: batches", total=stage.epochs * len(training)) as advance:
-        recorder = _Recorder(first, stage, name, advance)
+    with progress.bar("training: batches", total=stage.epochs * len(training)) as advance:
+        recorder = _Recorder(first, stage, epochs_before, advance)
         if stage.epochs:
             model.fit(
                 training,
-                epochs=stage.epochs,
+                initial_epoch=epochs_before,
+                epochs=epochs_before + stage.epochs,
                 validation_data=held_out,
                 callbacks=[*averaging, log, *callbacks, recorder],
+                class_weight=_class_weight(train),
                 verbose=0,
             )
             model.set_weights(recorder.weights)
     return History(name, tuple(recorder.epochs), recorder.best.number)
+
+
+def _compile(model: keras.Model, stage: Stage, batches: int) -> None:
+    """Compile the model for a stage of so many ``batches`` per epoch."""
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=stage.label_smoothing)
+    # Without label smoothing, so that the losses of both stages can be compared.
+    metrics = [keras.metrics.CategoricalCrossentropy(name="cross_entropy"), "accuracy"]
+    # Several batches per call of the graph: for a head alone, most of the time is in the calls (3.2 s instead of 5.3 s
+    # of CPU for 15 epochs of 2,761 images). The compilation by XLA takes longer than it saves.
+    model.compile(
+        _optimizer(stage, batches),
+        loss,
+        metrics=metrics,
+        jit_compile=False,
+        steps_per_execution=min(16, batches),
+    )
+
+
+def _class_weight(train: Examples) -> dict[int, float] | None:
+    """The weights for ``fit`` of Keras, by which each class has the same sum, and an image has 1 in the mean."""
+    if train.class_weights is ClassWeights.NONE:
+        return None
+    features = train.views[0]
+    counts = np.bincount(label_indices(features.examples)[features.usable], minlength=train.classes)
+    return {label: float(counts.sum() / (len(counts) * count)) for label, count in enumerate(counts)}
 
 
 def _create_variables(model: keras.Model, classes: int) -> None:
@@ -167,25 +185,29 @@ class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
         self.advance, self.done = advance, 0
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
-        self.advance(batch + 1 - self.done)
-        self.done = batch + 1
+        before, self.done = self.done, _ended(batch, self.params)
+        self.advance(self.done - before)
 
 
 class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
     """Records the epochs and the best weights, prints them, and stops after ``patience`` epochs without improvement."""
 
-    def __init__(self, before: Epoch, stage: Stage, name: str, advance: Callable[[int], None]) -> None:
+    def __init__(self, before: Epoch, stage: Stage, epochs_before: int, advance: Callable[[int], None]) -> None:
         super().__init__()
-        self.epochs, self.best, self.stage, self.name, self.advance = [before], before, stage, name, advance
+        self.epochs, self.best, self.stage, self.advance = [before], before, stage, advance
+        self.epochs_before = epochs_before
         self.weights: list[np.ndarray] = []
         self.start, self.done = 0.0, 0
+        progress.say(_row("", "training", "", "validation", ""))
+        progress.say(_row("epoch", "loss", "top-1", "loss", "top-1"))
+        progress.say(_row("before", *_figures(before)))
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
         self.weights = self.model.get_weights()  # in case the first epoch diverges
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
-        self.advance(batch + 1 - self.done)
-        self.done = batch + 1
+        before, self.done = self.done, _ended(batch, self.params)
+        self.advance(self.done - before)
 
     def on_epoch_begin(self, _epoch: int, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
         self.start, self.done = time.perf_counter(), 0
@@ -193,19 +215,24 @@ class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = time.perf_counter() - self.start
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        latest = Epoch(epoch + 1, *_of(logs), *_of(logs, "val_"), rate, seconds)
+        latest = Epoch(epoch + 1 - self.epochs_before, *_of(logs), *_of(logs, "val_"), rate, seconds)
         if not (math.isfinite(latest.loss) and math.isfinite(latest.val_loss)):
-            progress.warn(
-                f"{self.name}: the loss diverged in epoch {latest.number}. Training stops. Use a lower learning rate."
-            )
+            progress.warn(f"the loss diverged in epoch {epoch + 1}. Training stops. Use a lower learning rate.")
             self.model.stop_training = True
             return
+        best_so_far = latest.quality > max(each.quality for each in self.epochs)
         self.epochs.append(latest)
-        progress.say(f"{self.name}: epoch {latest.number} of {self.stage.epochs}: {_losses(latest)}")
+        progress.say(_row(f"{epoch + 1} of {self.params['epochs']}", *_figures(latest)) + "  best so far" * best_so_far)
         if latest.number == 1 or latest.quality > self.best.quality:
             self.best, self.weights = latest, self.model.get_weights()
         if 0 < self.stage.patience <= latest.number - self.best.number:
             self.model.stop_training = True
+
+
+def _ended(batch: int, params: dict[str, Any]) -> int:
+    """The number of batches of this epoch that have ended. With several steps per execution, Keras names the last one
+    of the group, although the epoch may have ended before it."""
+    return min(batch + 1, params.get("steps") or batch + 1)
 
 
 def _of(logs: dict[str, Any], prefix: str = "") -> tuple[float, float]:
@@ -213,8 +240,10 @@ def _of(logs: dict[str, Any], prefix: str = "") -> tuple[float, float]:
     return float(logs[f"{prefix}cross_entropy"]), float(logs[f"{prefix}accuracy"])
 
 
-def _losses(epoch: Epoch) -> str:
-    return (
-        f"loss {epoch.loss:.3f}, accuracy {epoch.accuracy:.3f}; "
-        f"validation loss {epoch.val_loss:.3f}, accuracy {epoch.val_accuracy:.3f}"
-    )
+def _row(*cells: str) -> str:
+    """A row of the table of epochs, aligned as the rows before: they are printed one by one."""
+    return "{:>10}  {:>8} {:>8}  {:>10} {:>8}".format(*cells).rstrip()
+
+
+def _figures(epoch: Epoch) -> tuple[str, str, str, str]:
+    return f"{epoch.loss:.3f}", percent(epoch.accuracy), f"{epoch.val_loss:.3f}", percent(epoch.val_accuracy)

@@ -45,7 +45,7 @@ def extract_plain(extractor: Extractor, dataset: Dataset, *, strict: bool) -> tu
     plain = {
         split: extractor.extract(each.examples, each.view, what=each.what) for split, each in _plain(dataset).items()
     }
-    found = [each for split, features in plain.items() for each in features.new_problems(dataset.splits[split])]
+    found = {split: features.new_problems(dataset.splits[split]) for split, features in plain.items()}
     warn_of_problems(found, strict=strict)
     dataset = replace(dataset, splits={split: features.examples for split, features in plain.items()})
     dataset.check_trainable()
@@ -65,11 +65,15 @@ def _augmented(train: Sequence[Example], views: int, seed: int) -> list[Pass]:
     return [Pass(train, View(number, seed), f"view {number + 1} of {views}") for number in range(1, views)]
 
 
-def warn_of_problems(examples: Sequence[Example], *, strict: bool) -> None:
+def warn_of_problems(splits: Mapping[str, Sequence[Example]], *, strict: bool) -> None:
     """Warn of each example that has a problem; raise BadData with ``strict`` if there is one."""
-    found = [example for example in examples if example.problem is not None]
-    for each in found:
-        progress.warn(f"{each.file}: {each.problem}; left out")
+    found = []
+    for split, examples in splits.items():
+        for each in examples:
+            if each.problem is not None:
+                found.append(each)
+                outcome = "left out of training" if split == "train" else f"counts as wrong in {split}"
+                progress.warn(f"{each.file}: {each.problem}; {outcome}")
     if found and strict:
         first = found[0]
         raise BadData(f"{first.problem} ({len(found)} unreadable in all)", "Replace or remove them.", where=first.file)

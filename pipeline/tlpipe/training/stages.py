@@ -23,10 +23,14 @@ from tlpipe.runs.config import Finetuning, Stage, Training
 from tlpipe.runs.history import History
 from tlpipe.runs.run_folder import FINETUNED, FROZEN, Run
 from tlpipe.storage import atomic, cache
+from tlpipe.training import checks
+from tlpipe.training.classes import warn_of_lost_classes, warn_of_small_classes
 from tlpipe.training.crop import choose_crop
 from tlpipe.training.inputs import Inputs, extract, passes, warn_of_problems
 from tlpipe_edge.console import progress
-from tlpipe_edge.errors import BadData, WrongUsage
+from tlpipe_edge.console.interrupted import kept
+from tlpipe_edge.console.text import percent
+from tlpipe_edge.errors import BadData
 
 if TYPE_CHECKING:
     import keras
@@ -46,8 +50,10 @@ class _Job:
     cut: str
     stage: Stage
     callbacks: Callbacks
+    epochs_before: int = 0
 
 
+@kept("Nothing is kept but the computed features, in the cache. The same command trains again.")
 def train(
     dataset: Dataset,
     out: Path,
@@ -60,19 +66,19 @@ def train(
 ) -> Run:
     """The frozen stage: a new head on cached features of the backbone (or, without weights, the whole network).
 
-    The run folder ``out`` appears when it is complete. With ``strict``, an unreadable image is an error; otherwise it
-    is left out with a warning. The model of ``callbacks`` is the suffix, which shares its layers with the full model.
+    The run folder ``out`` appears when it is complete. With ``strict``, an unreadable image is an error; otherwise
+    there is a warning: it is left out of training, and counts as wrong in other splits. The model of ``callbacks`` is
+    the suffix, which shares its layers with the full model.
     Raise the errors of ``build.build`` and ``atomic.directory``.
     """
     atomic.refuse_existing(out, overwrite=overwrite, marker=run_folder.RUN_FILE)
-    weights.find(backbones.find(training.backbone), training.alpha, training.weights)
-    if crop_auto and training.from_scratch:
-        raise WrongUsage("--crop auto needs a pre-trained backbone", "Name a crop.")
+    checks.check(training, crop_auto=crop_auto)
     for warning in dataset.warnings:
         progress.warn(warning)
     _describe(dataset)
+    warn_of_small_classes(dataset, training.class_weights)
     with atomic.directory(out, overwrite=overwrite, marker=run_folder.RUN_FILE) as folder:
-        warn_of_problems([example for split in dataset.splits.values() for example in split], strict=strict)
+        warn_of_problems(dataset.splits, strict=strict)
         given = None if training.from_scratch else _given_weights(training)
         model = functools.cache(functools.partial(_build, training, dataset.labels, given))
         if crop_auto and given is not None:
@@ -97,6 +103,7 @@ def train(
     return Run.open(out)
 
 
+@kept("The run is as it was. The computed features are in the cache.")
 def finetune(
     run: Run,
     finetuning: Finetuning | None = None,
@@ -114,6 +121,8 @@ def finetune(
     training = Training.read(frozen / run_folder.CONFIG)
     finetuning = finetuning or training.finetuning
     training = dataclasses.replace(training, finetuning=finetuning)
+    checks.check_top_layers(training, finetuning)
+    run_folder.check(frozen)
     dataset = Dataset.read(frozen / run_folder.SPLITS)
     with atomic.locked(run.path):  # so that `train --overwrite` cannot replace the run now
         with atomic.directory(run.path / FINETUNED, overwrite=overwrite, marker=run_folder.CONFIG) as folder:
@@ -129,13 +138,14 @@ def finetune(
             extractor = Extractor.at(cut_below(model, trained), given, training.spec, lambda: model)
             with _timed(seconds, "features"):
                 inputs = _extract(extractor, dataset, training, strict=True)
-            job = _Job(FINETUNED, model, trained, extractor.cut, finetuning, callbacks)
+            earlier = History.read(frozen / run_folder.HISTORY)
+            job = _Job(FINETUNED, model, trained, extractor.cut, finetuning, callbacks, earlier.epochs[-1].number)
             outcome = _fit(job, inputs, training, folder, seconds)
-            _write(folder, job, training, outcome, earlier=[History.read(frozen / run_folder.HISTORY)])
+            _write(folder, job, training, outcome, earlier=[earlier])
         before, after = (run_folder.validation_top1(run.path / name) for name in (FROZEN, FINETUNED))
         best = FINETUNED if after >= before else FROZEN
         run_folder.write(run.path, best=best)
-    progress.say(f"selected {best}: validation top-1 {before:.3f} frozen, {after:.3f} fine-tuned")
+    progress.say(f"selected {best}: validation top-1 {percent(before)} frozen, {percent(after)} fine-tuned")
     return Run.open(run.path)
 
 
@@ -204,7 +214,7 @@ def _extract(extractor: Extractor, dataset: Dataset, training: Training, *, stri
     """What a stage trains on."""
     inputs = extract(extractor, dataset, views=training.views, seed=training.seed, strict=strict)
     if extractor.cut != IMAGE:
-        progress.say(
+        progress.detail(
             f"features: the cache {cache.folder()} uses {cache.size() / 1e6:,.0f} MB "
             f"of at most {cache.LIMIT / 1e9:g} GB"
         )
@@ -222,16 +232,14 @@ def _fit(job: _Job, inputs: Inputs, training: Training, folder: Path, seconds: d
 
     build.freeze_all_but(job.model, job.trained)
     layers = f"{len(job.trained)} layer{'s' * (len(job.trained) != 1)} with weights"
-    progress.say(
-        f"{job.name}: training {layers} ({build.parameters(job.trained):,} of {job.model.count_params():,} parameters) "
-        f"on the activations of {job.cut}"
-    )
+    progress.say(f"training {layers}: {build.parameters(job.trained):,} of {job.model.count_params():,} parameters")
+    progress.detail(f"on the activations of {job.cut}")
     suffix_model = suffix(job.model, job.cut)
     classes = len(inputs.dataset.labels)
     with _timed(seconds, "training"):
         history = fit.fit(
             suffix_model,
-            fit.Examples(inputs.views, classes),
+            fit.Examples(inputs.views, classes, training.class_weights),
             fit.Examples([inputs.plain["validation"]], classes),
             job.stage,
             name=job.name,
@@ -239,33 +247,40 @@ def _fit(job: _Job, inputs: Inputs, training: Training, folder: Path, seconds: d
             seed=training.seed,
             tensorboard=folder / run_folder.TENSORBOARD,
             callbacks=job.callbacks,
+            epochs_before=job.epochs_before,
         )
-    progress.say(f"{job.name}: kept epoch {history.best} of {_end(history, job.stage)}")
+    progress.say(f"kept {_kept_epoch(history, job)}")
     scores = {
-        split: fit.scores(suffix_model, features, what=f"{job.name}: scoring {split} images: batches")
+        split: fit.scores(suffix_model, features, what=f"scoring {split} images: batches")
         for split, features in inputs.plain.items()
         if split != "train" and features.examples
     }
-    sample = artifacts.sample(inputs.dataset, training.spec)
+    warn_of_lost_classes(inputs.dataset, scores["validation"])
+    sample = artifacts.sample(inputs.dataset, training.spec, scores[inputs.dataset.evaluation_split])
     return artifacts.Outcome(inputs.dataset, history, scores, seconds, sample)
 
 
 def _write(folder: Path, job: _Job, training: Training, outcome: "Outcome", *, earlier: Sequence[History] = ()) -> None:
     from tlpipe.training import artifacts
 
-    artifacts.write(folder, job.model, training, job.stage, outcome, earlier=earlier)
+    with progress.waiting("writing the model and the plots", seconds=5):
+        artifacts.write(folder, job.model, training, job.stage, outcome, earlier=earlier)
 
 
-def _end(history: History, stage: Stage) -> str:
-    """The number of epochs, and the reason if training stopped early."""
-    ran = history.epochs[-1].number
+def _kept_epoch(history: History, job: _Job) -> str:
+    """The epoch whose weights are kept, and the reason if training stopped early."""
+    ran, stage = history.epochs[-1].number, job.stage
+    number = job.epochs_before + history.best
+    said = f"epoch {number}, the best top-1 on validation" if history.best else "the state before training"
+    if history.epochs[0].quality > history.epochs[history.best].quality:
+        said += ", though not better than before"
     if ran == stage.epochs:
-        return f"{ran}, the best on validation"
+        return said
     lost_patience = 0 < stage.patience == ran - history.best
     reason = (
         f"no improvement in {stage.patience} epochs" if lost_patience else "a callback or a diverging loss ended it"
     )
-    return f"{ran}, the best on validation; {reason}"
+    return f"{said}; {reason}"
 
 
 @contextlib.contextmanager

@@ -140,10 +140,27 @@ def test_hidden_files_and_folders_are_not_seen(data: Path) -> None:
     assert sum(sizes(dataset.load(data)).values()) == 30
 
 
-def test_folders_inside_a_class_belong_to_it(data: Path) -> None:
+@pytest.mark.parametrize("split", ["", "train"])
+def test_folders_inside_a_class_belong_to_it_and_are_named(data: Path, split: str) -> None:
     fill(data / "cat/more/still", count=4)
+    if split:
+        (data.parent / "splits").mkdir()
+        data = data.rename(data.parent / "splits" / split).parent
 
-    assert sum(sizes(dataset.load(data)).values()) == 34
+    found = dataset.load(data)
+    assert sum(sizes(found).values()) == 34
+    assert found.warnings == (
+        f"{data}: 4 images are in folders inside the class folders (cat/more): the outer folder is their class",
+    )
+
+
+def test_a_linked_folder_inside_a_class_is_not_left_out_in_silence(data: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "elsewhere", count=4)
+    (data / "cat/more").symlink_to(tmp_path / "elsewhere")
+
+    found = dataset.load(data)
+    assert sum(sizes(found).values()) == 30
+    assert found.warnings == (f"{data}/cat/more: a link to a folder inside a class folder is not followed",)
 
 
 def test_one_class_is_none(data: Path) -> None:
@@ -228,14 +245,14 @@ def test_a_csv_names_splits_by_the_same_synonyms(data: Path) -> None:
     ("text", "kind", "said"),
     [
         ("path,label\ncat/00.jpg,cat\ncat/gone.jpg,cat\n", MissingInput, "line 3: no file"),
-        ("file,label\ncat/00.jpg,cat\n", BadData, "line 2: no path or no label"),
-        ("path\ncat/00.jpg\n", BadData, "line 2: no path or no label"),
+        ("file,label\ncat/00.jpg,cat\n", BadData, "line 1: the header has no path and label"),
+        ("path\ncat/00.jpg\n", BadData, "line 1: the header has no path and label"),
         ("path,label,split\ncat/00.jpg,cat,later\n", BadData, "line 2: no split 'later'"),
         ("path,label\ncat/00.jpg, \n", BadData, "line 2: no path or no label"),
         ("path,label,split\ncat/00.jpg,cat,test\n", BadData, "no training images"),
         ('path,label\ncat/00.jpg,"c\nat"\n', BadData, "is blank, has several lines or is not Unicode"),
         ("path,label\n", BadData, "no images"),
-        ("", BadData, "no images"),
+        ("", BadData, "line 1: the header has no path and label"),
     ],
 )
 def test_a_csv_that_cannot_be_used_says_where(data: Path, text: str, kind: type[TlpipeError], said: str) -> None:
@@ -261,6 +278,16 @@ def test_splits_survive_json(data: Path, tmp_path: Path) -> None:
     document = json.loads((tmp_path / "splits.json").read_text())
     assert document["unreadable"] == [{"file": str(first.file), "reason": "0 bytes"}]
     assert set(document["splits"]["train"][0]) == {"file", "label", "sha256"}
+
+
+def test_the_shares_of_held_out_splits_are_kept_if_they_are_known(data: Path, tmp_path: Path) -> None:
+    document = json.loads(dataset.load(data, test_fraction=0.2).to_json())
+    assert document["fractions"] == {"test": 0.2, "validation": 0.1}
+
+    del document["fractions"]  # as an earlier version wrote it
+    (tmp_path / "splits.json").write_text(json.dumps(document))
+    assert Dataset.read(tmp_path / "splits.json").fractions is None
+    assert "fractions" not in json.loads(Dataset.read(tmp_path / "splits.json").to_json())
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"labels": 3}', '{"source": "x", "labels": [], "splits": []}'])
@@ -318,6 +345,14 @@ def test_photographs_beside_the_class_folders_are_warned_of(data: Path) -> None:
     (data / "LICENSE").write_text("a text")
 
     assert dataset.load(data).warnings == (f"{data}: 1 images outside of the class folders are not used",)
+
+
+def test_images_beside_the_class_folders_of_a_split_are_warned_of(tmp_path: Path) -> None:
+    fill(tmp_path / "train/cat", count=10)
+    fill(tmp_path / "train/dog", count=10)
+    (tmp_path / "train/loose.png").write_text("an image")
+
+    assert dataset.load(tmp_path).warnings == (f"{tmp_path}/train: 1 images outside of the class folders are not used",)
 
 
 def test_a_name_in_a_csv_that_is_too_long_is_missing(data: Path) -> None:

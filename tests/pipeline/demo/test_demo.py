@@ -3,7 +3,9 @@
 import dataclasses
 import functools
 import json
+import shlex
 import statistics
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,7 +108,17 @@ def test_demo_ends_with_a_bundle_a_table_and_a_report(
     assert done.code == 0, done.stderr
     for name in ("Keras", "float32", "float16", "dynamic", "int8", "p50 latency", "tlpipe-edge classify"):
         assert name in done.stdout
-    assert done.stdout.splitlines()[-1] == "reports/demo/report.html"
+    verdict, page, *_, classify, _, bench_more = done.stdout.splitlines()[-7:]
+    assert page == "reports/demo/report.html"
+    assert bench_more.endswith("tlpipe bench exported/demo")
+    words = shlex.split(classify.split("  ")[-1])
+    ran = subprocess.run(words, check=True, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert ran.stdout.startswith("exported/demo/golden/")
     report = json.loads((tmp_path / "reports/demo/report.json").read_text())
     assert [stage["name"] for stage in report["training"]] == ["1-frozen", "2-finetuned"]
-    assert report["verdict"]["text"] == done.stdout.splitlines()[-2]
+    (timed,) = [group for group in report["groups"] if group["device"]]
+    assert len(timed["rows"]) == 1 and timed["keras"]["compiled_ms"] is not None
+    assert "the benchmark took" in done.stderr
+    assert report["verdict"]["text"] == verdict
+    headings = [line for line in done.stderr.splitlines() if " of 6  " in line]
+    assert [heading[0] for heading in headings] == list("123456") and "about " in done.stderr

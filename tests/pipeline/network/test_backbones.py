@@ -40,6 +40,13 @@ def test_the_top_layers_begin_where_the_entry_says(entry: Backbone) -> None:
     assert build.backbone_layers(model)[-entry.top_layers].name == entry.top_begins
 
 
+@pytest.mark.parametrize("alpha", MOBILENET_V2.widths)
+def test_the_parameters_and_layers_are_those_of_keras(alpha: float) -> None:
+    base = MOBILENET_V2.build(alpha=alpha, weights=None, input_shape=(64, 64, 3))
+
+    assert (base.count_params(), len(base.layers)) == (MOBILENET_V2.parameters[alpha], MOBILENET_V2.layers)
+
+
 def test_the_flags_say_what_the_default_entry_says() -> None:
     texts = {
         name: getattr(options, name).__metadata__[0].help for name in ("Alpha", "ImageSize", "TopLayers", "Weights")
@@ -77,7 +84,7 @@ def test_its_own_kind_of_weights_file_is_read(tiny_weights: Path, tmp_path: Path
     assert weights_sha256(model) != weights_sha256(built("none"))
 
     (tmp_path / "other.npz").write_bytes(b"no archive")
-    with pytest.raises(BadData, match=r"not the weights of tiny \(.*\nName the \.npz of tiny\."):
+    with pytest.raises(BadData, match=r"not the weights of tiny: .*\nName the \.npz of tiny\."):
         built(tmp_path / "other.npz")
 
 

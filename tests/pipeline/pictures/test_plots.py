@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from tlpipe.pictures import plots
+from tlpipe.pictures import confusions, plots
+from tlpipe.pictures.epochs import accuracy_range
 from tlpipe.runs.history import Epoch, History
 
 HOSTILE = r"US$ \frac{ 5$"  # as mathtext this is a syntax error
@@ -51,9 +52,9 @@ def assert_png_with_clear_border(file: Path) -> None:
 def test_one_stage_starts_with_the_state_before_training() -> None:
     loss, accuracy = plots.draw_learning_curve([FROZEN]).axes
 
-    assert lines(accuracy, "accuracy") == [[(0, 0.1), (1, 0.5), (2, 0.7), (3, 0.6)]]
+    assert lines(accuracy, "accuracy") == [[(0, 10), (1, 50), (2, 70), (3, 60)]]
     assert lines(loss, "loss")[0][0] == (0, 1.9)
-    assert lines(accuracy, "best") == [[(2, pytest.approx(0.6))]]
+    assert lines(accuracy, "best") == [[(2, pytest.approx(60))]]
     assert lines(accuracy, "start of fine-tuning") == []
 
 
@@ -65,8 +66,41 @@ def test_the_second_stage_continues_the_first() -> None:
         assert [x for x, _ in lines(axes, f"val_{metric}")[1]] == [3, 4, 5]
         assert lines(axes, "start of fine-tuning") == [[(3, 0), (3, 1)]]
         assert [point[0][0] for point in lines(axes, "best")] == [2, 4]
-        assert "fine-tuning starts" in [text.get_text() for text in axes.texts]
-    assert figure.axes[1].get_title(loc="right") == "kept: 60.0% at epoch 2, 70.0% at epoch 4"
+        (name,) = [text for text in axes.texts if text.get_text() == "fine-tuning"]
+        assert name.xyann[1] > 0 and name.xy[1] == 1  # above the axes, where no curve is
+    assert figure.axes[1].get_title(loc="right") == "kept: 60.0 % at epoch 2, 70.0 % at epoch 4"
+
+
+def test_the_axes_have_room_for_the_epochs_and_say_where_they_start() -> None:
+    """The head before training is no better than chance, and would press all epochs together."""
+    loss, accuracy = plots.draw_learning_curve([history("frozen", [0.1, 0.85, 0.9, 0.95], best=3)]).axes
+
+    low, high = accuracy.get_ylim()
+    assert low == 75 and 95 < high <= 102  # 75 % on validation is the least
+    assert accuracy.get_ylabel() == "top-1 (the axis starts at 75 %)"
+    assert loss.get_ylim()[0] == 0 and 1.25 < loss.get_ylim()[1] < 1.5
+
+
+def test_a_stage_that_brought_nothing_is_called_that() -> None:
+    figure = plots.draw_learning_curve([FROZEN, history("finetuned", [0.7, 0.6], best=0)])
+
+    assert figure.axes[1].get_title(loc="right") == "kept: 60.0 % at epoch 2, no epoch of fine-tuning"
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [
+        ([0.1, 0.95], (0.1, 1.0)),
+        ([0.52, 0.97], (0.5, 1.0)),
+        ([0.83, 0.97], (0.8, 1.0)),
+        ([0.981, 0.996], (0.96, 1.0)),
+        ([0.9, 0.9], (0.88, 0.92)),
+        ([0.0, 0.0], (0.0, 0.02)),
+        ([1.0, 1.0], (0.98, 1.0)),
+    ],
+)
+def test_an_axis_of_accuracy_fits_its_values(values: list[float], ends: tuple[float, float]) -> None:
+    assert accuracy_range(values) == pytest.approx(ends)
 
 
 @pytest.mark.parametrize("histories", [[FROZEN], [FROZEN, FINETUNED], [history("frozen", [0.1], best=0)]])
@@ -85,7 +119,7 @@ def test_predictions_tell_right_from_wrong_by_sign_and_colour() -> None:
     ).axes
 
     assert right.get_title(loc="left") == "✓ shirt"
-    assert right.get_title(loc="right") == "90%"
+    assert right.get_title(loc="right") == "90 %"
     assert right.get_xlabel() == ""
     assert wrong.get_title(loc="left") == "✗ hat"  # of two equal scores the lower index
     assert wrong.get_xlabel() == "true: skirt"
@@ -102,7 +136,7 @@ def test_predictions_show_the_first_twenty() -> None:
 
     shown = [axes.images[0].get_array() for axes in figure.axes]
     assert [int(picture[0, 0, 0]) for picture in shown if picture is not None] == list(range(20))
-    assert figure.get_suptitle() == "19 of 20 test images correct"
+    assert figure.get_suptitle() == "test images"
 
 
 def test_confusion_matrix_colours_by_the_row_and_counts_in_text() -> None:
@@ -114,26 +148,40 @@ def test_confusion_matrix_colours_by_the_row_and_counts_in_text() -> None:
     np.testing.assert_allclose(np.asarray(axes.images[0].get_array()), [[0.75, 0.25, 0], [0, 1, 0], [0, 0, 0]])
     texts = {text.get_position(): text.get_text() for text in axes.texts}
     assert texts == {(0, 0): "6", (1, 0): "2", (1, 1): "4", (2, 2): "0"}  # at (column, row): predicted, true
-    assert axes.get_title() == "Accuracy 71.4%: 10 of 14 test images\n2 of them cannot be read"
+    assert axes.get_title() == "Top-1 71.4 %: 10 of 14 test images\n2 of them could not be read and count as wrong"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["shirt", "hat", "skirt"]
 
 
-def test_confusion_matrix_names_each_of_sixty_classes() -> None:
+def test_of_many_classes_the_most_confused_are_large() -> None:
     labels = [f"class {index}" for index in range(60)]
+    counts = np.eye(60, dtype=int) * 40
+    counts[[50, 7, 31], [7, 31, 8]] = 9, 5, 1
+    counts[50, 20:26] = 1  # rarer than the others, and of more classes than there is room for
 
-    axes = plots.draw_confusion_matrix(np.eye(60, dtype=int) * 40, labels, caption="test images").axes[0]
+    axes = plots.draw_confusion_matrix(counts, labels, caption="test images").axes[0]
 
-    assert [label.get_text() for label in axes.get_xticklabels()] == labels
-    assert len(axes.texts) == 60
+    named = [label.get_text() for label in axes.get_yticklabels()]
+    assert len(named) == confusions.MOST_CONFUSED and named == sorted(named, key=labels.index)
+    assert {labels[index] for index in (7, 8, 31, 50)} <= {*named}
+    assert [label.get_text() for label in axes.get_xticklabels()] == [*named, "all other classes"]
+    row = {
+        text.get_position()[0]: int(text.get_text())
+        for text in axes.texts
+        if text.get_position()[1] == named.index("class 50")
+    }
+    assert row[named.index("class 7")] == 9 and sum(row.values()) == 55
+    assert min(text.get_size() for text in axes.texts) >= 10
+    assert axes.get_title() == "Top-1 99.1 %: 2,400 of 2,421 test images\nthe 15 most confused of 60 classes"
 
 
-def test_confusion_matrix_of_many_classes_leaves_out_what_would_be_unreadable() -> None:
-    axes = plots.draw_confusion_matrix(
-        np.eye(300, dtype=int), [str(index) for index in range(300)], caption="test images"
-    ).axes[0]
+@pytest.mark.parametrize("classes", [3, 25, 26, 300])
+def test_the_shown_confusions_add_up(classes: int) -> None:
+    counts = np.random.default_rng(0).integers(0, 3, (classes, classes))
+    shown = confusions.shown(counts)
 
-    assert len(axes.texts) == 0
-    assert 100 <= len(axes.get_xticklabels()) <= 200
+    assert len(shown.classes) == (classes if classes <= 25 else 15)
+    np.testing.assert_array_equal(shown.counts.sum(axis=1) + shown.others, counts[shown.classes].sum(axis=1))
+    np.testing.assert_array_equal(shown.counts, counts[np.ix_(shown.classes, shown.classes)])
 
 
 @pytest.mark.parametrize("classes", [2, 10, 60])

@@ -14,6 +14,7 @@ from tlpipe.runs import run_folder
 from tlpipe.runs.config import Finetuning
 from tlpipe.runs.run_folder import FINETUNED, FROZEN, Run
 from tlpipe.training import stages
+from tlpipe_edge.console.text import percent
 from tlpipe_edge.errors import BadData, WrongUsage
 
 
@@ -75,7 +76,8 @@ def test_a_stage_that_is_worse_is_not_kept(frozen: Run, capfd: pytest.CaptureFix
     earlier, later = (run_folder.validation_top1(tuned.path / name) for name in (FROZEN, FINETUNED))
     assert later < earlier
     assert tuned.best == FROZEN == Run.open(tuned.path).best
-    assert f"selected 1-frozen: validation top-1 {earlier:.3f} frozen, {later:.3f} fine-tuned" in capfd.readouterr().err
+    selected = f"selected 1-frozen: validation top-1 {percent(earlier)} frozen, {percent(later)} fine-tuned"
+    assert selected in capfd.readouterr().err
 
 
 def test_a_second_time_needs_overwrite(run: Run, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from tlpipe.runs.history import History
 from tlpipe.runs.run_folder import Run
 from tlpipe.storage import cache
 from tlpipe.training import crop, stages
+from tlpipe_edge.console.verbosity import Verbosity, set_verbosity
 from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.contract.manifest import Crop
 from tlpipe_edge.errors import TlpipeError, WrongUsage
@@ -140,7 +141,7 @@ def test_the_crop_can_be_chosen_on_validation(
 
     assert Training.read(run.best_stage / run_folder.CONFIG).crop is Crop.LETTERBOX
     said = capfd.readouterr().err
-    assert "--crop stretch: validation top-1 0.400" in said and "selected --crop letterbox" in said
+    assert "--crop stretch: validation top-1 40.0 %" in said and "selected --crop letterbox" in said
 
 
 def test_a_linear_head_learns_what_the_features_tell() -> None:
@@ -233,8 +234,10 @@ def test_an_early_end_is_said_with_its_reason(
     still = dataclasses.replace(brief, head=Head(epochs=9, learning_rate=0.0))
     stages.train(dataset.load(few), tmp_path / "run", still)
 
-    ended = "1-frozen: kept epoch 1 of 5, the best on validation; no improvement in 4 epochs\n"
-    assert ended in capfd.readouterr().err
+    ended = "; no improvement in 4 epochs\n"
+    said = capfd.readouterr().err
+    assert ended in said and "kept epoch 1, the best top-1 on validation" in said
+    assert "best so far" not in said, "with a learning rate of 0, no epoch is better than the state before"
 
 
 class Watcher(keras.callbacks.Callback):  # type: ignore[misc]
@@ -253,15 +256,19 @@ class Watcher(keras.callbacks.Callback):  # type: ignore[misc]
 def test_callbacks_see_every_epoch_and_may_end_a_stage(
     few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    watchers = [Watcher(last=0), Watcher(last=2)]
+    watchers = [Watcher(last=0), Watcher(last=5)]
     training = dataclasses.replace(brief, head=Head(epochs=3))
     run = stages.train(dataset.load(few), tmp_path / "run", training, callbacks=watchers[:1])
     run = stages.finetune(run, Finetuning(top_layers=0, epochs=3), callbacks=watchers[1:])
 
-    assert "of 2, the best on validation; a callback or a diverging loss ended it\n" in capfd.readouterr().err
-    for watcher, folder in zip(watchers, run.stages, strict=True):
+    said = capfd.readouterr().err
+    assert "; a callback or a diverging loss ended it\n" in said
+    rows = [line.split() for line in said.splitlines() if " of 3 " in line or " of 6 " in line]
+    assert [row[0] for row in rows] == ["1", "2", "3", "4", "5"], "the epochs are counted through both stages"
+    for watcher, folder, before in zip(watchers, run.stages, (0, 3), strict=True):
         history = History.read(folder / run_folder.HISTORY)
-        assert watcher.seen == [(each.number, pytest.approx(each.val_accuracy)) for each in history.epochs[1:]]
+        expected = [(before + each.number, pytest.approx(each.val_accuracy)) for each in history.epochs[1:]]
+        assert watcher.seen == expected
     assert [len(watcher.seen) for watcher in watchers] == [3, 2]
 
 
@@ -284,7 +291,7 @@ def test_a_stage_that_diverges_ends_with_the_best_weights_before(
     training = dataclasses.replace(brief, head=Head(epochs=3))
     run = stages.train(dataset.load(few), tmp_path / "run", training, callbacks=[Diverging(epoch)])
 
-    assert f"1-frozen: the loss diverged in epoch {epoch}." in capfd.readouterr().err
+    assert f"the loss diverged in epoch {epoch}." in capfd.readouterr().err
     history = History.read(run.best_stage / run_folder.HISTORY)
     assert [each.number for each in history.epochs] == list(range(epoch))
     model = keras.models.load_model(run.best_stage / run_folder.MODEL)
@@ -292,13 +299,22 @@ def test_a_stage_that_diverges_ends_with_the_best_weights_before(
 
 
 def test_what_trains_and_from_where_is_said(
-    few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    few: Path,
+    brief: Training,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
+    request.addfinalizer(lambda: set_verbosity(Verbosity.NORMAL))
+    set_verbosity(Verbosity.VERBOSE)
     run = stages.train(dataset.load(few), tmp_path / "run", brief)
     said = capfd.readouterr().err
-    assert "1-frozen: training 1 layer with weights (99 of 1,459 parameters) on the activations of pooling" in said
-    assert "1-frozen: before training: loss " in said and " MB of at most 8 GB" in said
+    assert "training 1 layer with weights: 99 of 1,459 parameters\n" in said
+    assert "on the activations of pooling\n" in said and " MB of at most 8 GB\n" in said
+    before, first = (line for line in said.splitlines() if line.split()[:1] in (["before"], ["1"]))
+    assert first.split()[:3] == ["1", "of", "1"] and " %" in first
+    assert [at for at, mark in enumerate(before) if mark == "%"] == [at for at, mark in enumerate(first) if mark == "%"]
 
     stages.finetune(run, Finetuning(top_layers=3, epochs=1, learning_rate=1e-4))
     said = capfd.readouterr().err
-    assert "2-finetuned: training 2 layers with weights (355 of 1,459 parameters) on the activations of add" in said
+    assert "training 2 layers with weights: 355 of 1,459 parameters\non the activations of add" in said

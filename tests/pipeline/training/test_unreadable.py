@@ -1,8 +1,9 @@
-"""Images as people have them: damaged ones are named and left out, odd ones go through."""
+"""Images as people have them: damaged ones are named and not trained on, odd ones go through."""
 
 import dataclasses
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,9 @@ from tlpipe.runs import run_folder
 from tlpipe.runs.config import Finetuning, Training
 from tlpipe.training import stages
 from tlpipe_edge.errors import BadData
+
+OUTCOME = re.compile("; (?:left out of training|counts as wrong in (?:validation|test))\\n")
+"""What becomes of an image that could not be read, at the end of the warning."""
 
 
 def damage(folder: Path) -> dict[str, str]:
@@ -43,7 +47,7 @@ def problems(dataset: Dataset) -> dict[str, str]:
     return {example.file.name: example.problem for example in examples if example.problem is not None}
 
 
-def test_damaged_files_are_named_and_left_out(
+def test_damaged_files_are_named_with_what_becomes_of_them(
     few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     reasons = damage(few / "kryss")
@@ -53,8 +57,10 @@ def test_damaged_files_are_named_and_left_out(
 
     assert problems(kept) == reasons
     for name, reason in reasons.items():
-        assert f"warning: {few / 'kryss' / name}: {reason}; left out" in said
-    assert said.count("left out") == len(reasons)
+        (split,) = (split for split, each in kept.splits.items() if name in {example.file.name for example in each})
+        outcome = "left out of training" if split == "train" else f"counts as wrong in {split}"
+        assert f"warning: {few / 'kryss' / name}: {reason}; {outcome}\n" in said
+    assert len(OUTCOME.findall(said)) == len(reasons)
     assert sum(map(len, kept.splits.values())) == 24 + len(reasons)
 
 
@@ -98,7 +104,7 @@ def test_a_file_that_the_system_will_not_read_is_named_too(
 
     kept = Dataset.read(run.best_stage / run_folder.SPLITS)
     assert problems(kept) == {"broken.jpg": "cannot be read (Input/output error)"}
-    assert "kryss/broken.jpg: cannot be read (Input/output error); left out" in capfd.readouterr().err
+    assert "kryss/broken.jpg: cannot be read (Input/output error); " in capfd.readouterr().err
     with pytest.raises(BadData, match=r"1 unreadable in all"):
         stages.train(dataset.load(few), tmp_path / "strict", brief, strict=True)
 
@@ -122,7 +128,7 @@ def test_each_damaged_file_is_warned_of_once_and_strict_holds(
         stages.train(dataset.load(few), tmp_path / "run", brief, crop_auto=crop, strict=True)
     capfd.readouterr()
     stages.train(dataset.load(few), tmp_path / "run", brief, crop_auto=crop)
-    assert capfd.readouterr().err.count("left out") == 3
+    assert len(OUTCOME.findall(capfd.readouterr().err)) == 3
 
 
 def test_strict_ends_the_training(few: Path, brief: Training, tmp_path: Path) -> None:
