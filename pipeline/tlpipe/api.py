@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tlpipe.benchmark.timed import Timed
 from tlpipe.runs.config import Finetuning, Training
 from tlpipe.runs.run_folder import Run
 from tlpipe_edge.contract import benchmark
@@ -24,10 +25,14 @@ from tlpipe_edge.errors import WrongUsage
 if TYPE_CHECKING:
     import keras
 
+    from tlpipe.reporting.comparison import Comparison
     from tlpipe.reporting.document import Report
+    from tlpipe.reporting.side import Side
     from tlpipe.workflow import Reported, TrainingJob
 
 Place = Path | str
+Model = Bundle | Bench | Place | Sequence[Bundle | Bench | Place]
+"""A side of a comparison."""
 Callbacks = Sequence["keras.callbacks.Callback"]
 
 
@@ -40,6 +45,7 @@ def run(
     validation_fraction: float = 0.1,
     test_fraction: float = 0.1,
     strict: bool = False,
+    timed: Timed | str = Timed.RECOMMENDED,
     callbacks: Callbacks = (),
 ) -> "Reported":
     """Train, fine-tune, export in every number format, evaluate, benchmark and report.
@@ -47,13 +53,14 @@ def run(
     ``data`` is a folder with one subfolder per class, or anything else that ``tlpipe run`` takes. ``out`` is the run
     folder, runs/DATA if left out. ``validation_fraction`` and ``test_fraction`` (0 to below 0.9) are the shares of
     train that are held out for splits that ``data`` does not have. With ``strict``, an unreadable image is an error.
-    ``callbacks`` are Keras callbacks for both stages. Their model is the suffix: it takes features, not images, and
-    shares its layers with the full model.
+    ``timed``: which files are benchmarked beside Keras, "recommended", "all" or "none". ``callbacks`` are Keras
+    callbacks for both stages. Their model is the suffix: it takes features, not images, and shares its layers with
+    the full model.
     """
     from tlpipe import workflow
 
     job = _job(data, training, out, validation_fraction, test_fraction, overwrite=overwrite, strict=strict)
-    return workflow.run(job, command=f"tlpipe.run({str(data)!r})", callbacks=callbacks)
+    return workflow.run(job, command=f"tlpipe.run({str(data)!r})", timed=_timed(timed), callbacks=callbacks)
 
 
 def train(
@@ -103,17 +110,25 @@ def export(
 
 
 def evaluate(
-    bundle: Bundle | Place, *, data: Place | None = None, keras: Place | None = None, max_drop: float | None = None
+    bundle: Bundle | Place,
+    *,
+    data: Place | None = None,
+    keras: Place | None = None,
+    max_drop: float | None = None,
+    min_agreement: float | None = None,
 ) -> Evaluation:
     """Measure the accuracy of the Keras model and of every file of the bundle on the same images.
 
     The images are ``data``, or the test split of the run. ``keras`` is the path of the Keras model, if it has moved.
-    ``max_drop`` (0..1) sets ``gate`` in the result; no error is raised if the gate is not met.
+    ``max_drop`` of top-1 below Keras and ``min_agreement`` with Keras (both 0..1) set ``gate`` in the result; no error
+    is raised if the gate is not met.
     """
     opened = _bundle(bundle)
     from tlpipe.evaluation import evaluate
 
-    return evaluate.evaluate(opened, data=_path(data), keras_file=_path(keras), max_drop=max_drop)
+    return evaluate.evaluate(
+        opened, data=_path(data), keras_file=_path(keras), max_drop=max_drop, min_agreement=min_agreement
+    )
 
 
 def bench(
@@ -170,6 +185,25 @@ def report(
     return publish.of_run(_bundle(bundle), measured, Path(out), overwrite=overwrite)
 
 
+def compare(new: Model, old: Model, *, out: Place, overwrite: bool = False) -> "Comparison":
+    """Write a comparison of two models of the same classes (HTML, Markdown, JSON) to the folder ``out``.
+
+    Each is a bundle and results of ``bench``, or their files, or a report (report.json, or its folder). Accuracy is
+    compared image by image if both bundles were evaluated on the same images.
+    """
+    from tlpipe.reporting import publish
+
+    return publish.comparison(_side(new), _side(old), Path(out), overwrite=overwrite)
+
+
+def _side(model: Model) -> "Side":
+    from tlpipe.reporting.derive import sides
+
+    given = (model,) if isinstance(model, Bundle | Bench | Path | str) else tuple(model)
+    paths = [Path(each.path if isinstance(each, Bundle) else each) for each in given if not isinstance(each, Bench)]
+    return sides.of_paths(paths, [each for each in given if isinstance(each, Bench)])
+
+
 def _benches(source: Bench | Place) -> tuple[Bench, ...]:
     return (source,) if isinstance(source, Bench) else benchmark.benches(load_json(Path(source)), str(source))
 
@@ -197,6 +231,13 @@ def _job(
         validation_fraction=validation_fraction,
         test_fraction=test_fraction,
     )
+
+
+def _timed(timed: Timed | str) -> Timed:
+    try:
+        return Timed(timed)
+    except ValueError as error:
+        raise WrongUsage(f"timed={timed!r}: not a choice", f"Pass {', '.join(map(str, Timed))}.") from error
 
 
 def _names(parameter: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -5,26 +5,40 @@ the slow import.
 """
 
 import html
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import shlex
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tlpipe.benchmark.timed import Timed
 from tlpipe.conversion import recipes
+from tlpipe.runs import run_folder
 from tlpipe.runs.config import Training
-from tlpipe.runs.places import EXPORTED, REPORTS, RUNS, unused
+from tlpipe.runs.places import EXPORTED, REPORTS, RUNS, free, unused
+from tlpipe.runs.plan import Step, about, steps
 from tlpipe.runs.run_folder import RUN_FILE, Run
 from tlpipe.storage import atomic
 from tlpipe_edge.console import progress
+from tlpipe_edge.console.interrupted import kept
+from tlpipe_edge.contract import kinds
 from tlpipe_edge.contract.benchmark import Bench, to_json
 from tlpipe_edge.contract.bundle import MANIFEST, Bundle
 from tlpipe_edge.contract.evaluation import Evaluation
 from tlpipe_edge.errors import WrongUsage
+from tlpipe_edge.machine.device import cores
 
 if TYPE_CHECKING:
     import keras
 
+    from tlpipe.data.dataset import Dataset
     from tlpipe.reporting.document import Report
+
+Callbacks = Sequence["keras.callbacks.Callback"]
+
+BENCH = "bench.json"
+"""The benchmark of a run, in its folder."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +61,12 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class Measured:
-    """An exported run with the results of ``evaluate`` and ``bench``."""
+    """An exported run with the results of ``evaluate`` and ``bench``; ``bench`` is None if nothing was timed."""
 
     run: Run
     bundle: Bundle
     evaluation: Evaluation
-    bench: Bench
+    bench: Bench | None
 
 
 @dataclass(frozen=True)
@@ -67,36 +81,34 @@ class Reported:
         """The verdict, the path of the page, and the measurements, for a notebook."""
         page = html.escape(str(self.folder / "report.html"))
         evaluated = self.measured.evaluation._repr_html_()
-        return f"{self.report._repr_html_()}<p>{page}</p>{evaluated}{self.measured.bench._repr_html_()}"
+        timed = "" if self.measured.bench is None else self.measured.bench._repr_html_()
+        return f"{self.report._repr_html_()}<p>{page}</p>{evaluated}{timed}"
 
 
-def train(job: TrainingJob, *, callbacks: Sequence["keras.callbacks.Callback"] = ()) -> Run:
+def train(job: TrainingJob, *, callbacks: Callbacks = ()) -> Run:
     """The frozen stage; ``callbacks`` are as in ``stages.train``.
 
     Raise WrongUsage if ``out`` cannot be used, and the errors of ``dataset.load`` and ``stages.train``.
     """
+    dataset, out = _prepared(job)
+    return _train(job, dataset, out, callbacks=callbacks)
+
+
+def _prepared(job: TrainingJob) -> "tuple[Dataset, Path]":
+    """The images of the job, and the folder of the run. Raise the errors of ``train`` that need no TensorFlow."""
+    out = _checked_out(job)
     from tlpipe.data import dataset
 
-    data = job.data.resolve()
-    usual = RUNS / (data.stem if data.is_file() else data.name)
-    out = job.out or (usual if job.overwrite else unused(usual))
-    if data.is_dir() and out.resolve().is_relative_to(data):
-        raise WrongUsage(
-            "the output folder is inside the image folder, so it would be read as a class",
-            "Name another --out.",
-            where=out,
-        )
-    atomic.refuse_existing(out, overwrite=job.overwrite, marker=RUN_FILE)
-    loaded = dataset.load(
-        job.data,
-        validation_fraction=job.validation_fraction,
-        test_fraction=job.test_fraction,
-        seed=job.training.seed,
-    )
+    fractions = {"validation_fraction": job.validation_fraction, "test_fraction": job.test_fraction}
+    with kept("Nothing was written."):
+        return dataset.load(job.data, **fractions, seed=job.training.seed), out
+
+
+def _train(job: TrainingJob, dataset: "Dataset", out: Path, *, callbacks: Callbacks) -> Run:
     from tlpipe.training import stages
 
     return stages.train(
-        loaded,
+        dataset,
         out,
         job.training,
         crop_auto=job.crop_auto,
@@ -106,17 +118,48 @@ def train(job: TrainingJob, *, callbacks: Sequence["keras.callbacks.Callback"] =
     )
 
 
+def _checked_out(job: TrainingJob) -> Path:
+    """The run folder to write. Raise what can be refused before an image is read."""
+    from tlpipe.data import listing
+    from tlpipe.training import checks
+
+    data = job.data.resolve()
+    listing.check(job.data.absolute())
+    out = job.out or free(RUNS / _name(data), overwrite=job.overwrite)
+    if data.is_dir() and out.resolve().is_relative_to(data):
+        raise WrongUsage(
+            "the output folder is inside the image folder, so it would be read as a class",
+            "Name another --out.",
+            where=out,
+        )
+    atomic.refuse_existing(out, overwrite=job.overwrite, marker=RUN_FILE)
+    checks.check(job.training, crop_auto=job.crop_auto)
+    checks.note_size(job.training)
+    return out
+
+
+def _name(data: Path) -> str:
+    """The name of the run for this data."""
+    data = data.resolve()
+    return data.stem if data.is_file() else data.name
+
+
+def _check_later_folders(name: str, *, overwrite: bool) -> None:
+    """Raise what the export and the report of a run of this name would raise about their folders."""
+    for parent, marker in ((EXPORTED, MANIFEST), (REPORTS, kinds.REPORT.marker)):
+        usual = parent / name
+        atomic.refuse_existing(usual if overwrite else unused(usual), overwrite=overwrite, marker=marker)
+
+
 def export(run: Run, formats: Sequence[str], *, out: Path | None = None, overwrite: bool = False) -> Bundle:
     """Export a run in these number formats, to a folder below ``EXPORTED`` if ``out`` is None.
 
     Raise WrongUsage if a format is unknown or the folder exists, and the errors of ``assemble.export``.
     """
     chosen = recipes.parse(formats)
-    usual = EXPORTED / run.path.name
-    out = out or (usual if overwrite else unused(usual))
+    out = out or free(EXPORTED / run.path.name, overwrite=overwrite)
     atomic.refuse_existing(out, overwrite=overwrite, marker=MANIFEST)
-    if out != usual and usual.exists():
-        progress.say(f"{usual} exists: writing to {out}")
+    run_folder.check(run.best_stage)
     from tlpipe.exporting import assemble
 
     return assemble.export(run, chosen, out, overwrite=overwrite)
@@ -126,47 +169,108 @@ def run(
     job: TrainingJob,
     *,
     command: str,
+    timed: Timed = Timed.RECOMMENDED,
     show: Callable[[Measured], None] = lambda _: None,
-    callbacks: Sequence["keras.callbacks.Callback"] = (),
+    callbacks: Callbacks = (),
 ) -> Reported:
     """Run all steps. ``show`` is called with the measurements before the report is written.
 
-    The benchmark states ``command`` as the command that started it. Both training stages get the ``callbacks``. Raise
-    the errors of the steps.
+    The benchmark measures the ``timed`` files by the full rules, and states ``command`` as the command that started
+    it. Both training stages get the ``callbacks``. Raise the errors of the steps.
     """
-    frozen = train(job, callbacks=callbacks)
-    from tlpipe.training import stages
+    start = time.perf_counter()
+    from tlpipe.training import checks
 
-    tuned = stages.finetune(frozen, job.training.finetuning, callbacks=callbacks)
-    return _finish(tuned, command=command, show=show, overwrite=job.overwrite)
+    checks.check_top_layers(job.training, job.training.finetuning)
+    usual = job.out or free(RUNS / _name(job.data), overwrite=job.overwrite)
+    _check_later_folders(usual.absolute().name, overwrite=job.overwrite)
+    dataset, out = _prepared(replace(job, out=usual))
+    headings = _headings(_plan(job, dataset, timed))
+    next(headings)
+    tuned = _both_stages(job, dataset, out, headings, callbacks)
+    next(headings)
+    formats = " ".join(f"--quantize {name}" for name in recipes.RECIPES)
+    with kept(f"{tuned.path} has both training stages. To continue: tlpipe export {_word(tuned.path)} {formats}"):
+        bundle = export(tuned, tuple(recipes.RECIPES), overwrite=job.overwrite)
+    with kept(f"The bundle is {bundle.path}. To continue: tlpipe evaluate {_word(bundle.path)}"):
+        measured = _measured(tuned, bundle, headings, start, command=command, timed=timed)
+        show(measured)
+        next(headings)
+        folder = free(REPORTS / bundle.path.name, overwrite=job.overwrite)
+        benches = [] if measured.bench is None else [measured.bench]
+        from tlpipe.reporting import publish
+
+        report = publish.of_run(bundle, benches, folder, overwrite=job.overwrite)
+    progress.say(f"done in {about(time.perf_counter() - start)}")
+    return Reported(report, folder, measured)
 
 
-def demo(*, command: str, show: Callable[[Measured], None]) -> Reported:
+def demo(*, command: str, timed: Timed = Timed.RECOMMENDED, show: Callable[[Measured], None]) -> Reported:
     """Run all steps on the embedded digits and backbone, with the settings of ``digits``."""
-    from tlpipe.data import dataset
     from tlpipe.demo import digits
 
-    loaded = dataset.load(digits.write_images(RUNS / "demo-images"), test_fraction=digits.TEST_FRACTION)
+    out = free(RUNS / "demo", overwrite=False)
+    atomic.refuse_existing(out, overwrite=False, marker=RUN_FILE)
+    _check_later_folders(out.name, overwrite=False)
+    images = digits.write_images(RUNS / "demo-images")
+    job = TrainingJob(images, digits.TRAINING, out, test_fraction=digits.TEST_FRACTION)
+    return run(job, command=command, timed=timed, show=show)
+
+
+def _plan(job: TrainingJob, dataset: "Dataset", timed: Timed) -> list[Step]:
+    """The steps of ``run``, which are printed."""
+    formats = tuple(recipes.RECIPES)
+    files = {Timed.NONE: 0, Timed.RECOMMENDED: 1, Timed.ALL: len(formats)}[timed]
+    images = {split: len(examples) for split, examples in dataset.splits.items()}
+    planned = steps(job.training, images, formats=formats, timed=files, cores=cores())
+    for number, step in enumerate(planned, 1):
+        progress.say(f"{number}  {step.title}, about {about(step.seconds)}")
+    progress.say(f"about {about(sum(step.seconds for step in planned))} in all, if nothing is in the cache")
+    return planned
+
+
+def _word(path: Path) -> str:
+    """The path as a word of a shell."""
+    return shlex.quote(str(path))
+
+
+def _headings(planned: Sequence[Step]) -> Iterator[None]:
+    """Print the next heading with each ``next``."""
+    for number, step in enumerate(planned, 1):
+        progress.heading(f"{number} of {len(planned)}  {step.title}")
+        yield
+
+
+def _both_stages(
+    job: TrainingJob, dataset: "Dataset", out: Path, headings: Iterator[None], callbacks: Callbacks
+) -> Run:
+    frozen = _train(job, dataset, out, callbacks=callbacks)
     from tlpipe.training import stages
 
-    frozen = stages.train(loaded, unused(RUNS / "demo"), digits.TRAINING)
-    tuned = stages.finetune(frozen, digits.TRAINING.finetuning)
-    return _finish(tuned, command=command, show=show, overwrite=False)
+    next(headings)
+    with kept(f"{frozen.path} has the first training stage. To continue: tlpipe finetune {_word(frozen.path)}"):
+        return stages.finetune(frozen, job.training.finetuning, callbacks=callbacks)
 
 
-def _finish(tuned: Run, *, command: str, show: Callable[[Measured], None], overwrite: bool) -> Reported:
-    """Export a trained run in every number format, evaluate, benchmark and report."""
+def _measured(
+    tuned: Run, bundle: Bundle, headings: Iterator[None], start: float, *, command: str, timed: Timed
+) -> Measured:
+    """Evaluate and benchmark an exported run; ``start`` is that of all steps."""
     from tlpipe.benchmark import measure
     from tlpipe.evaluation import evaluate
-    from tlpipe.reporting import publish
+    from tlpipe.reporting.derive import groups
     from tlpipe_edge.bench.target import BenchOptions
 
-    bundle = export(tuned, tuple(recipes.RECIPES), overwrite=overwrite)
+    next(headings)
     evaluation = evaluate.evaluate(bundle)
-    bench = measure.bench(bundle, BenchOptions(), command=command)
-    atomic.write_text(tuned.path / "bench.json", to_json([bench]) + "\n")
-    measured = Measured(tuned, bundle, evaluation, bench)
-    show(measured)
-    usual = REPORTS / bundle.path.name
-    folder = usual if overwrite else unused(usual)
-    return Reported(publish.of_run(bundle, [bench], folder, overwrite=overwrite), folder, measured)
+    if timed is Timed.NONE:
+        return Measured(tuned, bundle, evaluation, None)
+    next(headings)
+    chosen = () if timed is Timed.ALL else (groups.recommended(bundle, evaluation),)
+    before = time.perf_counter()
+    bench = measure.bench(bundle, BenchOptions(chosen), command=command)
+    now = time.perf_counter()
+    share = (now - before) / (now - start)
+    progress.say(f"the benchmark took {now - before:.0f} s of {now - start:.0f} s, {100 * share:.0f} %")
+    atomic.write_text(tuned.path / BENCH, to_json([bench]) + "\n")
+    return Measured(tuned, bundle, evaluation, bench)

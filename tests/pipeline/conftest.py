@@ -4,7 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from once import once
 
 from tlpipe.conversion.recipes import RECIPES
 from tlpipe.demo.digits import BACKBONE
-from tlpipe.network.backbones import BACKBONES
+from tlpipe.network.backbones import BACKBONES, DEFAULT
 from tlpipe.runs.config import Finetuning, Head, Training
 from tlpipe.runs.run_folder import Run
 from tlpipe_edge.bench.target import BenchOptions
@@ -25,6 +25,18 @@ from tlpipe_edge.contract.bundle import EVALUATION, Bundle
 
 LABELS = ("-blå ring", "green bars", "kryss")
 """A leading dash, a space and letters beyond ASCII go through the whole pipeline."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keras_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keras has downloaded the weights of the default width, as it seems: no test asks the network for them."""
+    home = tmp_path_factory.mktemp("keras")
+    downloaded = home / "models" / Path(DEFAULT.published.format(alpha=1.0)).name
+    downloaded.parent.mkdir()
+    downloaded.touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERAS_HOME", str(home))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ TINY = Backbone(
     offset=-127 / 128,
     top_layers=3,
     top_begins="end",
+    layers=LAYERS,
     weights_file="the .npz of tiny",
     load_weights=load_npz,
-    imagenet=False,
 )

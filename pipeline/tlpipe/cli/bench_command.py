@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tlpipe.cli.choice import chosen_bundle, written
-from tlpipe.cli.options import BundleFolder, Json, Keras, LabelledData, Overwrite
+from tlpipe.cli.options import BundleFolder, Json, Keras, LabelledData, Overwrite, check_number, checked
 from tlpipe.conversion.recipes import choices
 from tlpipe_edge.cli.app import numbers
 from tlpipe_edge.errors import MissingInput, WrongUsage
@@ -17,16 +17,44 @@ if TYPE_CHECKING:
     from tlpipe_edge.contract.bundle import Bundle
 
 
+def _check_runtime(name: str) -> None:
+    from tlpipe_edge.tflite import interpreter
+
+    interpreter.check_name(name)
+
+
+def _check_devices(written: list[str]) -> None:
+    from tlpipe.remote.address import Address
+
+    for each in written:
+        Address.parse(each)
+
+
 Devices = Annotated[
     list[str] | None,
-    typer.Option(metavar="ssh://USER@HOST[:PORT]", help="Also measure on this device; repeatable.", show_default=False),
+    typer.Option(
+        metavar="ssh://USER@HOST[:PORT]",
+        help="Also measure on this device; repeatable.",
+        show_default=False,
+        callback=checked(_check_devices),
+    ),
 ]
 Formats = Annotated[
     list[str] | None,
     typer.Option(metavar="FORMAT", help=f"Number format, repeatable: {choices()}.", show_default="all"),
 ]
-Threads = Annotated[str, typer.Option(metavar="N,N", help="Thread counts to measure, separated by commas.")]
-Runtime = Annotated[str, typer.Option(metavar="NAME", help="TFLite runtime: auto, ai-edge-litert or tflite-runtime.")]
+Threads = Annotated[
+    str,
+    typer.Option(metavar="N,N", help="Thread counts to measure, separated by commas.", callback=checked(numbers)),
+]
+Runtime = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="TFLite runtime: auto, ai-edge-litert or tflite-runtime.",
+        callback=checked(_check_runtime),
+    ),
+]
 Wheelhouse = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder of wheels, for devices without access to a package index."),
@@ -41,11 +69,18 @@ BaselineFile = Annotated[
 ]
 MaxSlowdown = Annotated[
     float,
-    typer.Option(min=1.0, metavar="RATIO", help="Maximum latency, as a multiple of the latency in the baseline."),
+    typer.Option(
+        min=1.0,
+        metavar="RATIO",
+        help="Maximum latency, as a multiple of the latency in the baseline.",
+        callback=checked(check_number),
+    ),
 ]
 MaxDrop = Annotated[
     float,
-    typer.Option(min=0.0, metavar="SHARE", help="Maximum drop of top-1 accuracy below the baseline (not below Keras)."),
+    typer.Option(
+        min=0.0, max=1.0, metavar="SHARE", help="Maximum drop of top-1 accuracy below the baseline (not below Keras)."
+    ),
 ]
 Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Store the JSON document in this file.")]
 
@@ -75,10 +110,8 @@ def bench(
     from tlpipe.remote.address import Address
     from tlpipe_edge.bench import table, target
     from tlpipe_edge.contract.benchmark import to_json
-    from tlpipe_edge.tflite import interpreter
 
     options = target.BenchOptions(tuple(recipe or ()), numbers(threads), runtime)
-    interpreter.check_name(runtime)
     addresses = list(map(Address.parse, device or ()))
     if out is not None:
         _refuse_out(out, baseline, overwrite=overwrite)
@@ -88,7 +121,6 @@ def bench(
     stored = _comparable(baseline, chosen, options, elsewhere=bool(addresses)) if baseline else None
     from tlpipe.benchmark import baseline as gate
     from tlpipe.benchmark import measure
-    from tlpipe.storage import atomic
 
     benches, failures = measure.everywhere(
         addresses, chosen, options, command=written(), data=data, keras_file=keras, wheelhouse=wheelhouse
@@ -96,6 +128,8 @@ def bench(
     document = to_json(benches) + "\n"
     print(document if as_json else table.render(*benches), end="" if as_json else "\n", flush=True)
     if out is not None:
+        from tlpipe.storage import atomic
+
         atomic.write_text(out, document)
     if stored is not None:
         gate.check_not_worse(benches, stored, gate.Limits(max_slowdown, max_drop))
@@ -105,8 +139,11 @@ def bench(
 
 def _refuse_out(out: Path, baseline: Path | None, *, overwrite: bool) -> None:
     """Raise an error if the result could not be stored in ``out``, or would replace the baseline."""
+    from tlpipe.storage import atomic
+
     if not out.absolute().parent.is_dir():
         raise MissingInput("no such folder", "Make it, or name another FILE.", where=out)
+    atomic.check_writable(out.absolute().parent)
     if out.is_dir() or (out.exists() and not overwrite):
         raise WrongUsage("exists already", "Name another FILE, or pass --overwrite to replace a file.", where=out)
     if baseline is not None and out.resolve() == baseline.resolve():

@@ -5,8 +5,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tlpipe.runs import places
-
 if TYPE_CHECKING:
     from tlpipe.runs.run_folder import Run
     from tlpipe_edge.contract.bundle import Bundle
@@ -17,10 +15,16 @@ def written() -> str:
     return shlex.join(["tlpipe", *sys.argv[1:]])
 
 
+def shown(path: Path) -> Path:
+    """The path as a command prints it: from the working folder, if it is below that."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def chosen_run(path: Path | None) -> "Run":
     """The run at ``path``, or the newest, which is then printed. Raise the errors of ``Run.open``, and MissingInput if
     there is no run."""
-    from tlpipe.runs import run_folder
+    from tlpipe.runs import places, run_folder
     from tlpipe_edge.console import progress
 
     if path is None:
@@ -31,6 +35,7 @@ def chosen_run(path: Path | None) -> "Run":
 
 def chosen_bundle(path: Path | None) -> "Bundle":
     """The bundle at ``path``, or the newest, which is then printed; errors are as in ``chosen_run``."""
+    from tlpipe.runs import places
     from tlpipe_edge.console import progress
     from tlpipe_edge.contract.bundle import MANIFEST, Bundle
 

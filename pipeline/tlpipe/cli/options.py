@@ -1,13 +1,18 @@
 """What the commands of ``tlpipe`` take, as typer wants it: one name for an option that several of them have."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
+from tlpipe.benchmark.timed import Timed
 from tlpipe.conversion import recipes
+from tlpipe.network import backbones
 from tlpipe.network.backbones import DEFAULT as BACKBONE
+from tlpipe.runs.config import ClassWeights
+from tlpipe_edge.contract.ranges import MAX_COUNT
 
 # Groups of options in a help text.
 _IMAGES, _NETWORK, _TRAINING, _OUTPUT = "Images", "Network", "Training", "Output"
@@ -16,6 +21,36 @@ _IMAGES, _NETWORK, _TRAINING, _OUTPUT = "Images", "Network", "Training", "Output
 def _one_of(widths: tuple[float, ...]) -> str:
     *others, last = map(str, widths)
     return f"{', '.join(others)} or {last}"
+
+
+T = TypeVar("T")
+
+
+def checked(check: Callable[[T], object]) -> Callable[[T], T]:
+    """A callback that raises what ``check`` raises: a value of a configuration file is then refused as one of the
+    command line."""
+
+    def callback(value: T) -> T:
+        if value is not None:
+            check(value)
+        return value
+
+    return callback
+
+
+def check_number(number: float) -> None:
+    """Raise BadParameter if a number is infinite, or larger than a recipe takes."""
+    if not number < MAX_COUNT:
+        raise typer.BadParameter(f"{number:g} is not below {MAX_COUNT:g}.")
+
+
+def _check_fraction(split: str) -> Callable[[float], None]:
+    def check(fraction: float) -> None:
+        from tlpipe.data import dataset
+
+        dataset.check_fraction(split, fraction)
+
+    return check
 
 
 class CropChoice(StrEnum):
@@ -58,6 +93,7 @@ ImageSize = Annotated[
     typer.Option(
         metavar="PIXELS",
         help="Width and height of the network input, {} to {} pixels.".format(*BACKBONE.sizes),
+        callback=checked(lambda size: backbones.find(BACKBONE.name).check_size(size)),
         rich_help_panel=_NETWORK,
     ),
 ]
@@ -66,6 +102,7 @@ Alpha = Annotated[
     typer.Option(
         metavar="NUMBER",
         help=f"Width multiplier of the network: {_one_of(BACKBONE.widths)}.",
+        callback=checked(lambda alpha: backbones.find(BACKBONE.name).check_width(alpha)),
         rich_help_panel=_NETWORK,
     ),
 ]
@@ -83,28 +120,53 @@ Views = Annotated[
         min=1,
         metavar="N",
         help="Views of each training image: the plain one and N-1 augmented ones.",
+        callback=checked(check_number),
         rich_help_panel=_TRAINING,
     ),
 ]
 Epochs = Annotated[
     int,
     typer.Option(
-        min=0, metavar="N", help="Maximum number of epochs of the first stage (the head).", rich_help_panel=_TRAINING
+        min=0,
+        metavar="N",
+        help="Maximum number of epochs of the first stage (the head).",
+        callback=checked(check_number),
+        rich_help_panel=_TRAINING,
     ),
 ]
-TuningEpochs = Annotated[int, typer.Option(min=0, metavar="N", help="Maximum number of epochs.")]
+TuningEpochs = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Maximum number of epochs.", callback=checked(check_number))
+]
 BatchSize = Annotated[
-    int, typer.Option(min=1, metavar="N", help="Training batch size of both stages.", rich_help_panel=_TRAINING)
+    int,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Training batch size of both stages.",
+        callback=checked(check_number),
+        rich_help_panel=_TRAINING,
+    ),
 ]
 LearningRate = Annotated[
-    float, typer.Option(min=0.0, metavar="NUMBER", help="Learning rate of the first stage.", rich_help_panel=_TRAINING)
+    float,
+    typer.Option(
+        min=0.0,
+        metavar="NUMBER",
+        help="Learning rate of the first stage.",
+        callback=checked(check_number),
+        rich_help_panel=_TRAINING,
+    ),
 ]
-TuningRate = Annotated[float, typer.Option(min=0.0, metavar="NUMBER", help="Learning rate after the warm-up.")]
+TuningRate = Annotated[
+    float,
+    typer.Option(min=0.0, metavar="NUMBER", help="Learning rate after the warm-up.", callback=checked(check_number)),
+]
 ValidationFraction = Annotated[
     float,
     typer.Option(
         metavar="SHARE",
         help="Share of train to hold out for validation, if DATA has no validation split.",
+        callback=checked(_check_fraction("validation")),
         rich_help_panel=_IMAGES,
     ),
 ]
@@ -113,6 +175,7 @@ TestFraction = Annotated[
     typer.Option(
         metavar="SHARE",
         help="Share of train to hold out for testing, if DATA has no test split; 0 for none.",
+        callback=checked(_check_fraction("test")),
         rich_help_panel=_IMAGES,
     ),
 ]
@@ -129,34 +192,88 @@ Seed = Annotated[
 Deterministic = Annotated[
     bool,
     typer.Option(
-        "--deterministic",
+        "--deterministic/--no-deterministic",
+        show_default=False,
         help="Make training reproducible on this machine: same weights, same int8 file. Fine-tuning takes 1.2 times as "
         "long.",
         rich_help_panel=_TRAINING,
     ),
 ]
+Balance = Annotated[
+    ClassWeights,
+    typer.Option(
+        "--class-weights",
+        metavar="none|balanced",
+        help="none: each image has the same weight in the loss; balanced: each class.",
+        rich_help_panel=_TRAINING,
+    ),
+]
 Strict = Annotated[
     bool,
-    typer.Option("--strict", help="Stop at an unreadable image instead of leaving it out.", rich_help_panel=_IMAGES),
+    typer.Option(
+        "--strict/--no-strict",
+        show_default=False,
+        help="Stop at an unreadable image instead of warning of it.",
+        rich_help_panel=_IMAGES,
+    ),
 ]
 Out = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="The run folder. If left out, runs/DATA.", rich_help_panel=_OUTPUT),
 ]
+Against = Annotated[
+    list[Path],
+    typer.Option(
+        metavar="BUNDLE|FILE",
+        help="The older model to compare with, repeatable: a bundle and files of bench --out, or a report.json.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing results.", rich_help_panel=_OUTPUT)]
 Json = Annotated[
     bool,
-    typer.Option("--json", help="Print one JSON document and nothing else.", rich_help_panel=_OUTPUT),
+    typer.Option(
+        "--json/--no-json",
+        show_default=False,
+        help="Print one JSON document and nothing else.",
+        rich_help_panel=_OUTPUT,
+    ),
 ]
 Quantize = Annotated[
-    list[str], typer.Option(metavar="FORMAT", help=f"Number format, repeatable: {recipes.choices(costs=True)}.")
+    list[str],
+    typer.Option(
+        metavar="FORMAT",
+        help=f"Number format, repeatable: {recipes.choices(costs=True)}.",
+        callback=checked(recipes.parse),
+    ),
 ]
+Benched = Annotated[
+    Timed,
+    typer.Option(
+        "--bench",
+        metavar="recommended|all",
+        help="The files to benchmark at the end, beside Keras: the recommended one, or all. See also tlpipe bench.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+NoBench = Annotated[bool, typer.Option("--no-bench", help="Do not benchmark at the end.", rich_help_panel=_OUTPUT)]
 MaxDrop = Annotated[
     float | None,
     typer.Option(
         min=0.0,
+        max=1.0,
         metavar="SHARE",
         help="Maximum drop of top-1 accuracy below the Keras model, 0 to 1. Exit with code 1 if a file exceeds it.",
+    ),
+]
+MinAgreement = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        metavar="SHARE",
+        help="Minimum share of images with the same prediction as Keras, 0 to 1. Exit with code 1 if a file is below "
+        "it.",
     ),
 ]
 TopLayers = Annotated[
@@ -166,5 +283,6 @@ TopLayers = Annotated[
         metavar="N",
         help=f"Number of backbone layers to train, counted from the top. The top {BACKBONE.top_layers} begin at "
         f"{BACKBONE.top_begins}.",
+        callback=checked(lambda number: backbones.check_top_layers(number, backbones.find(BACKBONE.name).layers)),
     ),
 ]

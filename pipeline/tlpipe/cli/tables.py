@@ -1,83 +1,109 @@
 """The tables that commands print: accuracy, and at the end of ``run`` and ``demo`` also size and latency."""
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
 
-from tlpipe.runs.run_folder import Run
-from tlpipe_edge.console.text import printable, table
+from tlpipe.evaluation.worth import worth
+from tlpipe.reporting.derive.cautions import few
+from tlpipe.reporting.derive.verdict import useless
+from tlpipe.reporting.sentences import text
+from tlpipe_edge.console.text import at_most_worse, percent, printable, table
 from tlpipe_edge.contract.benchmark import Bench
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.evaluation import Evaluation, Scores
 from tlpipe_edge.contract.latency import LatencyFigures
 
 
-def render(evaluation: Evaluation, bench: Bench) -> str:
+def render(evaluation: Evaluation, bench: Bench | None) -> str:
     """The results of ``evaluate`` and ``bench`` in one table, with the conditions of the latencies."""
-    timed = {each.recipe: each for each in bench.results}
+    timed = {each.recipe: each for each in (bench.results if bench else ())}
     rows = []
-    if keras := bench.keras:
+    if bench and (keras := bench.keras):
         rows.append(_row("Keras", keras.bytes, evaluation.keras.top1, None, keras.compiled_ms, valid=keras.valid))
+    else:
+        rows.append(_row("Keras", None, evaluation.keras.top1, None, None, valid=True))
     for each in evaluation.artifacts:
-        result = timed[each.recipe]
-        rows.append(_row(each.recipe, each.bytes, each.top1, each.agreement, result.invoke_ms, valid=result.valid))
+        result = timed.get(each.recipe)
+        latency, valid = (result.invoke_ms, result.valid) if result else (None, True)
+        rows.append(_row(each.recipe, each.bytes, each.top1, each.agreement, latency, valid=valid))
     header = ("", "size", "top-1", "agreement with Keras", "p50 latency")
-    lines = [
-        _image_line(evaluation),
-        table(header, rows),
-        "p50: the network alone, one image at a time, on this machine; files: one thread; Keras: compiled, all cores",
-    ]
-    return "\n".join(lines + [f"INVALID: {printable(reason)}" for reason in bench.invalid_reasons])
+    lines = [_image_line(evaluation), table(header, rows)]
+    if bench:
+        lines.append(
+            "p50: the network alone, one image at a time, on this machine; files: one thread; Keras: compiled, all "
+            "cores"
+        )
+        kinds = dict.fromkeys(reason.kind for reason in bench.why())
+        lines += [f"(invalid): for orientation only, {printable('; '.join(kinds))}"] if kinds else []
+    return "\n".join(lines)
 
 
 def accuracy_table(evaluation: Evaluation) -> str:
     """The results of ``evaluate`` as a table."""
-    header = ("", "top-1", "95 % interval", "top-5", "agreement", "largest difference", "McNemar p", "ties")
-    rows = [("Keras", *_rates(evaluation.keras), "", "", "", str(evaluation.keras.ties))]
+    header = ("", "top-1", "95 % interval", "balanced", "top-5", "agreement", "than Keras (95 %)")
+    rows = [("Keras", *_rates(evaluation.keras), "", "")]
     for each in evaluation.artifacts:
-        rows.append(
-            (
-                each.recipe,
-                *_rates(each),
-                _percent(each.agreement),
-                f"{each.max_probability_difference:.4f}",
-                f"{each.mcnemar_p:.3f}",
-                str(each.ties),
-            )
-        )
+        bound = "" if each.drop_bound is None else at_most_worse(each.drop_bound)
+        rows.append((each.recipe, *_rates(each), percent(each.agreement), bound))
     lines = [_image_line(evaluation), table(header, rows)]
-    lines += [f"counted as wrong: {printable(f.file)}: {printable(f.reason)}" for f in evaluation.failed_images]
+    found = worth(evaluation.keras.per_class)
+    lines += [printable(text(useless(found)))] if found and found.hardly_better else []
+    lines += [printable(text(few(found)))] if found and found.few else []
+    lines += [f"counts as wrong: {printable(f.file)}: {printable(f.reason)}" for f in evaluation.failed_images]
     return "\n".join(lines)
 
 
-def next_steps(run: Run, bundle: Bundle) -> str:
-    """The files to look at, and the commands to run next."""
-    here = os.path.relpath(bundle.path)
-    golden = os.path.relpath(bundle.golden().files[0])
-    command = "tlpipe-edge"
-    if shutil.which(command) is None:  # its environment is not activated
-        command = os.path.relpath(Path(sys.executable).with_name(command))
+def limits(evaluation: Evaluation) -> str:
+    """The limits of the gate, and what this number of images can tell apart."""
+    gate, images = evaluation.gate, evaluation.images
+    assert gate
+    stated = []
+    if gate.max_drop is not None:
+        stated.append(f"top-1 at most {100 * gate.max_drop:g} point{'s' * (gate.max_drop != 0.01)} below Keras")
+    if gate.min_agreement is not None:
+        stated.append(f"agreement at least {100 * gate.min_agreement:g} %")
+    shares = (gate.max_drop or 0.0, 0.0 if gate.min_agreement is None else 1 - gate.min_agreement)
+    finest = min(filter(None, shares), default=1.0)  # without any allowance, each number of images is enough
+    doubt = ": more images are needed for such a limit" if 1 / images > finest else ""
+    return f"Limits: {' and '.join(stated)}. One image of {images} is {100 / images:.1f} points{doubt}."
+
+
+def next_steps(bundle: Bundle, recipe: str, *, timed_all: bool) -> str:
+    """Three commands to run next, as they work from the working folder; ``recipe`` is the recommended file."""
+    here = shlex.quote(os.path.relpath(bundle.path))
+    golden = shlex.quote(os.path.relpath(bundle.golden().files[0]))
+    edge, tlpipe = (_command(name) for name in ("tlpipe-edge", "tlpipe"))
+    third = f"{tlpipe} evaluate {here} --min-agreement 0.98" if timed_all else f"{tlpipe} bench {here}"
     return "\n".join(
         [
-            "",
-            f"plots        {os.path.relpath(run.best_stage)}/learning-curve.png, predictions.png, confusion-matrix.png",
-            f"model card   {here}/MODEL_CARD.md",
-            f"latencies    {os.path.relpath(run.path)}/bench.json",
-            f"classify     {command} classify {here} {golden}",
-            f"on a device  pip install ./edge, and copy {here} there",
+            "Next:",
+            f"  classify an image   {edge} classify {here} {golden} --recipe {recipe}",
+            f"  watch a camera      {edge} camera {here} --recipe {recipe}",
+            f"  {'set a limit for CI' if timed_all else 'time other formats':<18}  {third}",
         ]
     )
 
 
+def _command(name: str) -> str:
+    """The command, with its path if its environment is not activated."""
+    found = shutil.which(name)
+    return name if found else shlex.quote(os.path.relpath(Path(sys.executable).with_name(name)))
+
+
 def _image_line(evaluation: Evaluation) -> str:
     seen = f"; {evaluation.trained_on} of them are training images" if evaluation.trained_on else ""
-    return f"{evaluation.images} images ({printable(evaluation.split)}{seen})"
+    found = worth(evaluation.keras.per_class)
+    share = f"; {percent(found.largest_share)} are of the largest class, '{printable(found.largest)}'" if found else ""
+    return f"{evaluation.images} image{'s' * (evaluation.images != 1)} ({printable(evaluation.split)}{seen}){share}"
 
 
-def _rates(scores: Scores) -> tuple[str, str, str]:
+def _rates(scores: Scores) -> tuple[str, str, str, str]:
     low, high = scores.top1_interval
-    return _percent(scores.top1), f"{100 * low:.1f}-{100 * high:.1f}", _percent(scores.top5)
+    interval = f"{100 * low:.1f}-{100 * high:.1f}"
+    return percent(scores.top1), interval, percent(scores.balanced_accuracy), percent(scores.top5)
 
 
 def _row(
@@ -85,8 +111,4 @@ def _row(
 ) -> tuple[str, ...]:
     megabytes = "-" if size is None else f"{size / 1e6:.2f} MB"
     timed = f"{latency.p50:.2f} ms" if latency else "-"
-    return name, megabytes, _percent(top1), _percent(agreement), timed + ("" if valid else " (invalid)")
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.1f} %"
+    return name, megabytes, percent(top1), percent(agreement), timed + ("" if valid else " (invalid)")

@@ -153,7 +153,7 @@ def run_edge(
             raise BadData("not a path below a folder", "Rename it.", where=name)
     packed = wheel.pack("tlpipe-edge", "tlpipe_edge")
     own = Content.read(packed.content)
-    wheels = None if wheelhouse is None else _wheels(wheelhouse)
+    wheels = None if wheelhouse is None else {file.name: Content.read(file) for file in wheel_files(wheelhouse)}
     contents = {name: Content.read(file) for name, file in files.items()}
     offered = {content.sha256: content for content in (own, *(wheels or {}).values(), *contents.values())}
     progress.say(f"{address}: connecting")
@@ -200,10 +200,11 @@ def bench_of(output: bytes, where: str) -> Bench:
     return first
 
 
-def _wheels(wheelhouse: Path) -> dict[str, Content]:
+def wheel_files(wheelhouse: Path) -> list[Path]:
+    """The wheels in the folder. Raise MissingInput if there are none."""
     if not wheelhouse.is_dir():
         raise MissingInput("no such folder", "Name a folder of wheels with --wheelhouse.", where=wheelhouse)
-    wheels = {file.name: Content.read(file) for file in sorted(wheelhouse.glob("*.whl"))}
+    wheels = sorted(wheelhouse.glob("*.whl"))
     if not wheels:
         raise MissingInput(
             "no wheels here",

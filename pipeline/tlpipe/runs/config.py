@@ -6,6 +6,7 @@ Each stage's config.json is flat: the settings that both stages share, then thos
 import dataclasses
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 from numbers import Number
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +26,7 @@ SCHEMA = 1
 PACKAGES = ("tlpipe", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless", "pillow")
 """The packages on whose versions a result depends."""
 
-_ADDED = {"cosine", "warmup_steps", "average", "patience"}
+_ADDED = {"cosine", "warmup_steps", "average", "patience", "class_weights"}
 """Keys that version 0.1.0 did not write: their defaults are its behaviour. All other keys are required."""
 
 
@@ -42,6 +43,14 @@ def _check(recipe: "Stage | Training") -> None:
 
 
 Rate = Annotated[float, Ge(0)]
+
+
+class ClassWeights(StrEnum):
+    """How much an image counts in the training loss: all alike, or each class alike (images / (classes * images of the
+    class), as in scikit-learn)."""
+
+    NONE = "none"
+    BALANCED = "balanced"
 
 
 @dataclass(frozen=True)
@@ -132,6 +141,7 @@ class Training:
         dropout: 0..1, before the head.
         seed: For splits, augmentation, initialization and shuffling.
         deterministic: The same bits each time on one machine.
+        class_weights: Whether each image or each class has the same weight in the training loss of both stages.
         head: The first stage.
         finetuning: The second stage.
 
@@ -148,6 +158,7 @@ class Training:
     dropout: Annotated[float, Interval(ge=0, lt=1)] = 0.3
     seed: Annotated[int, Interval(ge=0, lt=2**32)] = 0
     deterministic: bool = False
+    class_weights: ClassWeights = ClassWeights.NONE
     head: Head = Head()
     finetuning: Finetuning = Finetuning()
 
@@ -156,6 +167,7 @@ class Training:
             object.__setattr__(self, "weights", str(self.weights))
         _check(self)
         object.__setattr__(self, "crop", Crop(self.crop))  # from a plain text, too
+        object.__setattr__(self, "class_weights", ClassWeights(self.class_weights))
         backbones.find(self.backbone).check(alpha=self.alpha, size=self.image_size, weights=self.weights)
 
     @property

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from tlpipe_edge.console import progress
+from tlpipe_edge.contract import kinds
 from tlpipe_edge.errors import MissingInput
 
-RUNS, EXPORTED, REPORTS = Path("runs"), Path("exported"), Path("reports")
+RUNS, EXPORTED, REPORTS = kinds.RUN.parent, kinds.BUNDLE.parent, kinds.REPORT.parent
 """The default folders for results."""
 
 
@@ -14,6 +16,14 @@ def newest(parent: Path, *, marker: str, made_by: str) -> Path:
     if not found:
         raise MissingInput(f"there are no results in {parent}/ yet", f"Run {made_by} first, or name a folder.")
     return max(found, key=lambda file: file.stat().st_mtime).parent
+
+
+def free(usual: Path, *, overwrite: bool) -> Path:
+    """``usual``; if it exists and must not be replaced, ``unused``, which is then printed."""
+    path = usual if overwrite else unused(usual)
+    if path != usual:
+        progress.say(f"{usual} exists: writing to {path}")
+    return path
 
 
 def unused(path: Path) -> Path:

@@ -1,18 +1,22 @@
 """A run folder: its stages, and the best of them."""
 
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlpipe.data.dataset import Dataset
 from tlpipe.runs.config import SCHEMA, Training, read_document
 from tlpipe.storage import atomic
 from tlpipe_edge.console import notebook
+from tlpipe_edge.console.text import percent
+from tlpipe_edge.contract import kinds
 from tlpipe_edge.contract.files import sha256_of
-from tlpipe_edge.errors import BadConfiguration, MissingInput
+from tlpipe_edge.errors import BadConfiguration, BadData, MissingInput
 
 FROZEN = "1-frozen"
 FINETUNED = "2-finetuned"
-RUN_FILE = "run.json"
+RUN_FILE = kinds.RUN.marker
 
 MODEL = "model.keras"
 CONFIG = "config.json"
@@ -50,11 +54,10 @@ class Run:
     @classmethod
     def open(cls, path: Path | str) -> "Run":
         """Open a run. Raise MissingInput if there is none, BadConfiguration if it is damaged."""
-        path = Path(path).absolute()
+        given = Path(path)
+        path = given.absolute()
         if not (path / RUN_FILE).is_file():
-            raise MissingInput(
-                f"no run here ({RUN_FILE} is missing)", "Name a folder that tlpipe train wrote.", where=path
-            )
+            raise kinds.no_folder(kinds.RUN, given)
         best = read_document(path / RUN_FILE).get("best")
         if best not in (FROZEN, FINETUNED):
             raise BadConfiguration("does not name the best stage", "Train the run again.", where=path / RUN_FILE)
@@ -82,6 +85,23 @@ class Run:
         return tuple(self.path / name for name in (FROZEN, FINETUNED) if (self.path / name).is_dir())
 
 
+def check_model(file: Path, advice: str) -> None:
+    """Raise MissingInput if there is no Keras model, BadData if it is no archive, as all of them are."""
+    if not file.is_file():
+        raise MissingInput("the Keras model was not found", advice, where=file)
+    if not zipfile.is_zipfile(file):
+        raise BadData("not a Keras model", advice, where=file)
+
+
+def check(stage: Path) -> None:
+    """Raise what would stop a command that continues from a stage, as far as it can be told without TensorFlow.
+
+    That is MissingInput or BadData for its model, and for its splits, if none of their images is there.
+    """
+    check_model(stage / MODEL, "Train the run again.")
+    Dataset.read(stage / SPLITS).check_there()
+
+
 def validation_top1(folder: Path) -> float:
     """The validation top-1 (0..1) in the metrics of a stage. Raise BadConfiguration if they are damaged."""
     try:
@@ -92,7 +112,7 @@ def validation_top1(folder: Path) -> float:
 
 def _shown(stage: Path) -> str:
     try:
-        return notebook.percent(validation_top1(stage))
+        return percent(validation_top1(stage))
     except BadConfiguration:
         return "-"
 

@@ -1,5 +1,6 @@
 """The command of the workstation: what it prints where, and its exit codes."""
 
+import importlib
 import json
 import shutil
 from collections.abc import Callable
@@ -9,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from tlpipe.runs import run_folder
 from tlpipe.runs.run_folder import Run
 from tlpipe.storage import atomic
 from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.errors import Unavailable
 
 Command = Callable[..., Any]
 PROGRAM = "from tlpipe.cli.commands import main; main()"
@@ -51,7 +54,7 @@ def test_a_program_of_its_own_prints_the_run_and_nothing_else(
     done = in_a_process(PROGRAM, "train", few, *options, "--out", out)
 
     assert (done.returncode, done.stdout) == (0, f"{out}\n")
-    assert "1-frozen: epoch 1 of 1" in done.stderr and "Traceback" not in done.stderr
+    assert " 1 of 1 " in done.stderr and "Traceback" not in done.stderr
 
 
 def test_json_is_one_document_in_a_program_of_its_own(
@@ -73,8 +76,9 @@ def test_the_newest_run_and_bundle_are_taken_and_named(tlpipe: Command, tiny_run
     done = tlpipe("evaluate")
     assert done.code == 0 and "using the newest bundle, exported/drawn" in done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].endswith("images (test, held out from train)")
-    assert [line.split()[0] for line in lines[2:]] == ["Keras", "float32"]
+    assert "images (test, held out from train); " in lines[0] and " % are of the largest class, " in lines[0]
+    assert [line.split()[0] for line in lines[2:4]] == ["Keras", "float32"]
+    assert lines[-1].startswith("Only 15 images: ")
 
 
 def test_a_gate_that_is_not_met_ends_with_1(
@@ -90,7 +94,8 @@ def test_a_gate_that_is_not_met_ends_with_1(
 
     monkeypatch.setattr(Session, "read_output", lambda _: np.array([0.0, 0.0, 1.0], np.float32))
     done = tlpipe("evaluate", copy, *keras, "--max-drop", "0.01", "--json")
-    assert done.code == 1 and done.stderr.splitlines()[-1].startswith("error: top-1 drops by more than 0.01: float32: ")
+    failure, limits = done.stderr.splitlines()[-2:]
+    assert done.code == 1 and failure.startswith("error: float32: top-1 ") and limits.strip().startswith("Limits: ")
     assert json.loads(done.stdout)["gate"]["passed"] is False
 
 
@@ -158,31 +163,71 @@ def test_a_run_is_named_after_its_data(
     assert tlpipe("train", named, *options).stdout == f"runs/{run}\n"
 
 
+def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training and export take no time, and give nothing but the names of their folders."""
+    from tlpipe.exporting import assemble
+    from tlpipe.training import stages
+
+    monkeypatch.setattr(stages, "train", lambda _, out, *__, **___: Run(out, "1-frozen"))
+    monkeypatch.setattr(stages, "finetune", lambda run, *_, **__: run)
+    monkeypatch.setattr(assemble, "export", lambda _, __, out, **___: SimpleNamespace(path=out))
+    monkeypatch.setattr(run_folder, "check", lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("module", "step", "kept"),
+    [
+        ("tlpipe.data.dataset", "load", "Nothing was written.\n"),
+        (
+            "tlpipe.training.stages",
+            "_build",
+            "Nothing is kept but the computed features, in the cache. ",
+        ),
+        ("tlpipe.training.stages", "_fit", "Nothing is kept but the computed features, in the cache. "),
+        ("tlpipe.training.stages", "finetune", "runs/few has the first training stage. To continue: tlpipe finetune"),
+        (
+            "tlpipe.exporting.assemble",
+            "export",
+            "both training stages. To continue: tlpipe export runs/few --quantize ",
+        ),
+        ("tlpipe.workflow", "_measured", "The bundle is exported/few. To continue: tlpipe evaluate exported/few\n"),
+    ],
+)
+def test_an_interrupted_run_says_what_is_kept(
+    tlpipe: Command, few: Path, options: list[str], monkeypatch: pytest.MonkeyPatch, module: str, step: str, kept: str
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    if step not in ("load", "_build", "_fit"):
+        shortened(monkeypatch)
+    monkeypatch.setattr(importlib.import_module(module), step, interrupted)
+    done = tlpipe("run", few, *options)
+
+    assert done.code == 130 and "warning: interrupted. " in done.stderr and kept in done.stderr
+    assert "Traceback" not in done.stderr and list(Path("runs").glob("*")) == []
+
+
 @pytest.mark.parametrize(("flags", "name"), [(["--overwrite"], "few"), ([], "few-2")])
 def test_overwrite_reaches_the_run_and_its_bundle(
     tlpipe: Command, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], name: str
 ) -> None:
     """``run --overwrite`` replaces both of that name; without it another name is taken."""
     from tlpipe import workflow
-    from tlpipe.exporting import assemble
-    from tlpipe.training import stages
 
     places: list[Path] = []
 
-    def finish(run: Run, *, overwrite: bool, **_: object) -> workflow.Reported:
-        places.extend([run.path, workflow.export(run, ["int8"], overwrite=overwrite).path])
-        verdict = SimpleNamespace(text="")
-        return workflow.Reported(SimpleNamespace(verdict=verdict), Path("reports"), None)  # type: ignore[arg-type]
+    def measured(run: Run, bundle: Bundle, *_: object, **__: object) -> None:
+        places.extend([run.path, bundle.path])
+        raise Unavailable("the end of the test", "")
 
-    monkeypatch.setattr(stages, "train", lambda _, out, *__, **___: Run(out, "1-frozen"))
-    monkeypatch.setattr(stages, "finetune", lambda run, *_, **__: run)
-    monkeypatch.setattr(assemble, "export", lambda _, __, out, **___: SimpleNamespace(path=out))
-    monkeypatch.setattr(workflow, "_finish", finish)
+    shortened(monkeypatch)
+    monkeypatch.setattr(workflow, "_measured", measured)
     for folder, marker in (("runs", "run.json"), ("exported", "manifest.json")):
         (tmp_path / folder / "few").mkdir(parents=True)
         (tmp_path / folder / "few" / marker).write_text("{}")
 
-    assert tlpipe("run", few, *flags).code == 0
+    assert tlpipe("run", few, *flags).code == 69
     assert places == [Path("runs") / name, Path("exported") / name]
 
 

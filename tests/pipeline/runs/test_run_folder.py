@@ -80,8 +80,8 @@ def test_a_run_knows_its_best_stage_and_those_it_has(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "gone"):
-        with pytest.raises(MissingInput, match="no run here"):
+    for path, said in ((tmp_path, "no run here"), (tmp_path / "gone", "no such run")):
+        with pytest.raises(MissingInput, match=said):
             Run.open(path)
 
 
@@ -105,8 +105,11 @@ def test_the_newest_run_is_chosen(tmp_path: Path) -> None:
         places.newest(tmp_path, marker="manifest.json", made_by="tlpipe export")
 
 
-def test_a_new_run_takes_no_name_that_is_taken(tmp_path: Path) -> None:
+def test_a_new_run_takes_no_name_that_is_taken_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    usual = tmp_path / "shoes"
     for expected in ("shoes", "shoes-2", "shoes-3"):
-        path = places.unused(tmp_path / "shoes")
+        path = places.free(usual, overwrite=False)
         assert path.name == expected
+        assert capsys.readouterr().err == f"{usual} exists: writing to {path}\n" * (path != usual)
         path.mkdir()
+    assert places.free(usual, overwrite=True) == usual and capsys.readouterr().err == ""
