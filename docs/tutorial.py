@@ -41,7 +41,7 @@ print(f"Keras: top-1 {top1:.1%} on {count} images ({split})")
 for each in evaluation.artifacts:
     low, high = each.top1_interval
     print(f"{each.recipe}: top-1 {each.top1:.1%} ({low:.1%} to {high:.1%}), ", end="")
-    print(f"agreement with Keras {each.agreement:.1%}, p = {each.mcnemar_p:.2f}")
+    print(f"agreement with Keras {each.agreement:.1%}, at most {each.drop_bound:.1%} below Keras")
 print("within max_drop" if evaluation.gate.passed else evaluation.gate.failures)
 # --8<-- [end:evaluate]
 
