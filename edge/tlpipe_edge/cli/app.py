@@ -1,10 +1,13 @@
 """Runs the commands of both packages: results on stdout, the rest on stderr, an error as one or two lines."""
 
+import contextlib
 import errno
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from tlpipe_edge.console.text import printable
@@ -45,7 +48,8 @@ def run_program(app: Callable[..., Any], *, report: Callable[[TlpipeError], None
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # file names need not be Unicode
     try:
         try:
-            app()
+            with _interrupted_again():
+                app()
         finally:
             sys.stdout.flush()  # not at interpreter exit, when a broken pipe cannot be caught
     except TlpipeError as error:
@@ -62,6 +66,25 @@ def run_program(app: Callable[..., Any], *, report: Callable[[TlpipeError], None
             _fail(Unavailable(f"{error.strerror}", "Free some space, or name another path.", where=where), report)
         traceback.print_exc()
         sys.exit(TlpipeError.exit_code)
+
+
+@contextlib.contextmanager
+def _interrupted_again() -> Iterator[None]:
+    """A KeyboardInterrupt that Python swallows in this block, in a callback of the garbage collector, comes again."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: "sys.UnraisableHookArgs") -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            # Not now, or it would be swallowed again.
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _end_quietly() -> None:

@@ -1,8 +1,11 @@
 """How a command ends: the lines on stderr, the exit code, and nothing hostile on the terminal."""
 
 import errno
+import signal
 import subprocess
 import sys
+import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +95,25 @@ def test_the_causes_of_an_error_are_shown_with_verbose(tmp_path: Path) -> None:
 
     assert len(said().splitlines()) <= 2
     assert said("-v").startswith(said()) and "caused by " in said("-v").splitlines()[-1]
+
+
+def test_an_interrupt_that_python_swallows_comes_again() -> None:
+    class Thing:
+        pass
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job ignores
+    try:
+        thing = Thing()
+        reference = weakref.ref(thing, interrupted)
+        with pytest.raises(KeyboardInterrupt), app._interrupted_again():
+            del thing
+            assert reference() is None
+            threading.Event().wait(30)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_path_that_is_not_unicode_can_be_printed() -> None:
