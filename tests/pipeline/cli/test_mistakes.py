@@ -71,7 +71,7 @@ DATA = [
     *of_data("runs/drawn", 65, "runs/drawn: this is a run, not a folder"),
     *of_data("empty", 65, "no images in class folders"),
     *of_data("photos/kryss", 65, "8 images, but no class folders"),
-    *of_data("bad.csv", 65, "bad.csv, line 2: no path or no label"),
+    *of_data("bad.csv", 65, "bad.csv, line 1: the header has no path and label"),
     *of_data("inside", 65, "the splits are inside the class folders"),
     *(
         Mistake(
