@@ -32,8 +32,8 @@ def test_every_step_has_its_title() -> None:
 
 
 def test_the_measured_run_is_estimated_within_a_half() -> None:
-    """benchmarks/README.md: 9.0 minutes from JPEG to evaluated bundle, on two cores with nothing beside it."""
-    assert 6 * 60 < total(timed=0) < 13.5 * 60
+    """benchmarks/README.md: 9.0, 12.6 and 19.2 minutes from JPEG to evaluated bundle, on two cores."""
+    assert 6.3 * 60 < total(timed=0) < 18.9 * 60
 
 
 def test_the_estimate_follows_images_size_width_cores_and_timed_files() -> None:
