@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tlpipe.evaluation.worth import worth
 from tlpipe.reporting.derive.cautions import few
+from tlpipe.reporting.derive.choice import MIN_AGREEMENT
 from tlpipe.reporting.derive.verdict import useless
 from tlpipe.reporting.sentences import text
 from tlpipe_edge.console.text import at_most_worse, percent, printable, table
@@ -76,7 +77,7 @@ def next_steps(bundle: Bundle, recipe: str, *, timed_all: bool) -> str:
     here = shlex.quote(os.path.relpath(bundle.path))
     golden = shlex.quote(os.path.relpath(bundle.golden().files[0]))
     edge, tlpipe = (_command(name) for name in ("tlpipe-edge", "tlpipe"))
-    third = f"{tlpipe} evaluate {here} --min-agreement 0.98" if timed_all else f"{tlpipe} bench {here}"
+    third = f"{tlpipe} evaluate {here} --min-agreement {MIN_AGREEMENT:g}" if timed_all else f"{tlpipe} bench {here}"
     return "\n".join(
         [
             "Next:",
