@@ -80,7 +80,7 @@ def test_json_is_one_document_and_the_rest_goes_to_stderr(
     done: "subprocess.CompletedProcess[str]", document: Document
 ) -> None:
     assert done.returncode == 0
-    assert "int8, 1 thread" in done.stderr
+    assert "int8: classifying images" in done.stderr
     assert next(iter(document)) == "schema" and document["schema"] == 1
     assert document["model"]["name"] == "drawn" and len(document["model"]["labels"]) == 3
     assert document["conditions"]["command"].startswith("tlpipe-edge bench ")
