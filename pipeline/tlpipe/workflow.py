@@ -266,9 +266,12 @@ def _measured(
     if timed is Timed.NONE:
         return Measured(tuned, bundle, evaluation, None)
     next(headings)
-    chosen = () if timed is Timed.ALL else (groups.recommended(bundle, evaluation),)
     before = time.perf_counter()
-    bench = measure.bench(bundle, BenchOptions(chosen), command=command)
+    if timed is Timed.ALL:
+        bench = measure.bench(bundle, BenchOptions(), command=command)
+    else:
+        chosen = groups.recommended(bundle, evaluation)
+        bench = measure.bench(bundle, BenchOptions((chosen,)), command=command, keras_calls=("compiled",))
     now = time.perf_counter()
     share = (now - before) / (now - start)
     progress.say(f"the benchmark took {now - before:.0f} s of {now - start:.0f} s, {100 * share:.0f} %")

@@ -78,10 +78,9 @@ def bench(
             session = target.open(recipe, threads=threads, runtime=options.runtime).session
             timed = NOT_TIMED
             if not is_emulated:
-                measure = functools.partial(timing.measure, target, recipe, threads=threads)
-                timed = repeats.measured(
-                    functools.partial(measure, options=options, predicted=predicted), threads=threads
-                )
+                measure = functools.partial(timing.measure, target, recipe, options=options, predicted=predicted)
+                bar = progress.parts(f"timing {variant(recipe, threads)}", seconds=timing.seconds(options.rules))
+                timed = repeats.measured(bar(functools.partial(measure, threads=threads)), threads=threads)
             results.append(_result(target.file(recipe), session, timed, rates, comparison))
     reasons = [replace(why, scope=variant(each.recipe, each.threads)) for each in results for why in each.reasons]
     return Bench(

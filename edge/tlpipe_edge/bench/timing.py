@@ -16,7 +16,6 @@ from tlpipe_edge.bench.latency import Latency, Rules, Stages, timed, warm_up
 from tlpipe_edge.bench.target import BenchmarkTarget, BenchOptions
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.console import progress
-from tlpipe_edge.contract.benchmark import variant
 from tlpipe_edge.contract.conditions import Span
 from tlpipe_edge.contract.latency import SampleName, StageName, Timing
 from tlpipe_edge.contract.validity import Reason
@@ -50,7 +49,7 @@ COLD_START_SECONDS = 0.6
 
 
 def seconds(rules: Rules) -> float:
-    """About how long ``measure`` takes."""
+    """About how long ``measure`` takes, for the bar whose parts it begins."""
     latencies = 2 * (WARM_UP_SECONDS + rules.seconds)
     return latencies + COLD_START_SECONDS * rules.processes + 1.25 * rules.full_seconds
 
@@ -72,18 +71,6 @@ def measure(
     The state of the machine is read before and after each part. Full load comes last, because it heats the machine.
     Raise MissingInput if an image file is gone.
     """
-    with progress.parts(f"timing {variant(recipe, threads)}", seconds=seconds(options.rules)):
-        return _measure(target, recipe, threads=threads, options=options, predicted=predicted)
-
-
-def _measure(
-    target: BenchmarkTarget,
-    recipe: str,
-    *,
-    threads: int,
-    options: BenchOptions,
-    predicted: Mapping[LabelledImage, int],
-) -> Timed:
     chosen, sources = _chosen(list(predicted))
     classifier = target.open(recipe, threads=threads, runtime=options.runtime)
     classifier(sources[0])
@@ -91,11 +78,9 @@ def _measure(
     after, by_stage = load.now(), stages.latencies()
 
     largest = max(zip(map(len, sources), chosen, strict=True), key=lambda pair: pair[0])[1]
-    progress.part("cold start", seconds=COLD_START_SECONDS * options.rules.processes)
     cold, not_started = _cold_start(target, recipe, largest, threads=threads, options=options)
     started = load.now()
-
-    workers = max(1, before.device.cores // threads)
+    workers = max(1, started.device.cores // threads)
     open_classifier = functools.partial(target.open, recipe, threads=threads, runtime=options.runtime)
     warm, per_second, end = _full_load(open_classifier, sources, workers=workers, rules=options.rules)
 
@@ -111,12 +96,8 @@ def _measure(
         other_load=load.other_load(before, after),
         samples_ms=_samples(network, end_to_end, by_stage),
         # A starting process waits for the disk, and the clock may slow down: that is part of a cold start.
-        cold_start_reasons=tuple(
-            validity.disturbances(after, started, threads=threads, warm=started, when="at cold start")
-        ),
-        full_load_reasons=tuple(
-            validity.disturbances(started, end, threads=None, warm=warm, when=validity.AT_FULL_LOAD)
-        ),
+        cold_start_reasons=validity.disturbances(after, started, threads=threads, warm=started, when="at cold start"),
+        full_load_reasons=validity.disturbances(started, end, threads=None, warm=warm, when=validity.AT_FULL_LOAD),
     )
     changed = {chosen[at] for at, index in stages.results if index != predicted[chosen[at]]}
     return Timed(
@@ -217,6 +198,7 @@ def _cold_start(
     target: BenchmarkTarget, recipe: str, image: LabelledImage, *, threads: int, options: BenchOptions
 ) -> tuple[ColdStart, list[Reason]]:
     """The cold start, or the reason why it failed: the times measured before are kept."""
+    progress.part("cold start", seconds=COLD_START_SECONDS * options.rules.processes)
     try:
         measured = cold_start.measure(
             target.path,

@@ -42,7 +42,7 @@ PASSING = ("disturbed", "the frequency changed", "the warm-up did not become sta
 
 def disturbances(
     before: Moment, after: Moment, *, threads: int | None, warm: Moment | None = None, when: str = ""
-) -> Iterator[Reason]:
+) -> tuple[Reason, ...]:
     """Why a measurement between two moments is invalid; each reason says ``when`` it was.
 
     It ran on ``threads`` threads that wait for each other, or on all cores with threads that do not (None). The machine
@@ -53,12 +53,11 @@ def disturbances(
     # Bits "since boot" may be old: they count only if they are new.
     throttled = [words for words in later if words not in then or words.endswith(" now")]
     throttled += [words for words in then if words.endswith(" now") and words not in throttled]
-    if throttled:
-        yield Reason(f"throttled{when}", ", ".join(throttled))
+    found = [Reason(f"throttled{when}", ", ".join(throttled))] if throttled else []
     frequencies = (warm or before).device.frequency_mhz, after.device.frequency_mhz
     if frequencies[0] and frequencies[1] and abs(frequencies[1] / frequencies[0] - 1) > MAX_FREQUENCY_CHANGE:
-        yield Reason(f"the frequency changed{when}", f"from {frequencies[0]:.0f} to {frequencies[1]:.0f} MHz")
-    yield from _other_load(before, after, threads=threads, when=when)
+        found.append(Reason(f"the frequency changed{when}", f"from {frequencies[0]:.0f} to {frequencies[1]:.0f} MHz"))
+    return (*found, *_other_load(before, after, threads=threads, when=when))
 
 
 def max_spread(threads: int, *, cores: int) -> float:

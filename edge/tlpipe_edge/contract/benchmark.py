@@ -182,7 +182,7 @@ class BenchResult(Timing, Comparison, Confusion, MeasuredFile):
 
 @dataclass(frozen=True, kw_only=True)
 class KerasResult(Repeatable, Confusion):
-    """The Keras model, scored on the same images, and timed one image at a time, with ``predict`` and compiled."""
+    """The Keras model, scored on the same images; timed one image at a time: compiled, and with ``predict`` or not."""
 
     sha256: Sha256 | None = None
     bytes: Positive | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
@@ -35,6 +35,7 @@ MAX_SPREAD = 2.0
 """As ``validity.MAX_SPREAD_ON_ALL_CORES``. TensorFlow's threads wait for each other: on an idle machine it was 1.4 for
 a small network."""
 
+CALLS: tuple[CallName, ...] = get_args(CallName)
 Calls = dict[CallName, Callable[[np.ndarray], object]]
 """Ways to call the Keras model with one image, (1, size, size, 3) float32."""
 
@@ -80,10 +81,11 @@ def measure(
     images: LabelledImages,
     bundle: Bundle,
     *,
+    calls: Sequence[CallName] = CALLS,
     rules: Rules = latency.RULES,
     repeats: Repeats | None = None,
 ) -> KerasResult:
-    """Accuracy, and the latency of ``predict`` and of a compiled ``tf.function``, one image at a time.
+    """Accuracy, and the latency of ``calls``, one image at a time: ``predict``, and a compiled ``tf.function``.
 
     There are no latencies on an emulated processor. A disturbed measurement is repeated once the machine is calm;
     ``repeats``: those of the benchmark that this one is a part of.
@@ -101,12 +103,13 @@ def measure(
     from tlpipe.network.backend import tf
 
     compiled = tf.function(lambda image: original.model(image, training=False))
-    calls: Calls = {
+    ways: Calls = {
         "predict": lambda image: original.model.predict(image, verbose=0),
         "compiled": lambda image: compiled(tf.constant(image)).numpy(),
     }
+    chosen = {name: ways[name] for name in calls}
     return (repeats or Repeats()).measured(
-        lambda: _with_latencies(known, calls, original.pixels, rules), threads=load.now().device.cores
+        lambda: _with_latencies(known, chosen, original.pixels, rules), threads=load.now().device.cores
     )
 
 
@@ -118,11 +121,12 @@ def _with_latencies(known: KerasResult, calls: Calls, pixels: np.ndarray, rules:
     doubts = [*validity.disturbances(before, load.now(), threads=before.device.cores)]
     for name, latencies in timed.items():
         doubts += [replace(why, scope=name) for why in validity.doubts(latencies, max_spread=MAX_SPREAD)]
+    figures = {name: latencies.figures() for name, latencies in timed.items()}
     return replace(
         known,
         **vars(judged(doubts)),
-        predict_ms=timed["predict"].figures(),
-        compiled_ms=timed["compiled"].figures(),
+        predict_ms=figures.get("predict"),
+        compiled_ms=figures.get("compiled"),
         samples_ms={name: each.samples_ms for name, each in timed.items()},
     )
 

@@ -15,7 +15,7 @@ from tlpipe_edge.bench.repeat import Repeats
 from tlpipe_edge.bench.target import BenchOptions, read_target
 from tlpipe_edge.console import progress
 from tlpipe_edge.console.interrupted import kept
-from tlpipe_edge.contract.benchmark import Bench, BenchResult, KerasResult, Speedup
+from tlpipe_edge.contract.benchmark import Bench, BenchResult, CallName, KerasResult, Speedup
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.contract.validity import judged
@@ -24,9 +24,18 @@ from tlpipe_edge.images.labelled import LabelledImage, LabelledImages
 
 
 def bench(
-    bundle: Bundle, options: BenchOptions, *, command: str, data: Path | None = None, keras_file: Path | None = None
+    bundle: Bundle,
+    options: BenchOptions,
+    *,
+    command: str,
+    data: Path | None = None,
+    keras_file: Path | None = None,
+    keras_calls: Sequence[CallName] = keras_timing.CALLS,
 ) -> Bench:
-    """A benchmark on this machine. ``data``, ``keras_file`` and the errors are those of ``evaluate``."""
+    """A benchmark on this machine, with the Keras model timed in the ways of ``keras_calls``.
+
+    ``data``, ``keras_file`` and the errors are those of ``evaluate``.
+    """
     _check(bundle, options)
     file = original(bundle, keras_file)
     images = images_of(bundle, file, data)
@@ -35,7 +44,8 @@ def bench(
     target = replace(read_target(bundle.path, options), reference=keras.reference)
     repeats = Repeats()
     measured = run.bench(target, found, options, command=command, repeats=repeats)
-    return with_keras(measured, keras_timing.measure(keras, found, bundle, rules=options.rules, repeats=repeats))
+    timed = keras_timing.measure(keras, found, bundle, calls=keras_calls, rules=options.rules, repeats=repeats)
+    return with_keras(measured, timed)
 
 
 @kept("No benchmark was written.")

@@ -4,7 +4,8 @@ from enum import StrEnum
 
 
 class Timed(StrEnum):
-    """The file that is recommended before anything is timed, with Keras beside it; all files, with Keras; or none."""
+    """None; the file that is recommended before anything is timed, beside compiled Keras; or all, beside both ways to
+    call Keras."""
 
     NONE = "none"
     RECOMMENDED = "recommended"

@@ -72,7 +72,7 @@ def test_the_drawn_documents_of_the_reports_tests_follow_it_too(schema: jsonsche
         (("results", 0, "top1"), 1.5),
         (("results", 0, "invalid_reasons"), []),
         (("results", 0, "sha256"), "no hash"),
-        (("keras", "predict_ms"), None),
+        (("keras", "compiled_ms"), None),
         (("images", "failed"), [{"file": "a.jpg"}]),
         (("device", "board"), None),
     ],
@@ -341,6 +341,22 @@ def test_a_disturbed_latency_of_keras_is_measured_again(bundle: Bundle, monkeypa
 
     assert keras.valid and [each.kind for each in keras.discarded] == ["disturbed"]
     assert len(timed) == 4, "both ways of calling Keras, twice"
+
+
+def test_one_way_to_call_keras_can_be_timed_alone(
+    bundle: Bundle, benchmark: Document, schema: jsonschema.Draft202012Validator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras_timing, "_timed", lambda *_, **__: Latency((5.0,) * 2000))
+    file = original(bundle, None)
+    images = images_of(bundle, file)
+    scored, found = keras_timing.score(bundle, file, images.examples), measure.labelled_images(images)
+    keras = keras_timing.measure(scored, found, bundle, calls=("compiled",))
+    document = benches.document_of(measure.with_keras(benches.bench(benchmark), keras))
+
+    schema.validate(document)
+    assert document["keras"]["predict_ms"] is None and document["keras"]["compiled_ms"]["p50"] == 5.0
+    shown = rendered(document)
+    assert "Keras compiled" in shown and "Keras predict" not in shown
 
 
 def test_after_a_wait_in_vain_keras_is_not_waited_for_either(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ def test_the_estimate_follows_images_size_width_cores_and_timed_files() -> None:
     assert total(Training(image_size=96)) < 0.5 * total()
     assert total(dataclasses.replace(LARGE, alpha=0.35)) < 0.7 * total()
     assert total(cores=8) < 0.5 * total()
-    assert total(timed=4) - total(timed=1) == pytest.approx(51)
+    assert total(timed=4) - total(timed=1) == pytest.approx(3 * 17 + 9)
 
 
 @pytest.mark.parametrize(
