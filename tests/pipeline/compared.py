@@ -1,4 +1,4 @@
-"""Bundles to compare: evaluated, with predictions for each image that a test states."""
+"""Bundles to compare: evaluated, with predictions for each image that a test states; and their comparison."""
 
 import hashlib
 import json
@@ -13,6 +13,7 @@ from reports import DRAWN
 
 from tlpipe.evaluation import per_image
 from tlpipe.evaluation.per_image import Predictions
+from tlpipe.reporting import publish
 from tlpipe_edge.classify.accuracy import wilson
 from tlpipe_edge.contract.bundle import EVALUATION, Bundle
 
@@ -102,3 +103,16 @@ def bench_file(bundle: Path, **options: Any) -> Path:
     file = bundle.with_suffix(".json")
     file.write_text(json.dumps(bench(bundle, **options)))
     return file
+
+
+def compare(new: Path | list[Path], old: Path | list[Path], *, out: str = "out") -> Any:
+    """The document of a comparison, as a program reads it."""
+    sides = [each if isinstance(each, list) else [each] for each in (new, old)]
+    folder = sides[0][0].parent / out
+    publish.comparison_of_paths(*sides, folder)
+    return json.loads((folder / "comparison.json").read_text("utf-8"))
+
+
+def notes(document: Any) -> list[str]:
+    """The notes of a comparison as text."""
+    return ["".join(part["text"] for part in note) for note in document["notes"]]

@@ -13,6 +13,7 @@ import benches
 from tlpipe.reporting import inputs, publish
 from tlpipe.reporting.derive import compose
 from tlpipe.reporting.inputs import BenchSource
+from tlpipe.reporting.render.page import NO_BREAK
 from tlpipe_edge.classify.accuracy import wilson
 from tlpipe_edge.contract import benchmark
 from tlpipe_edge.contract.bundle import Bundle
@@ -104,7 +105,7 @@ class Node:
 
 
 class Page(HTMLParser):
-    """A page as a tree; raises AssertionError where an element is not closed."""
+    """A page as a tree, its no-break spaces as spaces; raises AssertionError where an element is not closed."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -128,7 +129,7 @@ class Page(HTMLParser):
         self._open = self._open.parent
 
     def handle_data(self, data: str) -> None:
-        self._open.children.append(data)
+        self._open.children.append(data.replace(NO_BREAK, " "))
 
 
 def page(folder: Path) -> Node:

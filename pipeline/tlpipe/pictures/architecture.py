@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from tlpipe.pictures.plots import INK, fitted, house_style, save
+from tlpipe_edge.console.text import percent
 
 if TYPE_CHECKING:
     import keras
@@ -210,8 +211,8 @@ def _draw_totals(axes: Axes, layers: Sequence[Layer], title: str) -> None:
     axes.text(WIDTH, 0.2, f"{total:,} parameters", size=12, ha="right", va="center")
     _bar(axes, 0, 0.42, WIDTH * (1 - share), 0.16, color=FROZEN)
     _bar(axes, WIDTH * (1 - share), 0.42, WIDTH * share, 0.16, color=TRAINED)
-    axes.text(0, 0.74, f"{total - trained:,} frozen ({1 - share:.1%})", size=10, va="center")
-    axes.text(WIDTH, 0.74, f"{trained:,} trained ({share:.1%})", size=10, color=BOUNDARY, ha="right", va="center")
+    axes.text(0, 0.74, f"{total - trained:,} frozen ({percent(1 - share)})", size=10, va="center")
+    axes.text(WIDTH, 0.74, f"{trained:,} trained ({percent(share)})", size=10, color=BOUNDARY, ha="right", va="center")
     for x, heading, align in COLUMNS:
         axes.text(x, HEADER - 0.14, heading, size=9, ha=align, va="center", color="#607d8b")
 

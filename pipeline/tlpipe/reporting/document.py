@@ -191,7 +191,8 @@ class Verdict:
 class ArtifactAnswer:
     """A prediction that differs from that of Keras, and the ``groups`` and ``recipes`` that made it.
 
-    ``answer``, the predicted label, is None if the image could not be read.
+    ``answer``, the predicted label, is None if the image could not be read. ``score`` is None if only the evaluation
+    found it.
     """
 
     answer: str | None
@@ -204,7 +205,8 @@ class ArtifactAnswer:
 class DisagreementCard:
     """An image for which an artifact and Keras predict different classes.
 
-    ``file`` is its name without the path. ``thumbnail`` is a data URI; None if the file is gone.
+    ``file`` is its name without the path, or, if that is not known, the beginning of its sha256. ``thumbnail`` is a
+    data URI; None if the file is gone.
     """
 
     image: str

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlpipe.evaluation import per_image
+from tlpipe.evaluation.per_image import Predictions
 from tlpipe.runs.history import History
 from tlpipe.runs.metrics import Metrics
 from tlpipe_edge.contract import benchmark, evaluation, kinds
@@ -11,7 +13,7 @@ from tlpipe_edge.contract.benchmark import Bench
 from tlpipe_edge.contract.bundle import EVALUATION, Bundle
 from tlpipe_edge.contract.evaluation import Evaluation
 from tlpipe_edge.contract.files import load_json
-from tlpipe_edge.errors import BadData, WrongUsage
+from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,14 @@ class BenchSource:
 
 @dataclass(frozen=True)
 class Sources:
-    """All sources of a report, checked to be of one model; ``metrics`` are those of the exported stage."""
+    """All sources of a report, checked to be of one model; ``metrics`` are those of the exported stage.
+
+    ``predictions`` are those of the evaluation, image by image; a bundle of an earlier version has none.
+    """
 
     bundle: Bundle | None
     evaluation: Evaluation | None
+    predictions: Predictions | None
     histories: tuple[History, ...]
     metrics: Metrics | None
     benches: tuple[BenchSource, ...]
@@ -86,8 +92,10 @@ def gather(bundle: Bundle | None, benches: Sequence[BenchSource]) -> Sources:
         raise WrongUsage("nothing to report on", "Name a bundle, or a file that tlpipe bench --out wrote.")
     _check_model(bundle, found)
     if bundle is None:
-        return Sources(None, None, (), None, tuple(found))
-    return Sources(bundle, _evaluation(bundle), _histories(bundle), _metrics(bundle), tuple(found))
+        return Sources(None, None, None, (), None, tuple(found))
+    scores = _evaluation(bundle)
+    predictions = _predictions(bundle) if scores else None
+    return Sources(bundle, scores, predictions, _histories(bundle), _metrics(bundle), tuple(found))
 
 
 def _check_model(bundle: Bundle | None, benches: Sequence[BenchSource]) -> None:
@@ -110,6 +118,13 @@ def _evaluation(bundle: Bundle) -> Evaluation | None:
     found = evaluation.evaluation(load_json(file), bundle.manifest.labels, str(file))
     there = {artifact.sha256 for artifact in bundle.manifest.artifacts}
     return found if {scores.sha256 for scores in found.artifacts} <= there else None
+
+
+def _predictions(bundle: Bundle) -> Predictions | None:
+    try:
+        return per_image.read(bundle)
+    except MissingInput:
+        return None
 
 
 def _histories(bundle: Bundle) -> tuple[History, ...]:

@@ -134,7 +134,7 @@ def test_a_frozen_backbone_has_its_boundary_above_the_head(mobilenet: Any) -> No
 
     texts = rows(figure)
     assert texts["top"] < texts["training starts at head"] < texts["head"]
-    assert "12,810 trained (3.0%)" in texts
+    assert "12,810 trained (3.0 %)" in texts
     assert not any("BatchNormalization" in text for text in texts)
 
 

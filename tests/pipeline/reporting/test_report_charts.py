@@ -133,7 +133,7 @@ def test_fastest_is_a_word_where_several_were_timed(tmp_path: Path, valid: Seque
 
 
 def test_of_many_classes_the_page_shows_the_most_confused(tmp_path: Path) -> None:
-    """The cells are those of the document, and Markdown folds its long table."""
+    """The cells are those of the document, a row adds up to the images of its class, and Markdown folds its table."""
     labels = tuple(f"species {number}" for number in range(60))
     out = reports.write(tmp_path, benches.document(labels=labels, wrong=0.3, images=600))
     document = reports.read(out)
@@ -141,12 +141,14 @@ def test_of_many_classes_the_page_shows_the_most_confused(tmp_path: Path) -> Non
     matrix = next(table for table in reports.page(out).all("table") if table.has("matrix"))
     rows = [*next(matrix.all("tbody")).all("tr")]
     named = [next(row.all("th")).text for row in rows]
+    heads = [node.text for node in next(matrix.all("thead")).all("th")]
 
-    assert len(named) == 15 and [node.text for node in next(matrix.all("thead")).all("th")] == named
+    assert len(named) == 15 and heads == [*named, "all other classes"]
     for row, label in zip(rows, named, strict=True):
         counts = int8["accuracy"]["confusion"][labels.index(label)]
-        expected = [counts[labels.index(other)] for other in named]
-        assert [int(cell.text or "0") for cell in row.all("td")] == expected
+        *cells, others = (int(cell.text or "0") for cell in row.all("td"))
+        assert cells == [counts[labels.index(other)] for other in named]
+        assert sum(cells) + others == int8["accuracy"]["per_class"][labels.index(label)]["images"]
     assert "<summary>60 classes</summary>\n\n| class |" in (out / "report.md").read_text()
 
 

@@ -220,3 +220,12 @@ def test_stages_are_listed_in_the_order_of_the_work() -> None:
     row = made(changed(DEVICE, 0, stages_ms=shuffled))["groups"][0]["rows"][0]
 
     assert tuple(row["stages_ms"]) == groups.STAGES
+
+
+def test_the_page_writes_times_as_people_do(tmp_path: Path) -> None:
+    document = benches.document()
+    times = [node.text for node in reports.page(reports.write(tmp_path, document)).all("time")]
+    document["conditions"]["date"] = "<yesterday>T"
+    others = [node.text for node in reports.page(reports.write(tmp_path, document, name="other")).all("time")]
+
+    assert "2026-11-24 10:05 UTC" in times and "<yesterday>T" in others

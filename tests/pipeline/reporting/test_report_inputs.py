@@ -152,6 +152,7 @@ def test_what_is_missing_or_too_much_is_said(tmp_path: Path) -> None:
     [
         ("evaluation.json", "{"),
         ("evaluation.json", '{"schema": 1, "images": 0}'),
+        ("predictions.npz", "half an archive"),
         ("training/1-frozen-history.jsonl", '{"stage": "1-frozen", "best": 9}\n'),
         ("training/1-frozen-history.jsonl", EPOCH % "1e308"),
         ("training/1-frozen-history.jsonl", EPOCH % "-1"),

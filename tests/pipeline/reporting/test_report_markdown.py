@@ -49,3 +49,13 @@ def test_what_is_unknown_is_called_so_in_a_text_and_is_a_dash_in_a_table(tmp_pat
     assert [fact.text[:7] for fact in facts.all("dd")].count("unknown") == 5 and "–" not in facts.text
     table = next(line for line in text.splitlines() if line.startswith("| int8 "))
     assert "| – |" in table and "unknown" not in table
+
+
+def test_a_reading_that_is_unknown_before_and_after_is_unknown_once(tmp_path: Path) -> None:
+    document = benches.document()
+    readings = ("frequency_mhz", "temperature_c", "load_average")
+    document["conditions"] |= {reading: {"before": None, "after": None} for reading in readings}
+    out = reports.write(tmp_path, document)
+
+    for text in ((out / "report.md").read_text(), reports.page(out).text):
+        assert "unknown before" not in text and "unknown" in text

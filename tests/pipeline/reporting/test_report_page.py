@@ -7,14 +7,17 @@ from itertools import pairwise
 from pathlib import Path
 
 import benches
+import compared
 import numpy as np
 import pytest
 import reports
 from browser import CHROMIUM, Browser, chromium
+from compared import images
 from PIL import Image
 from reports import changed
 from test_report_hostile import HOSTILE, hostile
 
+from tlpipe.reporting import publish
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.contract.bundle import Bundle
 
@@ -65,6 +68,23 @@ WIDE = """[...document.querySelectorAll("main > * *")].filter((node) => {
   return node.getBoundingClientRect().right > edge + 1;
 }).map((node) => node.outerHTML.slice(0, 200))"""
 
+BROKEN = r"""[...document.querySelectorAll("p, li, dd, td, th, small, summary, h3, h4")].flatMap((block) => {
+  const walk = document.createTreeWalker(block, NodeFilter.SHOW_TEXT), nodes = [];
+  while (walk.nextNode()) if (walk.currentNode.parentElement.checkVisibility()) nodes.push(walk.currentNode);
+  const at = (place) => {
+    for (const node of nodes) { if (place < node.length) return [node, place]; place -= node.length; }
+  };
+  const text = nodes.map((node) => node.data).join("");
+  return [...text.matchAll(/(?:[≤≥]\s?)?\d[\d.,]*\s(%|m?s|MB|MHz|°C|points?|percentage|threads?|cores?)(?!\w)|top-1/g)]
+    .filter((found) => {
+      const range = document.createRange(), [last, end] = at(found.index + found[0].length - 1);
+      range.setStart(...at(found.index));
+      range.setEnd(last, end + 1);
+      const boxes = [...range.getClientRects()];
+      return Math.max(...boxes.map((box) => box.top)) >= Math.min(...boxes.map((box) => box.bottom)) - 1;
+    }).map((found) => found[0] + " in " + text.trim().slice(0, 80));
+})"""
+
 OVERLAPS = """[...document.querySelectorAll("svg.chart")].filter((each) => each.checkVisibility()).flatMap((chart) => {
   const labels = [...chart.querySelectorAll("text.label")];
   const boxes = labels.map((text) => [text.textContent, text.getBoundingClientRect()]);
@@ -94,6 +114,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     reports.write(folder, benches.invalid(workstation, reason, rows=[2, 5]), name="invalid")
     reports.write(folder, bundle=reports.bundle(folder), name="bundle")
     hostile(folder).rename(folder / "hostile")
+    wrong = {"old": range(30), "new": range(15, 34)}
+    new, old = (compared.bundle(folder / name, images(300), {"int8": wrong[name]}) for name in ("new", "old"))
+    sides = ([each, compared.bench_file(each, threads=(1, 4))] for each in (new, old))
+    publish.comparison_of_paths(*sides, folder / "comparison")
     return folder
 
 
@@ -137,6 +161,15 @@ def test_nothing_sticks_out_of_the_screen(browser: Browser, folder: Path, name: 
 
     assert browser.value("document.documentElement.scrollWidth") <= width
     assert browser.value(WIDE) == []
+
+
+@pytest.mark.parametrize("width", [320, 360, 390, 430, 1280])
+@pytest.mark.parametrize("name", ["two", "invalid", "bundle", "comparison"])
+def test_no_number_is_parted_from_its_unit(browser: Browser, folder: Path, name: str, width: int) -> None:
+    page = folder / name / ("comparison.html" if name == "comparison" else "report.html")
+    opened(browser, page, screen=(width, 844))
+
+    assert browser.value(BROKEN) == []
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -227,6 +260,21 @@ def test_a_table_shows_at_its_edge_whether_it_goes_on(browser: Browser, folder: 
     browser.value(f"{box}.scrollLeft = 10000")
     left, right = edges()
     assert abs(left - ground) > 15 and right == pytest.approx(ground, abs=2)
+
+
+def test_of_a_large_matrix_the_names_of_rows_stay_in_view(browser: Browser, tmp_path: Path) -> None:
+    labels = tuple(f"species {number}" for number in range(60))
+    out = reports.write(tmp_path, benches.document(labels=labels, wrong=0.3, images=600))
+    opened(browser, out / "report.html", screen=PHONE)
+
+    box = "document.querySelector('.matrix').parentElement"
+    browser.value(f"{box}.scrollLeft = 10000")
+    name = f"{box}.querySelector('tbody th').getBoundingClientRect()"
+    assert browser.value(f"{name}.left >= {box}.getBoundingClientRect().left - 1")
+    (cut,) = browser.value(
+        f"[...{box}.querySelectorAll('thead th:last-child span')].map((each) => each.scrollHeight - each.clientHeight)"
+    )
+    assert cut <= 1
 
 
 def test_on_paper_it_is_light_and_whole(browser: Browser, folder: Path) -> None:

@@ -13,7 +13,7 @@ import reports
 from PIL import Image
 from reports import changed
 
-from tlpipe.reporting.derive.thumbnails import thumbnails
+from tlpipe.reporting.derive.thumbnails import files_of_run, thumbnails
 from tlpipe_edge.contract.bundle import Bundle
 
 
@@ -84,6 +84,9 @@ def test_images_of_a_device_are_found_where_the_run_found_them(tmp_path: Path) -
     document = {"source": "photos", "labels": bundle.manifest.labels, "cut_from_train": [], "unreadable": []}
     (run / "splits.json").write_text(json.dumps(document | {"splits": {"test": rows}}))
 
-    assert set(thumbnails(wanted, bundle=bundle, folders=())) == set(wanted)
+    def found() -> set[str]:
+        return set(thumbnails(wanted, run_files=files_of_run(bundle), bundle=bundle, folders=()))
+
+    assert found() == set(wanted)
     shutil.rmtree(run)
-    assert len(thumbnails(wanted, bundle=bundle, folders=())) == 1
+    assert len(found()) == 1

@@ -1,30 +1,54 @@
 """The images on which an artifact and Keras disagree, with thumbnails."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
+import numpy as np
+
 from tlpipe.reporting.derive import thumbnails
+from tlpipe.reporting.derive.groups import EVALUATION
 from tlpipe.reporting.document import ArtifactAnswer, DisagreementCard, Group
 from tlpipe.reporting.inputs import Sources
-from tlpipe_edge.contract import benchmark
+from tlpipe_edge.contract.benchmark import Disagreement
 
 MAX_CARDS = 24
 """Maximum number of images on the page; report.json lists all."""
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A disagreement, the group that it was found in, and the number format of the file."""
+
+    group: str
+    recipe: str
+    here: Disagreement
+
+
 def disagreements(groups: Sequence[Group], sources: Sources) -> tuple[DisagreementCard, ...]:
-    """One card per image; images that Keras predicts correctly and an artifact does not come first."""
+    """One card per image; images that Keras predicts correctly and an artifact does not come first.
+
+    They are those of the benchmarks and those of the evaluation, which also has the files that were not timed, but no
+    scores: it only adds what no benchmark has found, nor contradicts.
+    """
+    run_files = thumbnails.files_of_run(sources.bundle)
+    benched = [*_of_benches(groups, sources)]
+    known = {(each.here.image, each.recipe, each.here.answer) for each in benched}
+    by_keras = {each.here.image: each.here.keras for each in benched}
+    evaluated = [
+        each
+        for each in _of_evaluation(sources, run_files)
+        if (each.here.image, each.recipe, each.here.answer) not in known
+        and by_keras.get(each.here.image, each.here.keras) == each.here.keras
+    ]
     answers: dict[str, dict[tuple[str | None, float | None], tuple[list[str], list[str]]]] = {}
-    first: dict[str, benchmark.Disagreement] = {}
-    for group, source in zip(groups, sources.benches, strict=False):
-        for row, result in zip(group.rows, source.bench.results, strict=True):
-            for each in result.disagreements or ():
-                first.setdefault(each.image, each)
-                of_image = answers.setdefault(each.image, {})
-                recipes, where = of_image.setdefault((each.answer, each.score), ([], []))
-                recipes.append(row.recipe)
-                where.append(group.name)
+    first: dict[str, Disagreement] = {}
+    for each in (*benched, *evaluated):
+        first.setdefault(each.here.image, each.here)
+        of_image = answers.setdefault(each.here.image, {})
+        recipes, where = of_image.setdefault((each.here.answer, each.here.score), ([], []))
+        recipes.append(each.recipe)
+        where.append(each.group)
     found = [
         DisagreementCard(
             image=each.image,
@@ -42,8 +66,35 @@ def disagreements(groups: Sequence[Group], sources: Sources) -> tuple[Disagreeme
     found.sort(key=lambda each: (_gravity(each), -(each.keras_score or 0)))
     shown = {each.image: first[each.image].file for each in found[:MAX_CARDS]}
     folders = tuple(dict.fromkeys(Path(source.name).parent for source in sources.benches))
-    pictures = thumbnails.thumbnails(shown, bundle=sources.bundle, folders=folders)
+    pictures = thumbnails.thumbnails(shown, run_files=run_files, bundle=sources.bundle, folders=folders)
     return tuple(replace(each, thumbnail=pictures.get(each.image)) for each in found)
+
+
+def _of_benches(groups: Sequence[Group], sources: Sources) -> Iterator[_Found]:
+    for group, source in zip(groups, sources.benches, strict=False):
+        for row, result in zip(group.rows, source.bench.results, strict=True):
+            for each in result.disagreements or ():
+                yield _Found(group.name, row.recipe, each)
+
+
+def _of_evaluation(sources: Sources, run_files: Mapping[str, Path]) -> Iterator[_Found]:
+    """An image that is not in the run has the beginning of its sha256 for a name."""
+    if sources.bundle is None or sources.predictions is None:
+        return
+    manifest, found = sources.bundle.manifest, sources.predictions
+    labels = (*manifest.labels, None)  # the last, -1, is that of an image that could not be read
+    for artifact in manifest.artifacts:
+        predicted = found.artifacts.get(artifact.sha256, found.keras)
+        for place in np.flatnonzero((found.keras >= 0) & (predicted != found.keras)):
+            image = bytes(found.images[place]).hex()
+            here = Disagreement(
+                image=image,
+                file=str(run_files.get(image, f"sha256 {image[:12]}")),
+                truth=manifest.labels[found.true_labels[place]],
+                keras=manifest.labels[found.keras[place]],
+                answer=labels[predicted[place]],
+            )
+            yield _Found(EVALUATION, artifact.recipe, here)
 
 
 def _gravity(each: DisagreementCard) -> int:

@@ -21,6 +21,8 @@ from tlpipe_edge.contract.manifest import Artifact
 from tlpipe_edge.contract.validity import Reason, judged, kinds
 
 STAGES: tuple[StageName, ...] = typing.get_args(StageName)
+EVALUATION = "Evaluation"
+"""The name of the group with the results of ``tlpipe evaluate``."""
 
 
 def named(groups: list[Group]) -> list[Group]:
@@ -224,7 +226,7 @@ def of_evaluation(bundle: Bundle, evaluation: Evaluation | None, size: int | Non
     original = evaluation.keras if evaluation else None
     accuracy = accuracies.rated(original, bundle.manifest.labels) if original else None
     return Group(
-        name="Evaluation" if evaluation else "Bundle",
+        name=EVALUATION if evaluation else "Bundle",
         source=str(bundle.path),
         device=None,
         conditions=None,

@@ -22,36 +22,47 @@ JPEG_QUALITY = 78
 MAX_BYTES = 64_000_000
 
 
-def thumbnails(wanted: Mapping[str, str], *, bundle: Bundle | None, folders: tuple[Path, ...]) -> dict[str, str]:
+def files_of_run(bundle: Bundle | None) -> dict[str, Path]:
+    """sha256 -> file of each image of the run that a bundle comes from; nothing if the run is gone."""
+    if bundle is None:
+        return {}
+    run = Path(os.path.normpath(bundle.path.absolute() / bundle.manifest.provenance.keras_file)).parent
+    try:
+        splits = Dataset.read(run / run_folder.SPLITS).splits
+    except TlpipeError:
+        return {}
+    return {example.sha256: example.file for examples in splits.values() for example in examples}
+
+
+def thumbnails(
+    wanted: Mapping[str, str], *, run_files: Mapping[str, Path], bundle: Bundle | None, folders: tuple[Path, ...]
+) -> dict[str, str]:
     """sha256 -> data URI of a JPEG without metadata, for those images that are found.
 
-    ``wanted`` maps a sha256 to the path in a benchmark, relative to the current folder or to one of ``folders``. A
-    bundle adds the images of its run and its golden images.
+    ``wanted`` maps a sha256 to the path in a benchmark, relative to the current folder or to one of ``folders``.
+    ``run_files`` are those of ``files_of_run``. A bundle adds its golden images.
     """
     missing = dict(wanted)
     found = {}
-    for sha256, file in _places(missing, bundle, folders):
+    for sha256, file in _places(missing, run_files, bundle, folders):
         if sha256 in missing and (uri := _thumbnail(file, sha256)):
             found[sha256] = uri
             del missing[sha256]
     return found
 
 
-def _places(wanted: Mapping[str, str], bundle: Bundle | None, folders: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
+def _places(
+    wanted: Mapping[str, str], run_files: Mapping[str, Path], bundle: Bundle | None, folders: tuple[Path, ...]
+) -> Iterator[tuple[str, Path]]:
     """(sha256, file) of each place to search, the most likely first."""
     for sha256, named in tuple(wanted.items()):
         for folder in (Path(), *folders):
             yield sha256, folder / named
+    for sha256 in tuple(wanted):
+        if sha256 in run_files:
+            yield sha256, run_files[sha256]
     if bundle is None:
         return
-    run = Path(os.path.normpath(bundle.path.absolute() / bundle.manifest.provenance.keras_file)).parent
-    try:
-        dataset = Dataset.read(run / run_folder.SPLITS)
-    except TlpipeError:
-        dataset = None
-    for examples in dataset.splits.values() if dataset else ():
-        for example in examples:
-            yield example.sha256, example.file
     for file in sorted((bundle.path / GOLDEN).glob("*.*")):
         for sha256 in tuple(wanted):
             yield sha256, file

@@ -14,7 +14,7 @@ from tlpipe.reporting.render import selection
 from tlpipe.reporting.sentences import Sentence
 from tlpipe.storage.escaping import environment, inert
 from tlpipe_edge.console.text import most_points
-from tlpipe_edge.contract.conditions import Span
+from tlpipe_edge.contract.conditions import Span, Temperatures
 
 
 def render(report: Report) -> str:
@@ -56,9 +56,9 @@ def bound(drop: float | None) -> Markup:
     return Markup("at least {} better").format(number(drop, "at least points", bare=True))
 
 
-def span(pair: Span, unit: str) -> Markup:
+def span(pair: Span | Temperatures, unit: str) -> Markup:
     """A reading before and after the run."""
-    if pair == Span():
+    if pair.before is None and pair.after is None:
         return Markup(rounding.UNKNOWN)
     before, after = (rounding.UNKNOWN if each is None else number(each, unit) for each in (pair.before, pair.after))
     return Markup(f"{before} before, {after} after")

@@ -1,6 +1,7 @@
 """The report as a page: one HTML file without external resources and without scripts."""
 
 import functools
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 
@@ -16,7 +17,12 @@ from tlpipe.reporting.document import Report
 from tlpipe.reporting.render import selection
 from tlpipe.reporting.sentences import Part, Sentence
 from tlpipe_edge.console.text import most_points, printable
-from tlpipe_edge.contract.conditions import Span
+from tlpipe_edge.contract.conditions import Span, Temperatures
+
+NO_BREAK = "\u00a0"
+TOP_1 = Markup('<span class="kept">top-1</span>')
+_BEFORE_A_UNIT = re.compile(r"(?:(?<=\d)|^) (?=(?:%(?!})|m?s|MB|MHz|°C|points?|percentage|threads?|cores?)(?!\w))")
+"""A space between a number, which may be a part of its own, and its unit; but not before the end of a Jinja tag."""
 
 
 def render(report: Report) -> str:
@@ -33,19 +39,21 @@ def compared(comparison: Comparison) -> str:
 def _template(name: str) -> jinja2.Template:
     """Compiled once: that takes longer than to render it."""
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_asset),
+        loader=jinja2.FunctionLoader(lambda name: unbroken(_asset(name))),
         autoescape=True,
         finalize=lambda value: printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.filters.update(unbroken=unbroken, moment=moment)
     environment.globals.update(
         number=number,
         bound=bound,
         most_points=most_points,
         span=span,
         said=said,
+        top_1=TOP_1,
         words=words,
         listed=listed,
         curves=curves,
@@ -65,18 +73,20 @@ def number(value: float | None, unit: str, *, bare: bool = False) -> Markup:
         nothing = Markup('<span class="none" aria-hidden="true">{}</span><span class="unseen">{}</span>')
         return nothing.format(rounding.NOTHING, rounding.UNKNOWN)
     text = rounding.rounded(value, unit) if bare else rounding.shown(value, unit)
-    return Markup('<data value="{}" data-unit="{}">{}</data>').format(repr(value), unit, text)
+    return Markup('<data value="{}" data-unit="{}">{}</data>').format(repr(value), unit, text.replace(" ", NO_BREAK, 1))
 
 
 def bound(drop: float) -> Markup:
     """An upper bound of a drop, without its unit; if it is negative, the lower bound of a gain."""
     better = most_points(drop) < 0
-    return Markup("≥ " if better else "≤ ") + number(drop, f"at {'least' if better else 'most'} points", bare=True)
+    return Markup(("≥" if better else "≤") + NO_BREAK) + number(
+        drop, f"at {'least' if better else 'most'} points", bare=True
+    )
 
 
-def span(pair: Span, unit: str) -> Markup:
+def span(pair: Span | Temperatures, unit: str) -> Markup:
     """A reading before and after the run."""
-    if pair == Span():
+    if pair.before is None and pair.after is None:
         return Markup(rounding.UNKNOWN)
     before, after = (rounding.UNKNOWN if each is None else number(each, unit) for each in (pair.before, pair.after))
     return Markup("{} before, {} after").format(before, after)
@@ -105,9 +115,19 @@ def _part(part: Part) -> Markup:
 
 
 def _kept(text: str) -> Markup:
-    """Our own words, without line breaks in "top-1" and after "p = "."""
-    text = text.replace("p = ", "p\u00a0=\u00a0")
-    return Markup('<span class="kept">top-1</span>').join(map(escape, text.split("top-1")))
+    """Our own words, without line breaks in "top-1", after "p = ", and between a number and its unit."""
+    text = unbroken(text).replace("p = ", f"p{NO_BREAK}={NO_BREAK}")
+    return TOP_1.join(map(escape, text.split("top-1")))
+
+
+def moment(date: str) -> str:
+    """A time in ISO 8601 as people write it; that of a damaged document stays as it is."""
+    return re.sub(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d\+00:00$", r"\1 \2 UTC", date)
+
+
+def unbroken(text: str) -> str:
+    """``text`` with no-break spaces between numbers and units."""
+    return _BEFORE_A_UNIT.sub(NO_BREAK, text)
 
 
 def _asset(name: str) -> str:

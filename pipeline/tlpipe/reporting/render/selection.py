@@ -159,7 +159,7 @@ def confused(accuracy: AccuracyFigures, labels: Sequence[str]) -> list[tuple[int
 @dataclass(frozen=True)
 class Matrix:
     """A confusion matrix, or (``partial``) of many classes the most confused: ``rows`` have the true label, and for
-    each predicted label the count and its shade."""
+    each predicted label the count and its shade. With ``partial``, the last count is that of all other classes."""
 
     labels: tuple[str, ...]
     rows: tuple[tuple[str, tuple[tuple[int, int], ...]], ...]
@@ -175,12 +175,13 @@ def matrix(accuracy: AccuracyFigures, labels: Sequence[str]) -> Matrix:
     """The matrix of an accuracy with confusions."""
     shown = confusions.shown(np.array(accuracy.confusion))
     names = tuple(labels[index] for index in shown.classes)
-    images = shown.counts.sum(axis=1) + shown.others
+    partial = len(names) < len(labels)
+    cells = np.column_stack([shown.counts, shown.others]) if partial else shown.counts
     rows = (
-        (name, tuple((count, shade(count, total)) for count in row))
-        for name, row, total in zip(names, shown.counts.tolist(), images.tolist(), strict=True)
+        (name, tuple((count, shade(count, sum(row))) for count in row))
+        for name, row in zip(names, cells.tolist(), strict=True)
     )
-    return Matrix(names, tuple(rows), partial=len(names) < len(labels))
+    return Matrix(names, tuple(rows), partial)
 
 
 def several_timed(report: Report) -> bool:
