@@ -20,11 +20,12 @@ from tlpipe_edge.classify.accuracy import Accuracy, accuracy, agreement, predict
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.console.interrupted import kept
 from tlpipe_edge.console.text import percent
-from tlpipe_edge.contract.bundle import EVALUATION, Bundle
+from tlpipe_edge.contract.bundle import EVALUATION, MANIFEST, Bundle
 from tlpipe_edge.contract.evaluation import ArtifactScores, Evaluation, Gate, Scores
+from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.contract.manifest import Artifact
 from tlpipe_edge.contract.scores import ClassCount, Failed
-from tlpipe_edge.errors import BadData, WrongUsage
+from tlpipe_edge.errors import BadData, Busy, WrongUsage
 
 if TYPE_CHECKING:
     import keras
@@ -58,32 +59,40 @@ def evaluate(
     ``data`` is any labelled folder; without it, the test split of the run is scored, or validation if there is no test
     split. ``gate`` of the result is whether the top-1 of every artifact is at most ``max_drop`` below that of Keras,
     and its agreement with Keras at least ``min_agreement`` (both 0..1). Raise MissingInput if the Keras model cannot be
-    found, BadData if it is not the exported one, or if no image can be read.
+    found, BadData if it is not the exported one, or if no image can be read, Busy if another process evaluates or
+    replaces the bundle.
     """
     for name, limit in (("max_drop", max_drop), ("min_agreement", min_agreement)):
         if limit is not None and not 0 <= limit <= 1:
             raise WrongUsage(f"{name}={limit:g}: not a share", "Give a number from 0 to 1.")
     atomic.check_writable(bundle.path)
-    for artifact in bundle.manifest.artifacts:
-        bundle.read(artifact)
-    keras_model = original(bundle, keras_file)
-    images = images_of(bundle, keras_model, data)
-    from tlpipe.network import build
-
-    model = build.load(keras_model)
-    scores, failed = _score(bundle, model, images.examples)
-    if len(failed) == len(images.examples):
-        first = f"{failed[0].file}: {failed[0].reason}"
-        raise BadData(f"none of the {len(failed)} images can be read; the first: {first}", "Name other images.")
-    evaluation = _evaluation(bundle, images, scores, failed)
-    if max_drop is not None or min_agreement is not None:
-        evaluation = replace(evaluation, gate=_gate(evaluation, max_drop, min_agreement))
-    text = evaluation.to_json() + "\n"
+    atomic.check_free(bundle.path)
     with atomic.locked(bundle.path / EVALUATION):
-        per_image.write(bundle, _predictions(bundle, images.examples, scores), evaluation=text)
-        atomic.write_text(bundle.path / EVALUATION, text)
-        atomic.write_text(bundle.path / "MODEL_CARD.md", model_card.render(bundle, evaluation))
+        manifest = sha256_of(bundle.path / MANIFEST)
+        for artifact in bundle.manifest.artifacts:
+            bundle.read(artifact)
+        keras_model = original(bundle, keras_file)
+        images = images_of(bundle, keras_model, data)
+        from tlpipe.network import build
+
+        scores, failed = _score(bundle, build.load(keras_model), images.examples)
+        if len(failed) == len(images.examples):
+            first = f"{failed[0].file}: {failed[0].reason}"
+            raise BadData(f"none of the {len(failed)} images can be read; the first: {first}", "Name other images.")
+        evaluation = _evaluation(bundle, images, scores, failed)
+        if max_drop is not None or min_agreement is not None:
+            evaluation = replace(evaluation, gate=_gate(evaluation, max_drop, min_agreement))
+        if sha256_of(bundle.path / MANIFEST) != manifest:
+            raise Busy("replaced while it was evaluated", "Evaluate it again.", where=bundle.path)
+        _write(bundle, evaluation, _predictions(bundle, images.examples, scores))
     return evaluation
+
+
+def _write(bundle: Bundle, evaluation: Evaluation, predictions: Predictions) -> None:
+    text = evaluation.to_json() + "\n"
+    per_image.write(bundle, predictions, evaluation=text)
+    atomic.write_text(bundle.path / EVALUATION, text)
+    atomic.write_text(bundle.path / "MODEL_CARD.md", model_card.render(bundle, evaluation))
 
 
 def _score(

@@ -74,10 +74,10 @@ def read(bundle: Bundle) -> Predictions:
         evaluation = str(found["evaluation"])
     except (KeyError, ValueError, TypeError) as error:
         raise BadData(f"damaged ({error})", AGAIN, where=file) from error
-    if reason := _misfit(predictions, classes=len(bundle.manifest.labels)):
-        raise BadData(f"damaged ({reason})", AGAIN, where=file)
     if not (bundle.path / EVALUATION).is_file() or sha256_of(bundle.path / EVALUATION) != evaluation:
         raise MissingInput("per-image predictions of another evaluation", AGAIN, where=bundle.path)
+    if reason := _misfit(predictions, classes=len(bundle.manifest.labels)):
+        raise BadData(f"damaged ({reason})", AGAIN, where=file)
     return predictions
 
 

@@ -35,8 +35,14 @@ def write_text(file: Path, content: str) -> None:
 def refuse_existing(path: Path, *, overwrite: bool, marker: str) -> None:
     """Raise WrongUsage if ``path`` exists and ``overwrite`` is not set, WrongUsage or Unavailable if it cannot be made.
 
-    A folder without the file ``marker`` is never replaced, unless it is empty.
+    A folder without the file ``marker`` is never replaced, unless it is empty. Raise Busy if another process holds the
+    lock of ``path``.
     """
+    _refuse_existing(path, overwrite=overwrite, marker=marker)
+    check_free(path)
+
+
+def _refuse_existing(path: Path, *, overwrite: bool, marker: str) -> None:
     if path.exists() and not overwrite:
         raise WrongUsage("exists already", "Name another path, or pass --overwrite to replace it.", where=path)
     if path.exists() and not (path / marker).is_file() and not (path.is_dir() and not any(path.iterdir())):
@@ -57,13 +63,12 @@ def check_writable(folder: Path) -> None:
 def directory(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[Path]:
     """A temporary folder, which becomes ``path`` at the end of the block; an exception leaves everything as it was.
 
-    The block holds the lock of ``path``. Raise the errors of ``refuse_existing``, and Busy if another process holds the
-    lock.
+    The block holds the lock of ``path``. Raise the errors of ``refuse_existing``.
     """
     path = path.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path):
-        refuse_existing(path, overwrite=overwrite, marker=marker)
+        _refuse_existing(path, overwrite=overwrite, marker=marker)
         partial = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         partial.chmod(0o755)
         try:
@@ -89,10 +94,22 @@ def _exchange(path: Path, new: Path) -> None:
     shutil.rmtree(aside)
 
 
+def check_free(path: Path) -> None:
+    """Raise Busy if another process holds the lock of a file or folder."""
+    path = path.absolute()
+    if _lock_file(path).exists():  # a lock that is held, or of a process that was killed
+        with locked(path):
+            pass
+
+
+def _lock_file(path: Path) -> Path:
+    return path.parent / f".{path.name}.lock"
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock of a file or folder, which need not exist yet. Raise Busy if another process holds it."""
-    lock = filelock.FileLock(path.parent / f".{path.name}.lock", timeout=0)
+    lock = filelock.FileLock(_lock_file(path), timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout as error:

@@ -108,13 +108,16 @@ def write(
     plots.confusion_matrix(counts, labels, folder / "confusion-matrix.png", caption=caption, unreadable=unreadable)
     places, pixels = outcome.sample.places, outcome.sample.pixels
     if len(places):
-        right, shown = predicted == true_labels, predicted[places] == true_labels[places]
-        heading = (
-            f"{int(shown.sum())} of the {int(right.sum()):,} correct and {int((~shown).sum())} of the "
-            f"{int((~right).sum()) - unreadable:,} wrong predictions of {caption}"
-        )
+        right = predicted == true_labels
+        heading = f"{shown_of_all(right[predicted >= 0], right[places])} predictions of {caption}"
         file = folder / "predictions.png"
         plots.predictions(pixels, true_labels[places], scores[places], labels, file, caption=heading)
+
+
+def shown_of_all(right: np.ndarray, shown: np.ndarray) -> str:
+    """How many of the correct and of the wrong predictions are shown, without a kind that does not occur."""
+    kinds = (("correct", right.sum(), shown.sum()), ("wrong", (~right).sum(), (~shown).sum()))
+    return " and ".join(f"{here:,} of the {total:,} {kind}" for kind, total, here in kinds if total)
 
 
 def _metrics(outcome: Outcome) -> dict[str, Any]:

@@ -203,11 +203,11 @@ def _first_trained(training: Training, model: "keras.Model") -> "list[keras.laye
 
 
 def _describe(dataset: Dataset) -> None:
-    counts = ", ".join(
-        f"{len(examples)} {split}{' (held out from train)' if split in dataset.cut else ''}"
-        for split, examples in dataset.splits.items()
-    )
-    progress.say(f"{len(dataset.labels)} classes; images: {counts}")
+    counts = {split: f"{len(examples)} {split}" for split, examples in dataset.splits.items()}
+    given = ", ".join(count for split, count in counts.items() if split not in dataset.cut)
+    held_out = ", ".join(counts[split] for split in dataset.cut)
+    then = f"; held out from train: {held_out}" if held_out else ""
+    progress.say(f"{len(dataset.labels)} classes; images: {given}{then}")
 
 
 def _extract(extractor: Extractor, dataset: Dataset, training: Training, *, strict: bool) -> Inputs:

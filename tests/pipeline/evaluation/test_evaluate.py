@@ -20,7 +20,7 @@ from tlpipe.runs import run_folder
 from tlpipe.runs.run_folder import Run
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.evaluation import ArtifactScores, Evaluation, Scores
-from tlpipe_edge.errors import BadData, MissingInput
+from tlpipe_edge.errors import BadData, Busy, MissingInput
 from tlpipe_edge.tflite.interpreter import Session
 
 RATES = ["top1", "top1_interval", "top5", "ties", "per_class", "balanced_accuracy"]
@@ -192,6 +192,23 @@ def test_an_evaluation_that_ends_early_leaves_no_pair_that_does_not_match(
     assert (copied.path / "evaluation.json").read_bytes() == before
     with pytest.raises(MissingInput, match="per-image predictions of another evaluation"):
         per_image.read(copied)
+
+
+def test_results_of_a_replaced_bundle_are_not_written_into_the_new_one(
+    copied: Bundle, wrong: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest, score = copied.path / "manifest.json", evaluate._score
+    before = {file.name: file.read_bytes() for file in copied.path.iterdir() if file.is_file() and file != manifest}
+
+    def replaced(*arguments: Any) -> Any:
+        manifest.write_text(f"{manifest.read_text()} ")
+        return score(*arguments)
+
+    monkeypatch.setattr(evaluate, "_score", replaced)
+    with pytest.raises(Busy, match="replaced while it was evaluated\nEvaluate it again"):
+        evaluated(copied, data=wrong)
+    after = {file.name: file.read_bytes() for file in copied.path.iterdir() if file.is_file() and file != manifest}
+    assert after == before
 
 
 def test_a_class_may_be_missing_from_the_images(copied: Bundle, wrong: Path) -> None:

@@ -173,7 +173,9 @@ def test_names_stay_names_in_the_terminal(hostile: tuple[Bundle, Evaluation]) ->
 
     assert "\x1b" not in text and "\u202e" not in text
     assert "\\x1b[31mred.jpg" in text and "\\u202egpj" in text
-    assert len(text.splitlines()) == 1 + 1 + 1 + len(RECIPES) + len(HOSTILE) + 1  # a line says that the images are few
+    below = ("worse by at most", "Only ")
+    assert [line for line in text.splitlines() if line.startswith(below)] == text.splitlines()[3 + len(RECIPES) :][:2]
+    assert len(text.splitlines()) == 1 + 1 + 1 + len(RECIPES) + len(below) + len(HOSTILE)
 
 
 def test_the_summary_names_the_latency_beside_the_accuracy(

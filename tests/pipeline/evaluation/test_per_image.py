@@ -74,6 +74,9 @@ def test_predictions_of_another_evaluation_are_not_used(drawn: Bundle) -> None:
     with pytest.raises(MissingInput, match="predictions of another evaluation\nRun tlpipe evaluate again"):
         per_image.read(drawn)
     (drawn.path / EVALUATION).unlink()
+    with np.load(drawn.path / PREDICTIONS) as stored:
+        more_classes = dict(stored) | {"keras": np.full(4, 99, np.int32)}
+    np.savez(drawn.path / PREDICTIONS, **more_classes)
     with pytest.raises(MissingInput, match="predictions of another evaluation"):
         per_image.read(drawn)
     (drawn.path / PREDICTIONS).unlink()

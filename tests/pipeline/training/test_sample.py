@@ -61,3 +61,18 @@ def test_there_are_twenty_if_there_are_as_many_images(
     assert (len(mistakes), len(right)) == counts
     numbers = np.bincount(mistakes + right, minlength=classes)
     assert numbers.max() <= max(2, 20 // classes + 4)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "heading"),
+    [
+        ((6, 6), (54, 14), "6 of the 6 correct and 14 of the 54 wrong"),
+        ((12, 12), (0, 0), "12 of the 12 correct"),
+        ((0, 0), (1200, 20), "20 of the 1,200 wrong"),
+    ],
+)
+def test_the_heading_is_silent_about_what_does_not_occur(
+    right: tuple[int, int], wrong: tuple[int, int], heading: str
+) -> None:
+    of_all, shown = (np.repeat([True, False], counts) for counts in zip(right, wrong, strict=True))
+    assert artifacts.shown_of_all(of_all, shown) == heading
