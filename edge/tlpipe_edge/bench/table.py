@@ -3,7 +3,9 @@
 import functools
 from collections.abc import Callable, Iterator, Sequence
 
-from tlpipe_edge.console.text import percent, printable, table
+from rich.cells import cell_len
+
+from tlpipe_edge.console.text import percent, printable, table, wrapped
 from tlpipe_edge.contract.benchmark import Bench, BenchResult, ImageSet, KerasResult, variant
 from tlpipe_edge.contract.conditions import Conditions
 from tlpipe_edge.contract.latency import LatencyFigures
@@ -19,26 +21,34 @@ TOO_FEW = ": too few to measure accuracy; name more with --data"
 Rows = Iterator[tuple[str, ...]]
 
 
-def render(*benches: Bench) -> str:
+def render(*benches: Bench, width: int | None = None) -> str:
     """A table of latency and a table of accuracy, with the conditions and the invalid measurements.
 
-    All ``benches`` are of one model. If there are several, each row begins with the device.
+    All ``benches`` are of one model. If there are several, each row begins with the device. What is wider than
+    ``width`` is folded or wrapped; None if it is not for a terminal.
     """
     original = next((bench for bench in benches if bench.keras), None)
     compared = original is not None
+    tables = functools.partial(_table, benches, width=width)
+    times = [
+        "p50, p90, p99: the network alone; end to end: from a file's bytes to its label",
+        "images/s: with as many classifiers as fit the cores" + "; faster: than compiled Keras" * compared,
+        "cold start: a new process up to its first prediction",
+        "",
+        *map(_image_line, filter(None, (benches[0].images,))),
+    ]
+    quality = [
+        "agree: share of images with the same prediction as the Keras model",
+        *["smaller, lost: compared with the Keras model"] * compared,
+    ]
     return "\n".join(
         [
-            *map(_title, benches),
-            _table(TIMES + ("faster",) * compared, benches, _times),
-            "p50, p90, p99: the network alone; end to end: from the bytes of a file to its label;",
-            "images/s: with as many classifiers as fit the cores; cold start: a new process up to its first prediction"
-            + "; faster: than Keras, compiled" * compared,
-            "",
-            *map(_image_line, filter(None, (benches[0].images,))),
-            _table(QUALITY + ("smaller", "top-1 lost") * compared, benches, functools.partial(_quality, original)),
-            "agree: share of images with the same prediction as the Keras model"
-            + "; smaller, lost: compared with it" * compared,
-            *(line for bench in benches for line in ("", *_remarks(bench, named=len(benches) > 1))),
+            *(wrapped(_title(bench), width) for bench in benches),
+            tables(TIMES + ("faster",) * compared, _times, keys=2),
+            *(wrapped(line, width) for line in times),
+            tables(QUALITY + ("smaller", "top-1 lost") * compared, functools.partial(_quality, original), keys=1),
+            *(wrapped(line, width) for line in quality),
+            *(line for bench in benches for line in ("", *_remarks(bench, named=len(benches) > 1, width=width))),
         ]
     )
 
@@ -58,25 +68,33 @@ def _place(bench: Bench) -> str:
     return printable(bench.device.address or "this machine")
 
 
-def _table(header: tuple[str, ...], benches: Sequence[Bench], rows_of: Callable[[Bench], Rows]) -> str:
-    """The rows of all benches; a cell that a bench does not have is empty."""
-    several = len(benches) > 1
-    rows = [
-        (_place(bench),) * several + row + ("",) * (len(header) - len(row))
-        for bench in benches
-        for row in rows_of(bench)
-    ]
-    return table(("",) * several + header, rows, names=1 + several)
+def _table(
+    benches: Sequence[Bench], header: tuple[str, ...], rows_of: Callable[[Bench], Rows], *, keys: int, width: int | None
+) -> str:
+    """The rows of all benches; a cell that a bench does not have is empty.
+
+    The rows of several benches begin with the device, which is a line of its own if there is no room for it.
+    """
+    places = [_place(bench) for bench in benches]
+    rows = [[row + ("",) * (len(header) - len(row)) for row in rows_of(bench)] for bench in benches]
+    if len(benches) == 1:
+        return table(header, rows[0], keys=keys, width=width)
+    with_places = [(place, *row) for place, own in zip(places, rows, strict=True) for row in own]
+    together = table(("", *header), with_places, names=2)
+    if width is None or all(cell_len(line) <= width for line in together.split("\n")):
+        return together
+    apart = [table(header, own, keys=keys, width=width) for own in rows]
+    return "\n\n".join(f"{place}\n{own}" for place, own in zip(places, apart, strict=True))
 
 
-def _remarks(bench: Bench, *, named: bool) -> Iterator[str]:
-    yield f"{_place(bench)}: " * named + _conditions_line(bench.conditions)
+def _remarks(bench: Bench, *, named: bool, width: int | None) -> Iterator[str]:
+    yield wrapped(f"{_place(bench)}: " * named + _conditions_line(bench.conditions), width)
     if bench.conditions.emulated:
         yield "emulated: latency, memory and throughput are not reported"
     yield from (f"skipped: {printable(each.recipe)}: {printable(each.reason)}" for each in bench.skipped)
     failed = bench.images.failed if bench.images else ()
     yield from (f"counts as wrong: {printable(each.file)}: {printable(each.reason)}" for each in failed)
-    why = [f"INVALID: {printable(str(cause))}" for cause in _causes(bench)]
+    why = [wrapped(f"INVALID: {printable(str(cause))}", width) for cause in _causes(bench)]
     yield from why
     yield from ["INVALID, and a question mark, mean: for orientation only"] if why else []
 
@@ -92,8 +110,9 @@ def _causes(bench: Bench) -> Iterator[Cause]:
 def _times(bench: Bench) -> Rows:
     keras = bench.keras
     if keras:
-        for words, latency in (("Keras predict", keras.predict_ms), ("Keras compiled", keras.compiled_ms)):
-            yield _marked(words, keras), "all", *_percentiles(latency)
+        if keras.predict_ms:
+            yield _marked("Keras predict", keras), "all", *_percentiles(keras.predict_ms)
+        yield _marked("Keras compiled", keras), "all", *_percentiles(keras.compiled_ms)
     for result in bench.results:
         row = (
             _marked(printable(result.recipe), result),

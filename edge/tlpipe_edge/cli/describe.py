@@ -3,28 +3,31 @@
 from pathlib import Path
 
 from tlpipe_edge.classify.classifier import Classifier
-from tlpipe_edge.console.text import printable, table
+from tlpipe_edge.console.text import printable, table, wrapped
 from tlpipe_edge.contract import kinds
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.manifest import Artifact, Tensor
 
 
-def model(path: Path) -> str:
-    """A text of a few lines. Raise MissingInput if there is no model, BadData if it is damaged."""
+def model(path: Path, *, width: int | None = None) -> str:
+    """A text of a few lines; what is wider than ``width`` is folded or wrapped.
+
+    Raise MissingInput if there is no model, BadData if it is damaged.
+    """
     if path.is_file():
         kinds.refuse_other_file(path)
-        return _file(path)
+        return _file(path, width)
     if not path.exists():
         raise kinds.no_model(path)
-    return _bundle(Bundle.open(path))
+    return _bundle(Bundle.open(path), width)
 
 
-def _bundle(bundle: Bundle) -> str:
+def _bundle(bundle: Bundle, width: int | None) -> str:
     manifest, origin = bundle.manifest, bundle.manifest.provenance
     for artifact in manifest.artifacts:
         bundle.read(artifact)
     lines = [
-        f"{printable(manifest.name)}: {_classes(manifest.labels)}",
+        wrapped(f"{printable(manifest.name)}: {_classes(manifest.labels)}", width),
         f"image: {manifest.image.size} x {manifest.image.size} RGB, {manifest.image.crop}",
         f"from: {printable(origin.run)}, {origin.stage}; {origin.backbone} x {origin.alpha:g}; {origin.created}",
     ]
@@ -32,10 +35,10 @@ def _bundle(bundle: Bundle) -> str:
         lines.append(f"calibration: {len(manifest.calibration.images)} images, {manifest.calibration.method}")
     lines += [
         "",
-        table(("format", "size", "input", "output", "file"), map(_row, manifest.artifacts)),
+        table(("format", "size", "input", "output", "file"), map(_row, manifest.artifacts), width=width),
         "every file has the sha256 that the manifest names",
     ]
-    lines += [f"{artifact.recipe}: {note}" for artifact in manifest.artifacts for note in artifact.notes]
+    lines += [wrapped(f"{each.recipe}: {note}", width) for each in manifest.artifacts for note in each.notes]
     return "\n".join(lines)
 
 
@@ -54,11 +57,11 @@ def _tensor(tensor: Tensor) -> str:
     )
 
 
-def _file(path: Path) -> str:
+def _file(path: Path, width: int | None) -> str:
     classifier = Classifier.open(path)
     return "\n".join(
         [
-            f"{printable(classifier.name)}: {_classes(classifier.labels)}",
+            wrapped(f"{printable(classifier.name)}: {_classes(classifier.labels)}", width),
             f"input: {_tensor(classifier.session.input)}",
             f"output: {_tensor(classifier.session.output)}",
             "no manifest: crop and provenance are unknown; center-crop is used",

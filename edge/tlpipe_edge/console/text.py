@@ -2,11 +2,15 @@
 
 import io
 import math
+import shutil
+import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MAX_WIDTH = 10_000
 """Maximum columns of a table: it is not cut for a narrow terminal, nor in a file."""
+GAP = 2
+"""Spaces between two columns."""
 
 
 def printable(text: str) -> str:
@@ -38,17 +42,91 @@ def at_most_worse(drop: float) -> str:
     return f"at most {points:.1f} points worse" if points > 0 else f"at least {-points:.1f} points better"
 
 
-def table(header: Iterable[str], rows: Iterable[Iterable[str]], *, names: int = 1) -> str:
-    """A plain text table: the first ``names`` columns are left-aligned, the others right-aligned."""
-    from rich.console import Console  # here, because most commands print no table
+def terminal_width() -> int | None:
+    """The columns of the terminal that stdout is; None if it is none: what is piped is neither folded nor wrapped."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def wrapped(sentence: str, width: int | None) -> str:
+    """Lines of at most ``width`` columns that end between words, indented from the second one on; None: as it is.
+
+    It is not for lines with paths, which are copied.
+    """
+    from rich.cells import cell_len  # textwrap counts characters
+
+    first, *words = sentence.split(" ")
+    lines = [first]
+    for word in words:
+        longer = f"{lines[-1]} {word}"
+        if width is None or cell_len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(f"  {word}")
+    return "\n".join(lines)
+
+
+def table(
+    header: Iterable[str],
+    rows: Iterable[Iterable[str]],
+    *,
+    names: int = 1,
+    keys: int | None = None,
+    width: int | None = None,
+) -> str:
+    """A plain text table: the first ``names`` columns are left-aligned, the others right-aligned.
+
+    If it is wider than ``width``, it is folded: tables below each other, with the first ``keys`` columns (those of
+    ``names`` if None) in each, without the rows that are empty there.
+    """
+    from rich.cells import cell_len  # here, because most commands print no table
+
+    cells = [[printable(cell) for cell in row] for row in (header, *rows)]
+    keys = names if keys is None else keys
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    blocks = _blocks(widths, keys, width)
+    if len(blocks) == 1:
+        return _drawn(cells, names)
+    drawn: list[str] = []
+    for block in blocks:
+        shown = [
+            row
+            for number, row in enumerate(cells)
+            if number == 0 or any(row[column] for column in block[keys:]) or not (drawn or any(row[keys:]))
+        ]
+        drawn.append(_drawn([[row[column] for column in block] for row in shown], names))
+    return "\n\n".join(drawn)
+
+
+def _blocks(widths: Sequence[int], keys: int, width: int | None) -> list[list[int]]:
+    """The columns of each table of a folded one: as few tables as fit ``width``, as equally wide as possible."""
+
+    def within(limit: float) -> list[list[int]]:
+        blocks = [[*range(keys)]]
+        room = start = limit - sum(widths[:keys]) - GAP * (keys - 1)
+        for column in range(keys, len(widths)):
+            if room < GAP + widths[column] and len(blocks[-1]) > keys:
+                blocks.append([*range(keys)])
+                room = start
+            blocks[-1].append(column)
+            room -= GAP + widths[column]
+        return blocks
+
+    fewest = within(math.inf if width is None else width)
+    limits = range(width or 0)
+    return next((blocks for blocks in map(within, limits) if len(blocks) == len(fewest)), fewest)
+
+
+def _drawn(cells: Sequence[Sequence[str]], names: int) -> str:
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
+    drawn = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="")
+    header, *rows = cells
     for number, title in enumerate(header):
-        drawn.add_column(Text(printable(title)), justify="left" if number < names else "right", no_wrap=True)
+        drawn.add_column(Text(title), justify="left" if number < names else "right", no_wrap=True)
     for row in rows:
-        drawn.add_row(*(Text(printable(cell)) for cell in row))
+        drawn.add_row(*map(Text, row))
     # Not a terminal, also where the environment forces one: a dumb one would have 80 columns.
     page = Console(width=MAX_WIDTH, file=io.StringIO(), color_system=None, force_terminal=False)
     with page.capture() as captured:

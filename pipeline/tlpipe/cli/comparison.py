@@ -3,15 +3,16 @@
 from tlpipe.reporting import rounding
 from tlpipe.reporting.comparison import Comparison, FileChange
 from tlpipe.reporting.sentences import text
-from tlpipe_edge.console.text import printable, table
+from tlpipe_edge.console.text import printable, table, wrapped
 
 HEADER = ("", "size", "top-1 of OLD", "top-1 of NEW", "points", "95 %", "gained", "lost", "p")
 
 
-def render(comparison: Comparison) -> str:
-    """The comparison as text."""
-    lines = [printable(comparison.verdict.text), *(f"! {printable(text(note))}" for note in comparison.notes)]
-    return "\n".join([*lines, "", table(HEADER, map(_row, comparison.files)), ""])
+def render(comparison: Comparison, *, width: int | None = None) -> str:
+    """The comparison as text. What is wider than ``width`` is folded or wrapped."""
+    sentences = [printable(comparison.verdict.text), *(f"! {printable(text(note))}" for note in comparison.notes)]
+    lines = [wrapped(each, width) for each in sentences]
+    return "\n".join([*lines, "", table(HEADER, map(_row, comparison.files), width=width), ""])
 
 
 def _row(file: FileChange) -> tuple[str, ...]:

@@ -11,50 +11,54 @@ from tlpipe.reporting.derive.cautions import few
 from tlpipe.reporting.derive.choice import MIN_AGREEMENT
 from tlpipe.reporting.derive.verdict import useless
 from tlpipe.reporting.sentences import text
-from tlpipe_edge.console.text import at_most_worse, percent, printable, table
+from tlpipe_edge.console.text import most_points, percent, printable, table, wrapped
 from tlpipe_edge.contract.benchmark import Bench
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.evaluation import Evaluation, Scores
 from tlpipe_edge.contract.latency import LatencyFigures
 
 
-def render(evaluation: Evaluation, bench: Bench | None) -> str:
-    """The results of ``evaluate`` and ``bench`` in one table, with the conditions of the latencies."""
+def render(
+    evaluation: Evaluation, bench: Bench | None, *, keras_bytes: int | None = None, width: int | None = None
+) -> str:
+    """The results of ``evaluate`` and ``bench`` in one table, with the conditions of the latencies.
+
+    ``keras_bytes`` is the size of the Keras model, if there is no benchmark of it. What is wider than ``width`` is
+    folded or wrapped.
+    """
     timed = {each.recipe: each for each in (bench.results if bench else ())}
-    rows = []
-    if bench and (keras := bench.keras):
-        rows.append(_row("Keras", keras.bytes, evaluation.keras.top1, None, keras.compiled_ms, valid=keras.valid))
-    else:
-        rows.append(_row("Keras", None, evaluation.keras.top1, None, None, valid=True))
+    keras = bench.keras if bench else None
+    size, latency, valid = (keras.bytes, keras.compiled_ms, keras.valid) if keras else (keras_bytes, None, True)
+    rows = [_row("Keras", size, evaluation.keras.top1, None, latency, valid=valid)]
     for each in evaluation.artifacts:
         result = timed.get(each.recipe)
         latency, valid = (result.invoke_ms, result.valid) if result else (None, True)
         rows.append(_row(each.recipe, each.bytes, each.top1, each.agreement, latency, valid=valid))
     header = ("", "size", "top-1", "agreement with Keras", "p50 latency")
-    lines = [_image_line(evaluation), table(header, rows)]
+    below = []
     if bench:
-        lines.append(
-            "p50: the network alone, one image at a time, on this machine; files: one thread; Keras: compiled, all "
-            "cores"
-        )
+        conditions = "one image at a time, on this machine; files: one thread; Keras: compiled, all cores"
+        below.append(f"p50: the network alone, {conditions}")
         kinds = dict.fromkeys(reason.kind for reason in bench.why())
-        lines += [f"(invalid): for orientation only, {printable('; '.join(kinds))}"] if kinds else []
-    return "\n".join(lines)
+        below += [f"(invalid): for orientation only, {printable('; '.join(kinds))}"] if kinds else []
+    first, *last = (wrapped(line, width) for line in (_image_line(evaluation), *below))
+    return "\n".join([first, table(header, rows, width=width), *last])
 
 
-def accuracy_table(evaluation: Evaluation) -> str:
-    """The results of ``evaluate`` as a table."""
-    header = ("", "top-1", "95 % interval", "balanced", "top-5", "agreement", "than Keras (95 %)")
+def accuracy_table(evaluation: Evaluation, *, width: int | None = None) -> str:
+    """The results of ``evaluate`` as a table. What is wider than ``width`` is folded or wrapped."""
+    header = ("", "top-1", "95 % interval", "balanced", "top-5", "agreement", "worse by at most")
     rows = [("Keras", *_rates(evaluation.keras), "", "")]
     for each in evaluation.artifacts:
-        bound = "" if each.drop_bound is None else at_most_worse(each.drop_bound)
+        bound = "" if each.drop_bound is None else f"{most_points(each.drop_bound):.1f} points"
         rows.append((each.recipe, *_rates(each), percent(each.agreement), bound))
-    lines = [_image_line(evaluation), table(header, rows)]
+    below = ["worse by at most: than Keras, 95 % bound"]
     found = worth(evaluation.keras.per_class)
-    lines += [printable(text(useless(found)))] if found and found.hardly_better else []
-    lines += [printable(text(few(found)))] if found and found.few else []
-    lines += [f"counts as wrong: {printable(f.file)}: {printable(f.reason)}" for f in evaluation.failed_images]
-    return "\n".join(lines)
+    below += [printable(text(useless(found)))] if found and found.hardly_better else []
+    below += [printable(text(few(found)))] if found and found.few else []
+    first, *last = (wrapped(line, width) for line in (_image_line(evaluation), *below))
+    failed = [f"counts as wrong: {printable(f.file)}: {printable(f.reason)}" for f in evaluation.failed_images]
+    return "\n".join([first, table(header, rows, width=width), *last, *failed])
 
 
 def limits(evaluation: Evaluation) -> str:
@@ -98,7 +102,8 @@ def _image_line(evaluation: Evaluation) -> str:
     seen = f"; {evaluation.trained_on} of them are training images" if evaluation.trained_on else ""
     found = worth(evaluation.keras.per_class)
     share = f"; {percent(found.largest_share)} are of the largest class, '{printable(found.largest)}'" if found else ""
-    return f"{evaluation.images} image{'s' * (evaluation.images != 1)} ({printable(evaluation.split)}{seen}){share}"
+    count = f"{evaluation.images} image{'s' * (evaluation.images != 1)}"
+    return f"{count} ({printable(evaluation.split)}{seen}){share}"
 
 
 def _rates(scores: Scores) -> tuple[str, str, str, str]:
