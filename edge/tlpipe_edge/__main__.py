@@ -1,5 +1,14 @@
-"""``python -m tlpipe_edge`` is ``tlpipe-edge``."""
+"""The command ``tlpipe-edge``, and ``python -m tlpipe_edge``."""
 
-from tlpipe_edge.cli.commands import main
+from tlpipe_edge.console.interrupted import ends_at_once
 
-main()
+
+def main() -> None:
+    """Import the commands, and run the one that the user named."""
+    with ends_at_once():
+        from tlpipe_edge.cli import commands
+    commands.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,14 @@
-"""``python -m tlpipe`` is ``tlpipe``."""
+"""The command ``tlpipe``, and ``python -m tlpipe``."""
 
-from tlpipe.cli.commands import main
+from tlpipe_edge.console.interrupted import ends_at_once
 
-main()
+
+def main() -> None:
+    """Import the commands, and run the one that the user named."""
+    with ends_at_once():
+        from tlpipe.cli import commands
+    commands.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,10 +1,12 @@
 """The wheel of what is installed: what a build would give, made without one."""
 
 import base64
+import configparser
 import csv
 import hashlib
 import io
 import py_compile
+import tomllib
 import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
@@ -14,6 +16,8 @@ import pytest
 import tlpipe_edge
 from tlpipe.remote import wheel
 from tlpipe_edge.errors import BadConfiguration
+
+PROJECT = Path(__file__).parents[2] / "edge/pyproject.toml"
 
 
 def test_it_holds_the_package_and_its_metadata() -> None:
@@ -30,7 +34,10 @@ def test_it_holds_the_package_and_its_metadata() -> None:
     assert {name for name in held if not name.startswith(info)} == {n for n in code if "__pycache__" not in n}
     assert held["tlpipe_edge/live_page/page.html"] == (package / "live_page/page.html").read_bytes()
     assert held[f"{info}/METADATA"].decode() == distribution("tlpipe-edge").read_text("METADATA")
-    assert b"tlpipe-edge = tlpipe_edge.cli.commands:main" in held[f"{info}/entry_points.txt"]
+    entry_points = configparser.ConfigParser()
+    entry_points.read_string(held[f"{info}/entry_points.txt"].decode())
+    declared = tomllib.loads(PROJECT.read_text())["project"]["scripts"]
+    assert dict(entry_points["console_scripts"]) == declared, "tlpipe-edge was changed after it was installed"
     assert {f"{info}/licenses/LICENSE", f"{info}/licenses/NOTICE", f"{info}/WHEEL"} <= set(held)
     assert not any(name.endswith(("direct_url.json", "INSTALLER")) for name in held)
 

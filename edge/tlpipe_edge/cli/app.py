@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+from tlpipe_edge.console import interrupted
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.console.verbosity import Verbosity, verbosity
 from tlpipe_edge.errors import TlpipeError, Unavailable, WrongUsage
@@ -35,7 +36,8 @@ def numbers(written: str) -> tuple[int, ...]:
     """The numbers in ``1,2``, each once. Raise WrongUsage for anything else."""
     parts = [part.strip() for part in written.split(",")]
     if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= MAX_THREADS for part in parts):
-        raise WrongUsage("not numbers of threads", "Write them as 1 or 1,2,4.", where=written)
+        advice = f"Write them as 1 or 1,2,4, each at most {MAX_THREADS}."
+        raise WrongUsage("not numbers of threads", advice, where=written)
     return tuple(dict.fromkeys(map(int, parts)))
 
 
@@ -60,6 +62,11 @@ def run_program(app: Callable[..., Any], *, report: Callable[[TlpipeError], None
         if isinstance(ended.__context__, BrokenPipeError):  # typer has caught it, and would exit with 1
             _end_quietly()
         raise
+    except KeyboardInterrupt as interrupt:  # outside of a command: there, the application says it
+        from tlpipe_edge.console import progress
+
+        progress.warn(interrupted.told(interrupt))
+        sys.exit(interrupted.EXIT_CODE)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
             where = error.filename or "writing"
