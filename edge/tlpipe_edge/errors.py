@@ -1,5 +1,6 @@
 """The errors that a user can act on: one class per exit code, numbered as in BSD's sysexits(3)."""
 
+from collections.abc import Iterable
 from typing import Self
 
 
@@ -38,6 +39,12 @@ class TlpipeError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what}\n{self.advice}" if self.advice else self.what
+
+
+def listed(choices: Iterable[object]) -> str:
+    """The choices that an advice names: ``a, b or c``."""
+    *others, last = map(str, choices)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 class GateNotMet(TlpipeError):

@@ -1,16 +1,18 @@
 """The typer application of both commands: plain help in whole lines, ``--version``, and usage errors as all others."""
 
+import contextlib
 import functools
 import inspect
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from tlpipe_edge.cli import wrong_value
 from tlpipe_edge.console.verbosity import Verbosity, set_verbosity, verbosity
 from tlpipe_edge.errors import WrongUsage
 from tlpipe_edge.machine.versions import versions
@@ -19,6 +21,7 @@ _USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 """UsageError, the base of all of typer's usage errors, which it does not export."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Value = TypeVar("Value")
 
 
 class Application(typer.Typer):
@@ -54,7 +57,8 @@ class Application(typer.Typer):
             if not error.format_message():  # no command at all: the help is printed already
                 sys.exit(WrongUsage.exit_code)
             command = error.ctx.command_path if error.ctx else self.info.name
-            raise WrongUsage(error.format_message(), f"See {command} --help.", where=command) from error
+            said = error.format_message().removesuffix(".")
+            raise WrongUsage(said[:1].lower() + said[1:], f"See {command} --help.", where=command) from error
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -94,14 +98,11 @@ class _Command(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         return _plain(super().get_params(ctx))
 
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command. An interrupted one says what is kept: typer turns the interrupt into the exit code 130."""
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as interrupt:
-            from tlpipe_edge.console import interrupted, progress
-
-            progress.warn(interrupted.told(interrupt))
+            return super().parse_args(ctx, args)
+        except _USAGE_ERROR as error:
+            error.ctx = error.ctx or ctx  # that of an option without its value has none
             raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
@@ -113,15 +114,55 @@ class _Group(TyperGroup):
     def get_params(self, ctx: Any) -> list[Any]:
         return _plain(super().get_params(ctx))
 
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Read the options of the program."""
+        with _interrupt_told():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Read the options of the command, and run it."""
+        with _interrupt_told():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _interrupt_told() -> Iterator[None]:
+    """If the block is interrupted, say what is kept: typer turns the interrupt into the exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        from tlpipe_edge.console import interrupted, progress
+
+        progress.warn(interrupted.told(interrupt))
+        raise
+
 
 def _plain(parameters: list[Any]) -> list[Any]:
-    """The same, without the types of flags and arguments."""
+    """The same, without the types of flags and arguments, and without ranges: an error states them, and the option."""
     for each in parameters:
+        each.process_value = functools.partial(_taken, each)
+        each.min = each.max = None  # those of the help alone
         if isinstance(each, TyperOption) and each.is_flag:
             each.metavar = ""
         elif isinstance(each, TyperArgument):
             each.display_type = lambda ctx: ""  # type: ignore[method-assign]  # noqa: ARG005
     return parameters
+
+
+def _taken(parameter: Any, context: Any, value: Any) -> Any:
+    """The value of a parameter, converted and checked. Raise WrongUsage, which names the parameter."""
+    try:
+        if wrong_value.is_empty(value):  # an empty path would be the working folder
+            raise WrongUsage("an empty value", "Give one, or set the variable that it comes from.")
+        return type(parameter).process_value(parameter, context, value)
+    except WrongUsage as error:
+        found, cause = error, error.__cause__
+    except typer.BadParameter as error:
+        if type(error) is not typer.BadParameter:  # it is missing
+            raise
+        found, cause = wrong_value.explained(error, parameter), error
+    advice = found.advice or f"See {context.command_path} --help."
+    raise WrongUsage(found.what, advice, where=wrong_value.place(context, parameter)) from cause
 
 
 def application(
@@ -164,6 +205,18 @@ def application(
 
     app.callback()(_with_options(options, app.shared))
     return app
+
+
+def checked(check: Callable[[Value], object]) -> Callable[[Value], Value]:
+    """A callback that raises what ``check`` raises: a value of a configuration file is then refused as one of the
+    command line."""
+
+    def callback(value: Value) -> Value:
+        if value is not None:
+            check(value)
+        return value
+
+    return callback
 
 
 def in_whole_lines(text: str) -> str:

@@ -11,8 +11,9 @@ import typer
 
 from tlpipe_edge import __version__
 from tlpipe_edge.cli.app import MAX_THREADS, numbers, run_program
-from tlpipe_edge.cli.application import application
-from tlpipe_edge.console.text import printable
+from tlpipe_edge.cli.application import application, checked
+from tlpipe_edge.console.text import printable, terminal_width
+from tlpipe_edge.contract.ranges import MAX_COUNT
 from tlpipe_edge.errors import BadData, TlpipeError, Unavailable
 
 app = application(
@@ -23,12 +24,61 @@ app = application(
     packages=("ai-edge-litert", "tflite-runtime"),
 )
 
+
+def _check_runtime(name: str) -> None:
+    from tlpipe_edge.tflite import interpreter
+
+    interpreter.check_name(name)
+
+
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle, or a .tflite file with TFLite Metadata.")]
 Recipe = Annotated[
     str | None, typer.Option(metavar="FORMAT", help="Number format, such as int8.", show_default="the lowest rank")
 ]
-Runtime = Annotated[str, typer.Option(metavar="NAME", help="TFLite runtime: auto, ai-edge-litert or tflite-runtime.")]
+Runtime = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="TFLite runtime: auto, ai-edge-litert or tflite-runtime.",
+        callback=checked(_check_runtime),
+    ),
+]
 Threads = Annotated[int, typer.Option(min=1, max=MAX_THREADS, metavar="N", help="Threads of the runtime.")]
+ThreadCounts = Annotated[
+    str,
+    typer.Option(metavar="N,N", help="Thread counts to measure, separated by commas.", callback=checked(numbers)),
+]
+Source = Annotated[
+    str,
+    typer.Option(
+        metavar="SOURCE", help="Number of a camera, picamera2, an http or rtsp URL, a video file or a folder."
+    ),
+]
+Threshold = Annotated[
+    float,
+    typer.Option(min=0.0, max=1.0, metavar="SCORE", help="Minimum score, 0 to 1; below it, the label is unknown."),
+]
+Smoothing = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        max=0.99,
+        metavar="WEIGHT",
+        help="Weight of the previous scores in the moving average, 0 (none) to 0.99.",
+    ),
+]
+LivePage = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Serve a live page. With a port alone, only this machine can reach it."),
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        envvar="TLPIPE_PREVIEW_TOKEN",
+        help="Password of the live page; required if other machines can reach it.",
+    ),
+]
 
 
 def main() -> None:
@@ -51,7 +101,7 @@ def classify(
             help="Threads of each classifier; several images are classified at the same time.",
         ),
     ] = 1,
-    top_k: Annotated[int, typer.Option(min=1, metavar="N", help="Number of labels to print.")] = 3,
+    top_k: Annotated[int, typer.Option(min=1, max=MAX_COUNT, metavar="N", help="Number of labels to print.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
     """Classify images, several at a time on all cores.
@@ -109,44 +159,22 @@ def info(model: Model) -> None:
     """Describe a bundle or a .tflite file."""
     from tlpipe_edge.cli import describe
 
-    for line in describe.model(model).split("\n"):
+    for line in describe.model(model, width=terminal_width()).split("\n"):
         print(printable(line))
 
 
 @app.command(epilog="Example: tlpipe-edge camera exported/clothing --source 0 --threshold 0.6 --preview 8080")
 def camera(
     model: Model,
-    source: Annotated[
-        str,
-        typer.Option(
-            metavar="SOURCE", help="Number of a camera, picamera2, an http or rtsp URL, a video file or a folder."
-        ),
-    ] = "0",
+    source: Source = "0",
     recipe: Recipe = None,
     runtime: Runtime = "auto",
     threads: Threads = 1,
-    threshold: Annotated[
-        float, typer.Option(min=0.0, max=1.0, metavar="SCORE", help="Minimum score; below it, the label is unknown.")
-    ] = 0.5,
-    smoothing: Annotated[
-        float,
-        typer.Option(
-            min=0.0, max=0.99, metavar="WEIGHT", help="Weight of the previous scores in the moving average; 0 for none."
-        ),
-    ] = 0.7,
+    threshold: Threshold = 0.5,
+    smoothing: Smoothing = 0.7,
     loop: Annotated[bool, typer.Option("--loop", help="Start a file or folder again at its end.")] = False,
-    preview: Annotated[
-        str | None,
-        typer.Option(metavar="HOST:PORT", help="Serve a live page. With a port alone, only this machine can reach it."),
-    ] = None,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT",
-            envvar="TLPIPE_PREVIEW_TOKEN",
-            help="Password of the live page; required if other machines can reach it.",
-        ),
-    ] = None,
+    preview: LivePage = None,
+    token: Token = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line and nothing else.")] = False,
 ) -> None:
     """Classify what a camera sees, until stopped.
@@ -189,7 +217,7 @@ def bench(
         list[str] | None,
         typer.Option(metavar="FORMAT", help="Number format, such as int8; repeatable.", show_default="all"),
     ] = None,
-    threads: Annotated[str, typer.Option(metavar="N,N", help="Thread counts to measure, separated by commas.")] = "1",
+    threads: ThreadCounts = "1",
     runtime: Runtime = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
@@ -206,7 +234,7 @@ def bench(
     target = read_target(model, options)
     command = shlex.join(["tlpipe-edge", *sys.argv[1:]])
     measured = run.bench(target, find_images(target, data), options, command=command)
-    print(to_json([measured]) if as_json else table.render(measured))
+    print(to_json([measured]) if as_json else table.render(measured, width=terminal_width()))
 
 
 @app.command(epilog="Example: tlpipe-edge doctor")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tlpipe_edge.contract.manifest import Tensor
-from tlpipe_edge.errors import BadData, Unavailable, WrongUsage
+from tlpipe_edge.errors import BadData, Unavailable, WrongUsage, listed
 
 RUNTIMES = {
     "ai-edge-litert": "ai_edge_litert.interpreter",
@@ -106,7 +106,7 @@ def _stderr_silenced() -> Iterator[None]:
 def check_name(wanted: str) -> None:
     """Raise WrongUsage if the name is neither "auto" nor that of a runtime, installed or not."""
     if wanted != "auto" and wanted not in RUNTIMES:
-        raise WrongUsage(f"no runtime {wanted}", f"Choose auto, {' or '.join(RUNTIMES)}.")
+        raise WrongUsage(f"no runtime {wanted}", f"Choose {listed(('auto', *RUNTIMES))}.")
 
 
 def find(wanted: str) -> tuple[str, str]:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tlpipe.cli.choice import chosen_bundle, written
-from tlpipe.cli.options import BundleFolder, Json, Keras, LabelledData, Overwrite, check_number, checked
+from tlpipe.cli.options import LARGEST, OUTPUT, BundleFolder, Json, Keras, LabelledData, Overwrite
 from tlpipe.conversion.recipes import choices
 from tlpipe_edge.cli.app import numbers
+from tlpipe_edge.cli.application import checked
 from tlpipe_edge.errors import MissingInput, WrongUsage
 
 if TYPE_CHECKING:
@@ -71,18 +72,24 @@ MaxSlowdown = Annotated[
     float,
     typer.Option(
         min=1.0,
+        max=LARGEST,
         metavar="RATIO",
-        help="Maximum latency, as a multiple of the latency in the baseline.",
-        callback=checked(check_number),
+        help="Maximum latency, as a multiple (1 or more) of the latency in the baseline.",
     ),
 ]
 MaxDrop = Annotated[
     float,
     typer.Option(
-        min=0.0, max=1.0, metavar="SHARE", help="Maximum drop of top-1 accuracy below the baseline (not below Keras)."
+        min=0.0,
+        max=1.0,
+        metavar="SHARE",
+        help="Maximum drop of top-1 accuracy below the baseline (not below Keras), 0 to 1.",
     ),
 ]
-Out = Annotated[Path | None, typer.Option(metavar="FILE", help="Store the JSON document in this file.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Store the JSON document in this file.", rich_help_panel=OUTPUT),
+]
 
 
 def bench(
@@ -109,15 +116,14 @@ def bench(
     """
     from tlpipe.remote.address import Address
     from tlpipe_edge.bench import table, target
+    from tlpipe_edge.console.text import terminal_width
     from tlpipe_edge.contract.benchmark import to_json
 
     options = target.BenchOptions(tuple(recipe or ()), numbers(threads), runtime)
     addresses = list(map(Address.parse, device or ()))
     if out is not None:
         _refuse_out(out, baseline, overwrite=overwrite)
-    chosen = chosen_bundle(bundle)
-    for each in options.recipes:
-        chosen.artifact(each)  # raises if there is no such recipe
+    chosen = _chosen(bundle, options)
     stored = _comparable(baseline, chosen, options, elsewhere=bool(addresses)) if baseline else None
     from tlpipe.benchmark import baseline as gate
     from tlpipe.benchmark import measure
@@ -125,16 +131,24 @@ def bench(
     benches, failures = measure.everywhere(
         addresses, chosen, options, command=written(), data=data, keras_file=keras, wheelhouse=wheelhouse
     )
-    document = to_json(benches) + "\n"
-    print(document if as_json else table.render(*benches), end="" if as_json else "\n", flush=True)
+    document = to_json(benches)
+    print(document if as_json else table.render(*benches, width=terminal_width()), flush=True)
     if out is not None:
         from tlpipe.storage import atomic
 
-        atomic.write_text(out, document)
+        atomic.write_text(out, document + "\n")
     if stored is not None:
         gate.check_not_worse(benches, stored, gate.Limits(max_slowdown, max_drop))
     if failures:
         raise failures[0]
+
+
+def _chosen(bundle: Path | None, options: "BenchOptions") -> "Bundle":
+    """The bundle, or the newest. Raise the errors of ``chosen_bundle``, and WrongUsage if a recipe is not in it."""
+    chosen = chosen_bundle(bundle)
+    for each in options.recipes:
+        chosen.artifact(each)
+    return chosen
 
 
 def _refuse_out(out: Path, baseline: Path | None, *, overwrite: bool) -> None:

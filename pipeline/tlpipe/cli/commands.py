@@ -15,6 +15,7 @@ from tlpipe.cli.choice import chosen_bundle, chosen_run, shown, written
 from tlpipe.cli.config_command import config
 from tlpipe.cli.configuration import Config
 from tlpipe.cli.options import (
+    OUTPUT,
     Against,
     Benched,
     BundleFolder,
@@ -35,7 +36,7 @@ from tlpipe.cli.training_options import DEFAULTS, with_training_options
 from tlpipe.runs.config import Finetuning
 from tlpipe_edge.cli.app import run_program
 from tlpipe_edge.cli.application import application
-from tlpipe_edge.console.text import printable
+from tlpipe_edge.console.text import printable, terminal_width, wrapped
 from tlpipe_edge.errors import GateNotMet, WrongUsage
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def export(
     run: RunFolder = None,
     quantize: Quantize = ["int8"],  # noqa: B006  (typer copies it)
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The bundle folder. If left out, exported/RUN.")
+        Path | None,
+        typer.Option(metavar="DIR", help="The bundle folder. If left out, exported/RUN.", rich_help_panel=OUTPUT),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -122,7 +124,7 @@ def evaluate(
     from tlpipe_edge.console import progress
 
     scored = evaluate.evaluate(chosen, data=data, keras_file=keras, max_drop=max_drop, min_agreement=min_agreement)
-    print(scored.to_json() if as_json else tables.accuracy_table(scored))
+    print(scored.to_json() if as_json else tables.accuracy_table(scored, width=terminal_width()))
     if scored.gate is None:
         return
     if not scored.gate.passed:
@@ -167,7 +169,9 @@ def report(
             help="A bundle, and files that bench --out wrote, of any devices; with --against, also a report.json.",
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write the report to.")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="The folder to write the report to.", rich_help_panel=OUTPUT)
+    ],
     against: Against = [],  # noqa: B006  (typer copies it)
     overwrite: Overwrite = False,
 ) -> None:
@@ -181,7 +185,7 @@ def report(
         from tlpipe.cli import comparison
 
         compared = publish.comparison_of_paths(sources, against, out, overwrite=overwrite)
-        print(comparison.render(compared))
+        print(comparison.render(compared, width=terminal_width()))
         print(printable(str(out / publish.COMPARISON_PAGE)))
         return
     _say_report(publish.of_paths(sources, out, overwrite=overwrite), out)
@@ -202,14 +206,16 @@ def _timed(context: typer.Context, bench: Timed, *, no_bench: bool) -> Timed:
 
 def _show(measured: "Measured") -> None:
     from tlpipe.cli import tables
+    from tlpipe.runs import run_folder
 
-    print(tables.render(measured.evaluation, measured.bench))
-    print()
+    size = (measured.run.best_stage / run_folder.MODEL).stat().st_size
+    print(tables.render(measured.evaluation, measured.bench, keras_bytes=size, width=terminal_width()))
 
 
 def _say_end(reported: "Reported", timed: Timed) -> None:
     from tlpipe.cli import tables
 
+    print()
     _say_report(reported.report, reported.folder)
     choice = reported.report.verdict.choices[0]
     recipe = reported.report.groups[choice.group].rows[choice.row].recipe
@@ -218,5 +224,5 @@ def _say_end(reported: "Reported", timed: Timed) -> None:
 
 
 def _say_report(report: "Report", folder: Path) -> None:
-    print(printable(report.verdict.text))
+    print(wrapped(printable(report.verdict.text), terminal_width()))
     print(printable(str(folder / "report.html")))

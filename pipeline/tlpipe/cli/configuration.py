@@ -11,12 +11,13 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from tlpipe.network.backbones import IMAGENET, NONE
+from tlpipe_edge.cli import wrong_value
 from tlpipe_edge.contract import kinds
 from tlpipe_edge.errors import BadConfiguration, MissingInput, WrongUsage
 
@@ -31,14 +32,14 @@ Parameter = TyperArgument | TyperOption
 
 _SETTINGS = __name__
 """The key of the ``Settings`` in ``Context.meta``."""
-_PYDANTIC = "Value error, "
-"""What Pydantic, which typer converts values with, writes before the reason."""
 _NO_TABLE = ("config",)
 """Commands without options that a file could have."""
 _SHARED = {"run": "train"}
 """A command that also reads the table of another one, whose options it has."""
 _SECOND_STAGE = "finetune"
 """The command whose values are the second stage of a job."""
+_TYPES = {bool: (bool,), int: (int,), float: (int, float)}
+"""The types in TOML of flags and numbers, by the type of the option. All other values are text."""
 _REFUSED = {
     "config": "Pass --config on the command line.",
     "help": "Pass --help on the command line.",
@@ -212,34 +213,44 @@ def _checked(parameter: Parameter, value: object, context: "Context", file: Path
     """
     where = f"{file}: {f'[{table}] ' * bool(table)}{key_of(parameter)}"
     repeatable = parameter.multiple or parameter.nargs == -1
+    if wrong_value.is_empty(value):
+        raise BadConfiguration("an empty value", "Give one, or remove the key.", where=where)
     if repeatable and (not isinstance(value, list) or not value):
         raise BadConfiguration("not a list of values", "Write values in brackets: [...].", where=where)
     if isinstance(parameter, TyperOption) and parameter.is_flag and not isinstance(value, bool):
         raise BadConfiguration("neither true nor false", "Write one of them, without quotes.", where=where)
-    if parameter.type_descriptor.is_path and not isinstance(value, str):
-        raise BadConfiguration("not text", "Write the path in quotes.", where=where)
     try:
-        coerced = parameter.process_value(context, value)
-    except (typer.BadParameter, WrongUsage) as error:
-        reason = error.reason if isinstance(error, WrongUsage) else error.message.removeprefix(_PYDANTIC)
-        advice = error.advice if isinstance(error, WrongUsage) else f"See tlpipe {context.info_name} --help."
-        raise BadConfiguration(reason, advice, where=where) from error
-    if not repeatable:
-        return _typed(value, coerced, where=where, folder=file.parent, name=parameter.name)
-    assert isinstance(value, list)
-    pairs = zip(value, coerced, strict=True)
-    return [str(_typed(*pair, where=where, folder=file.parent, name=parameter.name)) for pair in pairs]
+        for each in value if isinstance(value, list) and repeatable else (value,):
+            _refuse_other_type(parameter, each)
+        converted = parameter.process_value(context, value)
+    except WrongUsage as error:
+        raise BadConfiguration(error.reason, error.advice, where=where) from error
+    if isinstance(value, list):
+        return [_from_folder(*pair, file.parent, parameter) for pair in zip(value, converted, strict=True)]
+    if isinstance(value, str):
+        return _from_folder(value, converted, file.parent, parameter)
+    return cast("bool | int | float", value)
 
 
-def _typed(value: object, coerced: object, *, where: str, folder: Path, name: str) -> Value:
-    """The ``value``, a path relative to ``folder``. Raise BadConfiguration if its type is not that of ``coerced``."""
-    if isinstance(coerced, bool | int | float):
-        numbers = (int, float) if isinstance(coerced, float) else (type(coerced),)
-        if isinstance(value, numbers) and isinstance(value, bool) == isinstance(coerced, bool):
-            return value
-        raise BadConfiguration("not a number", "Write a number without quotes.", where=where)
-    if not isinstance(value, str):
-        raise BadConfiguration("not text", "Write text in quotes.", where=where)
-    if isinstance(coerced, Path) or (name == "weights" and value not in (IMAGENET, NONE)):
+def _refuse_other_type(parameter: Parameter, value: object) -> None:
+    """Raise WrongUsage if a ``value`` has another type in TOML than ``parameter``."""
+    annotation = parameter.type_descriptor.annotation
+    types = _TYPES.get(annotation, (str,))
+    if not isinstance(value, types) or isinstance(value, bool) != (annotation is bool):
+        raise wrong_value.of_another_type(parameter, _written(value))
+
+
+def _written(value: object) -> str:
+    """The value as it is in TOML; of one that has parts, what it is."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    return "a table" if isinstance(value, dict) else "a list" if isinstance(value, list) else str(value)
+
+
+def _from_folder(value: str, converted: object, folder: Path, parameter: Parameter) -> str:
+    """The ``value``, a path relative to ``folder``."""
+    if isinstance(converted, Path) or (parameter.name == "weights" and value not in (IMAGENET, NONE)):
         return str(folder / os.path.expanduser(value))  # noqa: PTH111  (which leaves an unknown ~user as it is)
     return value

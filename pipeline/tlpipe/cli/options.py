@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
@@ -12,36 +12,15 @@ from tlpipe.conversion import recipes
 from tlpipe.network import backbones
 from tlpipe.network.backbones import DEFAULT as BACKBONE
 from tlpipe.runs.config import ClassWeights
+from tlpipe_edge.cli.application import checked
 from tlpipe_edge.contract.ranges import MAX_COUNT
+from tlpipe_edge.errors import listed
 
 # Groups of options in a help text.
-_IMAGES, _NETWORK, _TRAINING, _OUTPUT = "Images", "Network", "Training", "Output"
+_IMAGES, _NETWORK, _TRAINING, OUTPUT = "Images", "Network", "Training", "Output"
 
-
-def _one_of(widths: tuple[float, ...]) -> str:
-    *others, last = map(str, widths)
-    return f"{', '.join(others)} or {last}"
-
-
-T = TypeVar("T")
-
-
-def checked(check: Callable[[T], object]) -> Callable[[T], T]:
-    """A callback that raises what ``check`` raises: a value of a configuration file is then refused as one of the
-    command line."""
-
-    def callback(value: T) -> T:
-        if value is not None:
-            check(value)
-        return value
-
-    return callback
-
-
-def check_number(number: float) -> None:
-    """Raise BadParameter if a number is infinite, or larger than a recipe takes."""
-    if not number < MAX_COUNT:
-        raise typer.BadParameter(f"{number:g} is not below {MAX_COUNT:g}.")
+LARGEST = MAX_COUNT - 1
+"""The largest number that a recipe takes."""
 
 
 def _check_fraction(split: str) -> Callable[[float], None]:
@@ -101,7 +80,7 @@ Alpha = Annotated[
     float,
     typer.Option(
         metavar="NUMBER",
-        help=f"Width multiplier of the network: {_one_of(BACKBONE.widths)}.",
+        help=f"Width multiplier of the network: {listed(BACKBONE.widths)}.",
         callback=checked(lambda alpha: backbones.find(BACKBONE.name).check_width(alpha)),
         rich_help_panel=_NETWORK,
     ),
@@ -118,9 +97,9 @@ Views = Annotated[
     int,
     typer.Option(
         min=1,
+        max=LARGEST,
         metavar="N",
         help="Views of each training image: the plain one and N-1 augmented ones.",
-        callback=checked(check_number),
         rich_help_panel=_TRAINING,
     ),
 ]
@@ -128,22 +107,20 @@ Epochs = Annotated[
     int,
     typer.Option(
         min=0,
+        max=LARGEST,
         metavar="N",
         help="Maximum number of epochs of the first stage (the head).",
-        callback=checked(check_number),
         rich_help_panel=_TRAINING,
     ),
 ]
-TuningEpochs = Annotated[
-    int, typer.Option(min=0, metavar="N", help="Maximum number of epochs.", callback=checked(check_number))
-]
+TuningEpochs = Annotated[int, typer.Option(min=0, max=LARGEST, metavar="N", help="Maximum number of epochs.")]
 BatchSize = Annotated[
     int,
     typer.Option(
         min=1,
+        max=LARGEST,
         metavar="N",
         help="Training batch size of both stages.",
-        callback=checked(check_number),
         rich_help_panel=_TRAINING,
     ),
 ]
@@ -151,15 +128,15 @@ LearningRate = Annotated[
     float,
     typer.Option(
         min=0.0,
+        max=LARGEST,
         metavar="NUMBER",
         help="Learning rate of the first stage.",
-        callback=checked(check_number),
         rich_help_panel=_TRAINING,
     ),
 ]
 TuningRate = Annotated[
     float,
-    typer.Option(min=0.0, metavar="NUMBER", help="Learning rate after the warm-up.", callback=checked(check_number)),
+    typer.Option(min=0.0, max=LARGEST, metavar="NUMBER", help="Learning rate after the warm-up."),
 ]
 ValidationFraction = Annotated[
     float,
@@ -219,24 +196,24 @@ Strict = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="The run folder. If left out, runs/DATA.", rich_help_panel=_OUTPUT),
+    typer.Option(metavar="DIR", help="The run folder. If left out, runs/DATA.", rich_help_panel=OUTPUT),
 ]
 Against = Annotated[
     list[Path],
     typer.Option(
         metavar="BUNDLE|FILE",
         help="The older model to compare with, repeatable: a bundle and files of bench --out, or a report.json.",
-        rich_help_panel=_OUTPUT,
+        rich_help_panel=OUTPUT,
     ),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing results.", rich_help_panel=_OUTPUT)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing results.", rich_help_panel=OUTPUT)]
 Json = Annotated[
     bool,
     typer.Option(
         "--json/--no-json",
         show_default=False,
         help="Print one JSON document and nothing else.",
-        rich_help_panel=_OUTPUT,
+        rich_help_panel=OUTPUT,
     ),
 ]
 Quantize = Annotated[
@@ -251,12 +228,13 @@ Benched = Annotated[
     Timed,
     typer.Option(
         "--bench",
-        metavar="recommended|all",
-        help="The files to benchmark at the end, beside Keras: the recommended one, or all. See also tlpipe bench.",
-        rich_help_panel=_OUTPUT,
+        metavar="recommended|all|none",
+        help="The files to benchmark at the end: the recommended one beside compiled Keras, all of them beside both "
+        "ways to call Keras, or none. See also tlpipe bench.",
+        rich_help_panel=OUTPUT,
     ),
 ]
-NoBench = Annotated[bool, typer.Option("--no-bench", help="Do not benchmark at the end.", rich_help_panel=_OUTPUT)]
+NoBench = Annotated[bool, typer.Option("--no-bench", help="The same as --bench none.", rich_help_panel=OUTPUT)]
 MaxDrop = Annotated[
     float | None,
     typer.Option(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tlpipe_edge.errors import WrongUsage
+from tlpipe_edge.errors import WrongUsage, listed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,10 +93,9 @@ RECIPES = {recipe.name: recipe for recipe in _ENTRIES}
 
 
 def choices(*, costs: bool = False) -> str:
-    """The names of all recipes for a help text: "float32, float16, dynamic or int8"; with ``costs``, each with its
+    """The names of all recipes for a reader: "float32, float16, dynamic or int8"; with ``costs``, each with its
     cost."""
-    *others, last = [f"{name} ({each.cost})" if costs else name for name, each in RECIPES.items()]
-    return f"{', '.join(others)} or {last}"
+    return listed(f"{name} ({each.cost})" if costs else name for name, each in RECIPES.items())
 
 
 def parse(names: Iterable[str]) -> tuple[Recipe, ...]:
@@ -104,10 +103,10 @@ def parse(names: Iterable[str]) -> tuple[Recipe, ...]:
     no name."""
     wanted = [ALIASES.get(name, name) for name in names]
     if not wanted:
-        raise WrongUsage("no number format was named", f"Choose {', '.join(RECIPES)}.")
+        raise WrongUsage("no number format was named", f"Choose {choices()}.")
     for name in wanted:
         if name not in RECIPES:
-            raise WrongUsage(f"unknown number format {name}", f"Choose {', '.join(RECIPES)}.")
+            raise WrongUsage(f"unknown number format {name}", f"Choose {choices()}.")
     return tuple(recipe for name, recipe in RECIPES.items() if name in wanted)
 
 

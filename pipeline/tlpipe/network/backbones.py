@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tlpipe_edge.errors import WrongUsage
+from tlpipe_edge.errors import WrongUsage, listed
 
 if TYPE_CHECKING:
     import keras
@@ -75,7 +75,7 @@ class Backbone:
     def check_width(self, alpha: float) -> None:
         """Raise WrongUsage if the backbone does not have this width multiplier."""
         if alpha not in (self.widths or (ONE_WIDTH,)):
-            advice = f"Choose {', '.join(map(str, self.widths))}." if self.widths else "Leave alpha out."
+            advice = f"Choose {listed(self.widths)}." if self.widths else "Leave alpha out."
             raise WrongUsage(f"alpha {alpha:g} is not a width multiplier of {self.name}", advice)
 
     def check_size(self, size: int) -> None:
@@ -133,5 +133,5 @@ def check_top_layers(number: int, layers: int) -> None:
 def find(name: str) -> Backbone:
     """The entry of this name. Raise WrongUsage if there is none."""
     if name not in BACKBONES:
-        raise WrongUsage(f"no backbone {name}", f"Choose {', '.join(BACKBONES)}.")
+        raise WrongUsage(f"no backbone {name}", f"Choose {listed(BACKBONES)}.")
     return BACKBONES[name]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tlpipe_edge.errors import WrongUsage
 
-_ADVICE = "Write ssh://user@host or ssh://user@host:port, for example ssh://pi@raspberrypi.local"
+_ADVICE = "Write ssh://USER@HOST or ssh://USER@HOST:PORT."
 # Neither begins with a dash, and no character has a meaning to a shell (CVE-2023-51385: ssh's own %h and %r).
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,9 @@ def test_a_program_of_its_own_prints_the_run_and_nothing_else(
 
     assert (done.returncode, done.stdout) == (0, f"{out}\n")
     assert " 1 of 1 " in done.stderr and "Traceback" not in done.stderr
+    assert re.search(
+        r"^3 classes; images: \d+ train; held out from train: \d+ test, \d+ validation$", done.stderr, re.M
+    )
 
 
 def test_json_is_one_document_in_a_program_of_its_own(
@@ -120,7 +124,7 @@ def test_a_gate_that_is_not_met_ends_with_1(
         (["finetune"], 66, "there are no results in runs/ yet"),
         (["finetune", "FEW"], 66, "no run here"),
         (["export"], 66, "there are no results in runs/ yet"),
-        (["export", "RUN", "--quantize", "int4"], 2, "Choose float32, float16, dynamic, int8"),
+        (["export", "RUN", "--quantize", "int4"], 2, "Choose float32, float16, dynamic or int8."),
         (["evaluate"], 66, "there are no results in exported/ yet"),
         (["evaluate", "FEW"], 66, "no bundle here"),
         (["evaluate", "BUNDLE", "--keras", "gone.keras"], 66, "the Keras model was not found"),

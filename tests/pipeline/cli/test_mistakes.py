@@ -1,5 +1,6 @@
 """Mistakes of a user are said before TensorFlow is imported, an image is hashed, or anything is written."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from PIL import Image
 from tlpipe.demo.digits import BACKBONE
 from tlpipe.network.backbones import MOBILENET_V2
 from tlpipe.runs.run_folder import Run
+from tlpipe.storage import atomic
 from tlpipe_edge.contract.bundle import Bundle
 
 PROGRAM = Path(__file__).parents[1] / "mistaken.py"
@@ -102,8 +104,8 @@ TRAINING = [
     *of_training(2, "--batch-size", "--batch-size", "0"),
     *of_training(2, "--learning-rate", "--learning-rate", "-1"),
     *of_training(2, "--learning-rate", "--learning-rate", "nan"),
-    *of_training(2, "--learning-rate': inf is not below 1e+15", "--learning-rate", "inf"),
-    *of_training(2, "--epochs': 1e+15 is not below 1e+15", "--epochs", str(10**15)),
+    *of_training(2, "--learning-rate: inf is too high", "--learning-rate", "inf"),
+    *of_training(2, "--epochs: 1000000000000000 is too high", "--epochs", str(10**15)),
     *of_training(2, "--seed", "--seed", "-1"),
     *of_training(2, "--crop", "--crop", "squeeze"),
     *of_training(2, "--class-weights", "--class-weights", "fair"),
@@ -141,7 +143,14 @@ TRAINING = [
     *of_training(2, "it holds something else", *SMALL, "--out", "empty/..", "--overwrite"),
     *of_training(2, "cat.jpg: is a file, not a folder", *SMALL, "--out", "cat.jpg/run"),
     *of_training(69, "closed: cannot be written to", *SMALL, "--out", "closed/run"),
-    Mistake(("train",), 2, "DATA"),
+    Mistake(("train",), 2, "tlpipe train: missing argument 'DATA'\nSee tlpipe train --help."),
+    Mistake(("train", "photos", "--views"), 2, "tlpipe train: option '--views' requires an argument\nSee tlpipe train"),
+    Mistake(("train", "photos", "--out", ""), 2, "tlpipe train --out: an empty value\nGive one"),
+    Mistake(("train", "--overwrite", ""), 2, "tlpipe train DATA: an empty value\nGive one"),
+    Mistake(("--config", "", "train", "photos"), 2, "tlpipe --config: an empty value\nGive one"),
+    Mistake(("--config=", "train", "photos"), 2, "tlpipe --config: an empty value\nGive one"),
+    Mistake(("report", "--out", "new", "--", "--odd="), 66, "--odd=: no such"),
+    Mistake(("report", "", "--out", "new"), 2, "tlpipe report BUNDLE|FILE: an empty value\nGive one"),
     Mistake(("run", "photos", *SMALL, "--bench", "some"), 2, "--bench"),
     Mistake(("run", "photos", *SMALL, "--overwrite", "--out", "new/kept"), 2, "kept: not replaced: it holds something"),
     Mistake(("run", "photos", "--bench", "all", "--no-bench"), 2, "--bench all and --no-bench exclude each other"),
@@ -179,7 +188,7 @@ LATER = [
         "runs/drawn/1-frozen", "runs/drawn/1-frozen: no run here (run.json is missing)\nName the folder that it is in"
     ),
     *of_run("empty", "empty: no run here"),
-    Mistake(("export", "runs/drawn", "--quantize", "int4"), 2, "unknown number format int4\nChoose float32"),
+    Mistake(("export", "runs/drawn", "--quantize", "int4"), 2, "export --quantize: unknown number format int4\nChoose"),
     Mistake(("export", "runs/drawn", "--out", "empty/..", "--overwrite"), 2, "it holds something else"),
     Mistake(("export", "runs/drawn", "--out", "exported/drawn"), 2, "exists already"),
     Mistake(("export", "runs/drawn", "--out", "closed/drawn"), 69, "cannot be written to"),
@@ -215,10 +224,10 @@ LATER = [
     Mistake(("bench", "exported/drawn", "--keras", "gone.keras"), 66, "gone.keras: the Keras model was not found"),
     Mistake(("bench", "exported/broken", *KERAS), 65, "but the manifest says"),
     Mistake(("bench", "exported/drawn", "--recipe", "int4"), 2, "no format int4 in this bundle\nIt holds"),
-    Mistake(("bench", "exported/drawn", "--threads", "many"), 2, "many: not numbers of threads"),
+    Mistake(("bench", "exported/drawn", "--threads", "many"), 2, "bench --threads: many: not numbers of threads"),
     Mistake(("bench", "exported/drawn", "--threads", "0"), 2, "0: not numbers of threads"),
-    Mistake(("bench", "exported/drawn", "--runtime", "onnx"), 2, "no runtime onnx"),
-    Mistake(("bench", "exported/drawn", "--device", "raspberrypi"), 2, "not an ssh address"),
+    Mistake(("bench", "exported/drawn", "--runtime", "onnx"), 2, "tlpipe bench --runtime: no runtime onnx"),
+    Mistake(("bench", "exported/drawn", "--device", "raspberrypi"), 2, "--device: raspberrypi: not an ssh address"),
     Mistake(("bench", "exported/drawn", "--device", "ssh://pi", "--wheelhouse", "gone"), 66, "gone: no such folder"),
     Mistake(("bench", "exported/drawn", "--device", "ssh://pi", "--wheelhouse", "empty"), 66, "empty: no wheels here"),
     Mistake(("bench", "exported/drawn", "--baseline", "gone.json"), 66, "gone.json: no such baseline"),
@@ -243,7 +252,22 @@ LATER = [
     call("report", "exported/drwan", out="new", code=66, said="Did you mean exported/drawn?"),
 ]
 
-MISTAKES = [*DATA, *TRAINING, *LATER]
+LOCKED = ("held/new", "held/run", "held/bundle", "held/scored/evaluation.json")
+"""What another process is writing."""
+WRITTEN = "another tlpipe process is writing it\nWait for it to end, or name another path."
+BUSY = [
+    *of_training(75, f"held/new: {WRITTEN}", *SMALL, "--out", "held/new"),
+    *of_training(75, f"held/run: {WRITTEN}", *SMALL, "--out", "held/run", "--overwrite"),
+    Mistake(("finetune", "held/run", "--overwrite"), 75, f"held/run: {WRITTEN}"),
+    Mistake(("export", "runs/drawn", "--out", "held/new"), 75, f"held/new: {WRITTEN}"),
+    Mistake(("export", "runs/drawn", "--out", "held/bundle", "--overwrite"), 75, f"held/bundle: {WRITTEN}"),
+    Mistake(("evaluate", "held/bundle", *KERAS), 75, f"held/bundle: {WRITTEN}"),
+    Mistake(("evaluate", "held/scored", *KERAS), 75, f"held/scored/evaluation.json: {WRITTEN}"),
+    Mistake(("report", "exported/drawn", "--out", "held/new"), 75, f"held/new: {WRITTEN}"),
+    call("train", "photos", out="held/new", code=75, said=f"held/new: {WRITTEN}"),
+]
+
+MISTAKES = [*DATA, *TRAINING, *LATER, *BUSY]
 
 
 @dataclass(frozen=True)
@@ -292,13 +316,13 @@ def world(here: Path, run: Path, bundle: Path) -> Path:
         weights["Conv1/Conv1/kernel:0"] = np.zeros(MOBILENET_V2.parameters[1.0], np.float32)
         weights["predictions/predictions/kernel:0"] = np.zeros((1280, 10), np.float32)
     (here / "damaged.weights.h5").write_bytes(BACKBONE.read_bytes().replace(b"SNOD", b"DONS"))
-    for name in ("drawn", "moved", "hollow", "damaged"):
-        shutil.copytree(run, here / "runs" / name)
+    for name in ("runs/drawn", "runs/moved", "runs/hollow", "runs/damaged", "held/run"):
+        shutil.copytree(run, here / name)
     moved(here / "runs/moved")
     for stage in ("1-frozen", "2-finetuned"):
         (here / "runs/hollow" / stage / "model.keras").unlink()
         (here / "runs/damaged" / stage / "model.keras").write_text("no archive")
-    for name in ("exported/drawn", "exported/broken", "closed/exported"):
+    for name in ("exported/drawn", "exported/broken", "closed/exported", "held/bundle", "held/scored"):
         shutil.copytree(bundle, here / name)
     with next((here / "exported/broken").glob("*int8.tflite")).open("ab") as file:
         file.write(b"\0")
@@ -317,20 +341,23 @@ def without_network() -> dict[str, str]:
 def made(run: Run, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """One program makes all of them: starting it takes longer than a mistake."""
     here = world(tmp_path_factory.mktemp("mistakes"), run.path, bundle.path)
-    before = set(here.rglob("*"))
     mistakes = [(each.arguments, dict(each.named)) for each in MISTAKES]
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM)],
-        input=json.dumps(mistakes, default=str),
-        cwd=here,
-        env=without_network(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return Made(here, json.loads(done.stdout), before ^ set(here.rglob("*")))
+    with contextlib.ExitStack() as held:
+        for name in LOCKED:
+            held.enter_context(atomic.locked(here / name))
+        before = set(here.rglob("*"))
+        done = subprocess.run(
+            [sys.executable, str(PROGRAM)],
+            input=json.dumps(mistakes, default=str),
+            cwd=here,
+            env=without_network(),
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return Made(here, json.loads(done.stdout), before ^ set(here.rglob("*")))
 
 
 @pytest.mark.parametrize("number", range(len(MISTAKES)), ids=lambda n: "-".join(map(str, MISTAKES[n].arguments)))

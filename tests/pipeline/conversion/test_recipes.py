@@ -25,7 +25,7 @@ def test_each_is_taken_once_in_the_order_of_tables() -> None:
 
 @pytest.mark.parametrize("name", ["", "INT8", "int4", "fp16"])
 def test_an_unknown_name_is_wrong_usage(name: str) -> None:
-    with pytest.raises(WrongUsage, match="Choose float32, float16, dynamic, int8"):
+    with pytest.raises(WrongUsage, match="Choose float32, float16, dynamic or int8"):
         recipes.parse([name])
 
 

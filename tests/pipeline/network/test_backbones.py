@@ -60,7 +60,7 @@ def test_the_flags_say_what_the_default_entry_says() -> None:
 
 
 def test_a_backbone_that_is_not_there_names_those_that_are() -> None:
-    with pytest.raises(WrongUsage, match="no backbone large\nChoose mobilenet_v2, tiny"):
+    with pytest.raises(WrongUsage, match="no backbone large\nChoose mobilenet_v2 or tiny"):
         find("large")
 
 

@@ -1,0 +1,50 @@
+"""A wrong value of an option, on the command line or in a file, is said in plain words, without TensorFlow."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import wrong_values
+
+from tlpipe.cli import configuration
+from tlpipe.cli.commands import app
+
+Command = Callable[..., Any]
+
+
+@pytest.mark.parametrize(("command", "option"), wrong_values.options(app))
+def test_every_wrong_value_is_said_in_plain_words(
+    tlpipe: Command, monkeypatch: pytest.MonkeyPatch, command: str, option: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    refused = wrong_values.refused(app, command, option)
+    for value in wrong_values.WRONG:
+        done = tlpipe(*wrong_values.command_line(app, command, option, value))
+        assert done.stdout == ""
+        if done.code != 66 or value in refused:  # else the value is fine, and then a file is missing
+            assert done.code == 2, (value, done.stderr)
+            wrong_values.check(done.stderr, f" {command} {option}")
+
+
+NO_VALUE = ("''", "' '", "['many', '']", "{a = 3}", "[{a = true}]", "[[false]]", "2020-01-01")
+NO_NUMBER = ("-1", "1e30", "nan", "inf", "true", "false", "'many'", "'3'")
+
+
+@pytest.mark.parametrize("value", [*NO_VALUE, *NO_NUMBER, "1.5"])
+def test_every_wrong_value_in_a_file_is_said_in_plain_words(tlpipe: Command, value: str) -> None:
+    group: Any = typer.main.get_command(app)
+    root = group.make_context("tlpipe", [], resilient_parsing=True)
+    wrong = 0
+    for command, keys in configuration.tables(root).items():
+        for key, parameter in keys.items():
+            is_number = parameter.type_descriptor.annotation in (int, float)
+            Path("tlpipe.toml").write_text(f"[{command}]\n{key} = {value}\n")
+            done = tlpipe("evaluate", "gone")
+            if done.code != 66 or value in NO_VALUE or (is_number and value in NO_NUMBER):
+                assert (done.code, done.stdout) == (78, ""), (command, key)
+                wrong_values.check(done.stderr, f"tlpipe.toml: [{command}] {key}")
+                wrong += 1
+    assert wrong > 20
