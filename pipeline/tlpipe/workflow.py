@@ -5,7 +5,6 @@ the slow import.
 """
 
 import html
-import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from tlpipe.runs.places import EXPORTED, REPORTS, RUNS, free, unused
 from tlpipe.runs.plan import Step, about, steps
 from tlpipe.runs.run_folder import RUN_FILE, Run
 from tlpipe.storage import atomic
-from tlpipe_edge.console import progress
+from tlpipe_edge.console import progress, shell
 from tlpipe_edge.console.interrupted import kept
 from tlpipe_edge.contract import kinds
 from tlpipe_edge.contract.benchmark import Bench, to_json
@@ -190,9 +189,11 @@ def run(
     tuned = _both_stages(job, dataset, out, headings, callbacks)
     next(headings)
     formats = " ".join(f"--quantize {name}" for name in recipes.RECIPES)
-    with kept(f"{tuned.path} has both training stages. To continue: tlpipe export {_word(tuned.path)} {formats}"):
+    done = f"{shell.word(tuned.path)} has both training stages."
+    with kept(f"{done} To continue: {shell.program('tlpipe')} export {shell.word(tuned.path)} {formats}"):
         bundle = export(tuned, tuple(recipes.RECIPES), overwrite=job.overwrite)
-    with kept(f"The bundle is {bundle.path}. To continue: tlpipe evaluate {_word(bundle.path)}"):
+    here = shell.word(bundle.path)
+    with kept(f"The bundle is {here}. To continue: {shell.program('tlpipe')} evaluate {here}"):
         measured = _measured(tuned, bundle, headings, start, command=command, timed=timed)
         show(measured)
         next(headings)
@@ -229,11 +230,6 @@ def _plan(job: TrainingJob, dataset: "Dataset", timed: Timed) -> list[Step]:
     return planned
 
 
-def _word(path: Path) -> str:
-    """The path as a word of a shell."""
-    return shlex.quote(str(path))
-
-
 def _headings(planned: Sequence[Step]) -> Iterator[None]:
     """Print the next heading with each ``next``."""
     for number, step in enumerate(planned, 1):
@@ -248,7 +244,8 @@ def _both_stages(
     from tlpipe.training import stages
 
     next(headings)
-    with kept(f"{frozen.path} has the first training stage. To continue: tlpipe finetune {_word(frozen.path)}"):
+    here = shell.word(frozen.path)
+    with kept(f"{here} has the first training stage. To continue: {shell.program('tlpipe')} finetune {here}"):
         return stages.finetune(frozen, job.training.finetuning, callbacks=callbacks)
 
 

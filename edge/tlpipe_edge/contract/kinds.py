@@ -8,6 +8,8 @@ from pathlib import Path
 from tlpipe_edge.errors import BadData, MissingInput
 
 MAX_NAMES = 3
+MIN_SIMILARITY = 0.7
+"""Of a name that is suggested, as ``difflib`` measures it (0..1): "photos" and "reports" have 0.62."""
 """Maximum number of names that an error lists."""
 _HEAD = 4096
 """Bytes of a marker that are read: all that tlpipe writes states its schema at the beginning."""
@@ -126,7 +128,7 @@ def _in(parent: Path, accepts: Callable[[Path], bool]) -> Iterable[Path]:
 def nearest(name: str, names: Iterable[str]) -> list[str]:
     """The names that are similar to ``name``, the most similar ones first; their case does not matter."""
     known = sorted(set(names))
-    near = difflib.get_close_matches(name.lower(), {each.lower() for each in known}, MAX_NAMES)
+    near = difflib.get_close_matches(name.lower(), {each.lower() for each in known}, MAX_NAMES, MIN_SIMILARITY)
     return sorted((each for each in known if each.lower() in near), key=lambda each: near.index(each.lower()))
 
 

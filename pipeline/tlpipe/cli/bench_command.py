@@ -158,8 +158,10 @@ def _refuse_out(out: Path, baseline: Path | None, *, overwrite: bool) -> None:
     if not out.absolute().parent.is_dir():
         raise MissingInput("no such folder", "Make it, or name another FILE.", where=out)
     atomic.check_writable(out.absolute().parent)
-    if out.is_dir() or (out.exists() and not overwrite):
-        raise WrongUsage("exists already", "Name another FILE, or pass --overwrite to replace a file.", where=out)
+    if out.is_dir():
+        raise WrongUsage("a folder", f"Name a file in it, such as {out / 'bench.json'}.", where=out)
+    if out.exists() and not overwrite:
+        raise WrongUsage("exists already", "Name another FILE, or pass --overwrite to replace it.", where=out)
     if baseline is not None and out.resolve() == baseline.resolve():
         raise WrongUsage("is the baseline, which would be lost", "Name another FILE for --out.", where=out)
 

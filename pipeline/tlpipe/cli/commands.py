@@ -40,7 +40,10 @@ from tlpipe_edge.console.text import printable, terminal_width, wrapped
 from tlpipe_edge.errors import GateNotMet, WrongUsage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tlpipe.reporting.document import Report
+    from tlpipe.reporting.sentences import Sentence
     from tlpipe.workflow import Measured, Reported, TrainingJob
 
 
@@ -188,7 +191,8 @@ def report(
         print(comparison.render(compared, width=terminal_width()))
         print(printable(str(out / publish.COMPARISON_PAGE)))
         return
-    _say_report(publish.of_paths(sources, out, overwrite=overwrite), out)
+    report = publish.of_paths(sources, out, overwrite=overwrite)
+    _say_report(report, out, report.warnings)
 
 
 app.command(epilog="Example: tlpipe config --run runs/clothing > clothing.toml")(config)
@@ -223,6 +227,9 @@ def _say_end(reported: "Reported", timed: Timed) -> None:
     print(tables.next_steps(reported.measured.bundle, recipe, timed_all=timed is Timed.ALL))
 
 
-def _say_report(report: "Report", folder: Path) -> None:
-    print(wrapped(printable(report.verdict.text), terminal_width()))
+def _say_report(report: "Report", folder: Path, warnings: "Sequence[Sentence]" = ()) -> None:
+    from tlpipe.reporting.sentences import text
+
+    for line in (report.verdict.text, *(f"! {text(warning)}" for warning in warnings)):
+        print(wrapped(printable(line), terminal_width()))
     print(printable(str(folder / "report.html")))

@@ -1,16 +1,11 @@
 """The tables that commands print: accuracy, and at the end of ``run`` and ``demo`` also size and latency."""
 
-import os
-import shlex
-import shutil
-import sys
-from pathlib import Path
-
 from tlpipe.evaluation.worth import worth
 from tlpipe.reporting.derive.cautions import few
 from tlpipe.reporting.derive.choice import MIN_AGREEMENT
 from tlpipe.reporting.derive.verdict import useless
 from tlpipe.reporting.sentences import text
+from tlpipe_edge.console import shell
 from tlpipe_edge.console.text import most_points, percent, printable, table, wrapped
 from tlpipe_edge.contract.benchmark import Bench
 from tlpipe_edge.contract.bundle import Bundle
@@ -78,10 +73,10 @@ def limits(evaluation: Evaluation) -> str:
 
 def next_steps(bundle: Bundle, recipe: str, *, timed_all: bool) -> str:
     """Three commands to run next, as they work from the working folder; ``recipe`` is the recommended file."""
-    here = shlex.quote(os.path.relpath(bundle.path))
-    golden = shlex.quote(os.path.relpath(bundle.golden().files[0]))
-    edge, tlpipe = (_command(name) for name in ("tlpipe-edge", "tlpipe"))
-    third = f"{tlpipe} evaluate {here} --min-agreement {MIN_AGREEMENT:g}" if timed_all else f"{tlpipe} bench {here}"
+    here, golden = shell.word(bundle.path), shell.word(bundle.golden().files[0])
+    edge, tlpipe = shell.program("tlpipe-edge"), shell.program("tlpipe")
+    limit, bench = f"evaluate {here} --min-agreement {MIN_AGREEMENT:g}", f"bench {here} --out bench.json"
+    third = f"{tlpipe} {limit if timed_all else bench}"
     return "\n".join(
         [
             "Next:",
@@ -90,12 +85,6 @@ def next_steps(bundle: Bundle, recipe: str, *, timed_all: bool) -> str:
             f"  {'set a limit for CI' if timed_all else 'time other formats':<18}  {third}",
         ]
     )
-
-
-def _command(name: str) -> str:
-    """The command, with its path if its environment is not activated."""
-    found = shutil.which(name)
-    return name if found else shlex.quote(os.path.relpath(Path(sys.executable).with_name(name)))
 
 
 def _image_line(evaluation: Evaluation) -> str:

@@ -18,11 +18,11 @@ from tlpipe.network.predict import keras_probabilities
 from tlpipe.storage import atomic
 from tlpipe_edge.classify.accuracy import Accuracy, accuracy, agreement, predictions
 from tlpipe_edge.classify.classifier import Classifier
+from tlpipe_edge.console import progress
 from tlpipe_edge.console.interrupted import kept
 from tlpipe_edge.console.text import percent
 from tlpipe_edge.contract.bundle import EVALUATION, MANIFEST, Bundle
 from tlpipe_edge.contract.evaluation import ArtifactScores, Evaluation, Gate, Scores
-from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.contract.manifest import Artifact
 from tlpipe_edge.contract.scores import ClassCount, Failed
 from tlpipe_edge.errors import BadData, Busy, WrongUsage
@@ -68,7 +68,7 @@ def evaluate(
     atomic.check_writable(bundle.path)
     atomic.check_free(bundle.path)
     with atomic.locked(bundle.path / EVALUATION):
-        manifest = sha256_of(bundle.path / MANIFEST)
+        manifest = (bundle.path / MANIFEST).read_bytes()
         for artifact in bundle.manifest.artifacts:
             bundle.read(artifact)
         keras_model = original(bundle, keras_file)
@@ -82,13 +82,15 @@ def evaluate(
         evaluation = _evaluation(bundle, images, scores, failed)
         if max_drop is not None or min_agreement is not None:
             evaluation = replace(evaluation, gate=_gate(evaluation, max_drop, min_agreement))
-        if sha256_of(bundle.path / MANIFEST) != manifest:
+        if (bundle.path / MANIFEST).read_bytes() != manifest:
             raise Busy("replaced while it was evaluated", "Evaluate it again.", where=bundle.path)
         _write(bundle, evaluation, _predictions(bundle, images.examples, scores))
     return evaluation
 
 
 def _write(bundle: Bundle, evaluation: Evaluation, predictions: Predictions) -> None:
+    there = (bundle.path / EVALUATION).exists()
+    progress.say(f"{'replacing' if there else 'writing'} the evaluation in {bundle.path}")
     text = evaluation.to_json() + "\n"
     per_image.write(bundle, predictions, evaluation=text)
     atomic.write_text(bundle.path / EVALUATION, text)

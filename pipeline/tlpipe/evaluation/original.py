@@ -29,8 +29,9 @@ def original(bundle: Bundle, file: Path | None = None) -> Path:
     Raise MissingInput if there is none, BadData if it is not the model that was exported.
     """
     origin = bundle.manifest.provenance
+    advice = "Check the path." if file else "Name it with --keras FILE."
     file = file or Path(os.path.normpath(bundle.path.absolute() / origin.keras_file))
-    run_folder.check_model(file, "Name it with --keras FILE.")
+    run_folder.check_model(file, advice)
     if sha256_of(file) != origin.keras_sha256:
         raise BadData("not the model that was exported (another sha256)", "Export the run again.", where=file)
     return file

@@ -113,9 +113,7 @@ def locked(path: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except filelock.Timeout as error:
-        raise Busy(
-            "another tlpipe process is writing it", "Wait for it to end, or name another path.", where=path
-        ) from error
+        raise Busy("another tlpipe process is writing it", "Wait until that process has ended.", where=path) from error
     try:
         yield
     finally:

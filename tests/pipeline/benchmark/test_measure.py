@@ -233,7 +233,7 @@ def test_a_missing_baseline_is_told_before_minutes_are_spent(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--out", "folder", "--overwrite"], "folder: exists already"),
+        (["--out", "folder", "--overwrite"], "folder: a folder\nName a file in it, such as folder/bench.json."),
         (["--out", "stored.json", "--overwrite", "--baseline", "./stored.json"], "stored.json: is the baseline"),
         (["--runtime", "tensorflow"], "no runtime tensorflow"),
         (["--threads", "0"], "0: not numbers of threads"),

@@ -212,7 +212,7 @@ LATER = [
     *of_bundle(
         "exported", "exported: no bundle here (manifest.json is missing)\nName exported/broken or exported/drawn."
     ),
-    Mistake(("evaluate", "exported/drawn", "--keras", "gone.keras"), 66, "gone.keras: the Keras model was not found"),
+    Mistake(("evaluate", "exported/drawn", "--keras", "gone.keras"), 66, "model was not found\nCheck the path."),
     Mistake(("evaluate", "exported/drawn", "--keras", "cat.jpg"), 65, "cat.jpg: not a Keras model"),
     Mistake(("evaluate", "exported/drawn", "--keras", "runs/drawn/1-frozen/model.keras"), 65, "another sha256"),
     Mistake(("evaluate", "exported/drawn", *KERAS, "--max-drop", "2"), 2, "--max-drop"),
@@ -239,6 +239,9 @@ LATER = [
     Mistake(("bench", "exported/drawn", "--out", "gone/bench.json"), 66, "gone/bench.json: no such folder"),
     Mistake(("bench", "exported/drawn", "--out", "closed/bench.json"), 69, "cannot be written to"),
     Mistake(("bench", "exported/drawn", "--out", "bad.csv"), 2, "exists already"),
+    Mistake(
+        ("bench", "exported/drawn", "--out", "runs"), 2, "runs: a folder\nName a file in it, such as runs/bench.json"
+    ),
     call("bench", "exported/drawn", recipes=["int4"], code=2, said="no format int4 in this bundle"),
     call("bench", "exported/drawn", threads=0, code=2, said="invalid numbers of threads"),
     call("bench", "exported/drawn", device="raspberrypi", code=2, said="not an ssh address"),
@@ -254,7 +257,7 @@ LATER = [
 
 LOCKED = ("held/new", "held/run", "held/bundle", "held/scored/evaluation.json")
 """What another process is writing."""
-WRITTEN = "another tlpipe process is writing it\nWait for it to end, or name another path."
+WRITTEN = "another tlpipe process is writing it\nWait until that process has ended."
 BUSY = [
     *of_training(75, f"held/new: {WRITTEN}", *SMALL, "--out", "held/new"),
     *of_training(75, f"held/run: {WRITTEN}", *SMALL, "--out", "held/run", "--overwrite"),

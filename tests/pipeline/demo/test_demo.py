@@ -111,7 +111,7 @@ def test_demo_ends_with_a_bundle_a_table_and_a_report(
     assert "\n\n\n" not in done.stdout
     verdict, page, *_, classify, _, bench_more = done.stdout.splitlines()[-7:]
     assert page == "reports/demo/report.html"
-    assert bench_more.endswith("tlpipe bench exported/demo")
+    assert bench_more.endswith("tlpipe bench exported/demo --out bench.json")
     words = shlex.split(classify.split("  ")[-1])
     ran = subprocess.run(words, check=True, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     assert ran.stdout.startswith("exported/demo/golden/")

@@ -164,10 +164,13 @@ def test_images_of_which_none_can_be_read_have_no_result(copied: Bundle, tmp_pat
         evaluated(copied, data=tmp_path / "bad")
 
 
-def test_the_predictions_are_replaced_with_the_evaluation(copied: Bundle, wrong: Path) -> None:
+def test_the_predictions_are_replaced_with_the_evaluation(
+    copied: Bundle, wrong: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (wrong / "kryss/bad.jpg").write_text("no picture")
     files = [file for label in copied.manifest.labels for file in sorted((wrong / label).iterdir())]
     document = evaluated(copied, data=wrong)
+    assert f"replacing the evaluation in {copied.path}" in " ".join(capsys.readouterr().err.split())
     found = per_image.read(copied)
 
     hashes = {hashlib.sha256(file.read_bytes()).digest(): file for file in files}

@@ -54,9 +54,18 @@ def test_the_command_prints_the_verdict_and_the_page(tlpipe: Command, tmp_path: 
     done = tlpipe("report", "bench.json", "--out", "reports/pi")
 
     assert done.code == 0 and "Traceback" not in done.stderr
-    verdict, page = done.stdout.splitlines()
+    verdict, *warnings, page = done.stdout.splitlines()
     assert verdict == reports.read(tmp_path / "reports/pi")["verdict"]["text"]
-    assert (tmp_path / page).is_file()
+    assert (tmp_path / page).is_file() and all(line.startswith("! ") for line in warnings)
+
+
+def test_the_command_prints_the_warnings_below_the_verdict(tlpipe: Command, tmp_path: Path) -> None:
+    (tmp_path / "bench.json").write_text(json.dumps(DEVICE | {"images": DEVICE["images"] | {"trained_on": 7}}))
+    done = tlpipe("report", "bench.json", "--out", "reports/pi")
+
+    _, *warnings, _ = done.stdout.splitlines()
+    assert any("accuracy is too high: 7 of these images were used for training" in each for each in warnings)
+    assert len(warnings) == len(reports.read(tmp_path / "reports/pi")["warnings"])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from tlpipe.reporting.document import Group
 from tlpipe.reporting.inputs import Sources
 from tlpipe.reporting.sentences import Sentence, name, number, quoted, sentence
 
+TIME = "run tlpipe bench --out FILE, and name the file with the bundle"
+
 
 def cautions(groups: Sequence[Group], sources: Sources) -> tuple[Sentence, ...]:
     """All warnings, the most serious first."""
@@ -89,11 +91,11 @@ def _of_files(groups: Sequence[Group], sources: Sources) -> Iterator[Sentence]:
         others = [recipe for sha256, recipe in there.items() if sha256 not in timed and recipe not in skipped]
         if group.device and not group.emulated and others:
             names = quoted(", ".join(others))
-            yield sentence(name(group.name), ": other formats not timed (", names, "): run tlpipe bench")
+            yield sentence(name(group.name), ": other formats not timed (", names, f"): {TIME}")
 
 
 def _of_evaluation(sources: Sources) -> Iterator[Sentence]:
     if sources.bundle is not None and sources.evaluation is None:
         yield sentence("The bundle has no evaluation of its files: run tlpipe evaluate")
     if sources.bundle is not None and not sources.benches:
-        yield sentence("Latency is not measured yet: run tlpipe bench --out FILE, and name the file with the bundle")
+        yield sentence(f"Latency is not measured yet: {TIME}")
