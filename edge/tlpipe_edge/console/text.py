@@ -52,13 +52,15 @@ def wrapped(sentence: str, width: int | None) -> str:
 
     It is not for lines with paths, which are copied.
     """
+    if width is None:
+        return sentence
     from rich.cells import cell_len  # textwrap counts characters
 
     first, *words = sentence.split(" ")
     lines = [first]
     for word in words:
         longer = f"{lines[-1]} {word}"
-        if width is None or cell_len(longer) <= width:
+        if cell_len(longer) <= width:
             lines[-1] = longer
         else:
             lines.append(f"  {word}")

@@ -228,6 +228,7 @@ def _say_end(reported: "Reported", timed: Timed) -> None:
 
 
 def _say_report(report: "Report", folder: Path, warnings: "Sequence[Sentence]" = ()) -> None:
+    """Print the verdict, those ``warnings`` that have not been printed during a run, and the page."""
     from tlpipe.reporting.sentences import text
 
     for line in (report.verdict.text, *(f"! {text(warning)}" for warning in warnings)):
