@@ -51,6 +51,7 @@ def examine(device: Device, *, root: Path = Path("/")) -> Iterator[Finding]:
     yield _python()
     yield _glibc()
     yield from _packages()
+    yield from _image_formats()
     yield _runtime()
     yield _camera(root)
     yield _governor(device)
@@ -106,6 +107,16 @@ def _packages() -> Iterator[Finding]:
             yield Finding(distribution, Level.FINE if version else Level.UNKNOWN, version or "of an unknown version")
 
 
+def _image_formats() -> Iterator[Finding]:
+    try:
+        from tlpipe_edge.images.formats import FORMATS
+    except ImportError:  # the finding about Pillow says why
+        return
+    found = f"reads {', '.join(form.name for form in FORMATS if form.readable)}"
+    missing = (f"{form.name} is not read: {form.advice}" for form in FORMATS if form.reader and not form.readable)
+    yield Finding("image formats", Level.FINE, "; ".join([found, *missing]))
+
+
 def _runtime() -> Finding:
     try:
         distribution, version = interpreter.find("auto")
@@ -145,7 +156,7 @@ def _camera(root: Path) -> Finding:
 def _name(root: Path, node: Path) -> str:
     """The name that the driver of a /dev/video* gives it; empty if it cannot be read."""
     try:
-        return (root / "sys/class/video4linux" / node.name / "name").read_text(errors="replace").strip()
+        return (root / "sys/class/video4linux" / node.name / "name").read_text("utf-8", "replace").strip()
     except OSError:
         return ""
 

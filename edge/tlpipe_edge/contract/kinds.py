@@ -8,9 +8,9 @@ from pathlib import Path
 from tlpipe_edge.errors import BadData, MissingInput
 
 MAX_NAMES = 3
+"""Maximum number of names that an error lists."""
 MIN_SIMILARITY = 0.7
 """Of a name that is suggested, as ``difflib`` measures it (0..1): "photos" and "reports" have 0.62."""
-"""Maximum number of names that an error lists."""
 _HEAD = 4096
 """Bytes of a marker that are read: all that tlpipe writes states its schema at the beginning."""
 
@@ -39,13 +39,22 @@ REPORT = Kind("report", "report.json", Path("reports"), "tlpipe report")
 
 MODEL_FILE = "a .tflite file"
 JSON_FILE = "a JSON file"
-_IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff")
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".7z", ".rar")
+_IMAGES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".bmp", ".dib", ".gif", ".webp", ".avif", ".avifs"),
+    *(".heic", ".heif", ".hif", ".heics", ".heifs", ".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".sr2", ".orf"),
+    *(".rw2", ".raf", ".pef", ".srw", ".tif", ".tiff", ".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jxl", ".psd", ".psb"),
+)
+"""The suffixes of ``images.formats``, a room above this one."""
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".xz", ".bz2", ".7z", ".rar")
+"""The suffixes of archives."""
 _FILES = {
     **dict.fromkeys(_IMAGES, "an image"),
-    **dict.fromkeys(_ARCHIVES, "an archive"),
+    **dict.fromkeys(ARCHIVES, "an archive"),
     ".tflite": MODEL_FILE,
     ".csv": "a CSV file",
+    ".tsv": "a TSV file",
+    ".jsonl": "a JSON Lines file",
+    ".ndjson": "a JSON Lines file",
     ".json": JSON_FILE,
     ".keras": "a Keras model",
     ".h5": "a file of Keras weights",
@@ -112,6 +121,8 @@ def advice_for(kind: Kind, path: Path) -> str:
         return f"Name the folder that it is in, {path.parent}."
     if kind is BUNDLE and RUN.is_at(path):
         return f"Export it first: {kind.made_by} {path}"
+    if kind is RUN and path.suffix.lower() in (".keras", ".h5"):
+        return f"Make a run of it: tlpipe adopt {path} --labels FILE --data DATA"
     if kind is RUN and BUNDLE.is_at(path):
         return "Name the run that it was exported from. Bundles are for tlpipe evaluate, bench and report."
     return f"Name a folder that {kind.made_by} wrote."

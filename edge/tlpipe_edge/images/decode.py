@@ -1,33 +1,28 @@
 """The only decoder and the only resize: a file, bytes or a camera frame -> RGB uint8 (H, W, 3), as the manifest says.
 
 Training, calibration, evaluation and the camera all use it, so that their pixels cannot differ. OpenCV decodes JPEG,
-because it can decode at a half, a quarter or an eighth of the size in a fraction of the time. Pillow decodes all other
-formats. Neither applies colour profiles.
+because it can decode at a half, a quarter or an eighth of the size in a fraction of the time. Pillow decodes the other
+formats, HEIC with pi-heif (``formats``). None of them applies colour profiles.
 """
 
-import re
 import stat
-from io import BytesIO
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from tlpipe_edge.contract.manifest import Crop, ImageSpec
 from tlpipe_edge.errors import BadData, MissingInput
+from tlpipe_edge.images import formats
+from tlpipe_edge.images.metadata import jpeg_header
+from tlpipe_edge.images.tags import orientation
 
 Pixels = NDArray[np.uint8]
 """An upright image: RGB, shape (H, W, 3), C-contiguous."""
 
-VERSION = 3
+VERSION = 4
 """Incremented when the decoded pixels of a file change, so that results computed from the old pixels are not used."""
 
 MAX_PIXELS = 100_000_000
@@ -35,18 +30,6 @@ MAX_PIXELS = 100_000_000
 
 MAX_BYTES = 4 * MAX_PIXELS + 1_000_000
 """Larger files are not read: this is enough for ``MAX_PIXELS`` of four bytes each, and headers."""
-
-# Not Image.open: it has its own size limit, which only a global variable changes.
-_READERS: dict[bytes, type[ImageFile]] = {
-    rb"\xff\xd8\xff": JpegImageFile,
-    rb"\x89PNG\r\n\x1a\n": PngImageFile,
-    rb"BM": BmpImageFile,
-    rb"GIF8[79]a": GifImageFile,
-    rb"(?s)RIFF....WEBP": WebPImageFile,
-}
-
-FORMATS = tuple(str(reader.format) for reader in _READERS.values())
-"""The supported formats, as Pillow names them. They are recognized by the first bytes, never by the file name."""
 
 
 class UnreadableImage(BadData):
@@ -64,41 +47,29 @@ def decode(source: Path | str | bytes, *, min_side: int | tuple[int, int] | None
     With ``min_side`` a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as the short side keeps that many
     pixels (with a pair: the short side the first number, and the long side the second).
     Of an animation, the first frame is taken. Grey becomes RGB. Of 16 bits the upper 8 are kept, as Pillow does for
-    colour. CMYK is converted without a profile. Transparent pixels are blended with white.
+    colour. CMYK is converted without a profile. Transparent pixels are blended with white, unless all of them are fully
+    transparent: then their colours are used. Damaged or huge metadata does not matter.
 
     Raise MissingInput if there is no such file, BadData if it is not a regular file, cannot be read or has more than
-    ``MAX_BYTES``, UnreadableImage if it is not an image of ``FORMATS``, has more than ``MAX_PIXELS`` pixels, or is
+    ``MAX_BYTES``, UnreadableImage if its format is not ``readable``, has more than ``MAX_PIXELS`` pixels, or is
     truncated or damaged.
     """
     name, data = ("image data", source) if isinstance(source, bytes) else (str(source), _read(Path(source)))
     advice = "Replace it or leave it out."
     if not data:
         raise UnreadableImage("0 bytes", advice, where=name)
-    reader = next((reader for signature, reader in _READERS.items() if re.match(signature, data)), None)
-    if reader is None:
-        raise UnreadableImage(f"not an image that is read here ({', '.join(FORMATS)})", "Convert it.", where=name)
+    form = formats.recognize(data)
+    if form is None:
+        raise UnreadableImage("not an image of a known format", "Convert it to JPEG, or leave it out.", where=name)
+    if not form.readable:
+        raise UnreadableImage(f"{form.name}, which is not read here", form.advice, where=name)
     try:
-        stream = BytesIO(data)
-        image = reader(stream)
-        width, height = image.size
-        if width * height > MAX_PIXELS:
-            found = f"{width}x{height} pixels, more than {MAX_PIXELS // 10**6} million"
-            raise UnreadableImage(found, "Scale it down.", where=name)
-        if reader is JpegImageFile:
-            # Pillow has read up to the pixels: an EOI marker before them belongs to an embedded thumbnail.
-            if data.rfind(b"\xff\xd9", stream.tell()) < 0:
-                raise UnreadableImage("truncated JPEG", advice, where=name)
-            short, long = min_side if isinstance(min_side, tuple) else (min_side, min_side)
-            reduce_by = min(min(width, height) // short, max(width, height) // long) if short and long else 1
-            pixels = _decode_jpeg(data, reduce_by=reduce_by)
-        else:
-            pixels = _convert(image)
-        return _upright(pixels, image)
-    except UnreadableImage:
-        raise
+        return _decode_jpeg(data, min_side=min_side) if form is formats.JPEG else _decode_other(data, form)
+    except BadData as error:
+        raise UnreadableImage(error.reason, error.advice, where=name) from error
     except Exception as error:  # decoders raise many classes for damaged bytes: at least nine in Pillow alone
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UnreadableImage(f"cannot be decoded as {reader.format} ({reason})", advice, where=name) from error
+        raise UnreadableImage(f"cannot be decoded as {form.name} ({reason})", advice, where=name) from error
 
 
 def needed(spec: ImageSpec) -> tuple[int, int]:
@@ -121,18 +92,19 @@ def from_pillow(image: Image.Image) -> Pixels:
     Raise BadData if it cannot be loaded, has more than ``MAX_PIXELS`` pixels, or has floats or 32-bit integers ("F",
     "I"), whose range is unknown.
     """
-    if image.width * image.height > MAX_PIXELS:
-        found = f"{image.width}x{image.height} pixels, more than {MAX_PIXELS // 10**6} million"
-        raise BadData(found, "Scale it down.", where="image data")
-    if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):  # Pillow < 11: a PNG of 16 bits
-        found = f'a PIL image of mode "{image.mode}", whose range is unknown'
-        raise BadData(found, 'Scale it to 0 to 255 and convert it to "L".', where="image data")
+    _check_size(*image.size)
+    _check_mode(image)
     try:
-        return _upright(_convert(image), image)
+        pixels = _convert(image)
     except Exception as error:  # as in decode: only now does Pillow load the file
         reason = " ".join(str(error).split()) or type(error).__name__
         advice = 'Open it again, or convert it to "RGB".'
         raise BadData(f"the PIL image cannot be loaded ({reason})", advice, where="image data") from error
+    try:
+        stated = image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # damaged EXIF does not make the image unreadable
+        stated = None
+    return _upright(pixels, stated or 1)
 
 
 def check_pixels(image: object) -> None:
@@ -197,13 +169,54 @@ def _read(path: Path) -> bytes:
     raise BadData(f"{kind}, not an image file", "Name an image file.", where=path)
 
 
-def _decode_jpeg(data: bytes, *, reduce_by: int) -> Pixels:
-    """RGB, both sides divided by at most ``reduce_by`` and rounded up. Raise ValueError if OpenCV fails."""
+def _check_size(width: int, height: int) -> None:
+    """Raise BadData if that are more than ``MAX_PIXELS``."""
+    if width * height > MAX_PIXELS:
+        found = f"{width}x{height} pixels, more than {MAX_PIXELS // 10**6} million"
+        raise BadData(found, "Scale it down.", where="image data")
+
+
+def _check_mode(image: Image.Image) -> None:
+    """Raise BadData for floats and 32-bit integers, whose range is unknown, and for HEIC of deep grey.
+
+    Pillow < 11 gives a PNG of 16 bits the mode "I". pi-heif 1.4 takes the depth of grey from the header, and writes out
+    of its memory if the pixels have another one; of colours it does not.
+    """
+    if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):
+        found = f'an image of mode "{image.mode}" (32 bits), whose range is unknown'
+    elif image.mode.startswith("I") and image.format == "HEIF":
+        found = "grey of more than 8 bits in HEIC, which is not supported"
+    else:
+        return
+    raise BadData(found, "Scale it to 0 to 255, and convert it to 8 bits.", where="image data")
+
+
+def _decode_jpeg(data: bytes, *, min_side: int | tuple[int, int] | None) -> Pixels:
+    """RGB, upright; both sides may be divided by 2, 4 or 8, rounded up. Raise BadData or ValueError."""
+    header = jpeg_header(data)
+    _check_size(*header.size)
+    if data.rfind(b"\xff\xd9", header.end) < 0:  # one before the pixels belongs to an embedded thumbnail
+        raise BadData("truncated JPEG", "Replace it or leave it out.", where="image data")
+    short, long = min_side if isinstance(min_side, tuple) else (min_side, min_side)
+    reduce_by = min(min(header.size) // short, max(header.size) // long) if short and long else 1
     flag = next((flag for factor, flag in _REDUCED.items() if factor <= reduce_by), cv2.IMREAD_COLOR)
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag | _AS_RGB)
     if pixels is None:
         raise ValueError("OpenCV found no pixels")
-    return np.asarray(pixels, np.uint8)
+    return _upright(np.asarray(pixels, np.uint8), header.orientation)
+
+
+def _decode_other(data: bytes, form: formats.Format) -> Pixels:
+    """RGB, upright. Raise BadData for too many pixels or of an unknown range, and what the reader raises."""
+    separated = form.separate(data)
+    _check_size(*separated.size)
+    image = form.open(separated.content)
+    _check_size(*image.size)
+    _check_mode(image)
+    pixels = _convert(image)
+    # That of an AVIF is not in its EXIF: Pillow states it there.
+    turned = orientation(image.info.get("exif", b"")) if form.name == "AVIF" else separated.orientation
+    return _upright(pixels, turned)
 
 
 def _convert(image: Image.Image) -> Pixels:
@@ -212,18 +225,20 @@ def _convert(image: Image.Image) -> Pixels:
     if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips it at 255
         grey = (np.asarray(image) >> 8).astype(np.uint8)
         return np.stack([grey] * 3, axis=-1)
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        return np.array(Image.alpha_composite(white, image.convert("RGBA")).convert("RGB"))
-    return np.array(image.convert("RGB"))
+    if not image.has_transparency_data:
+        return np.array(image.convert("RGB"))
+    transparent = image.convert("RGBA")
+    if transparent.getchannel("A").getextrema() == (
+        0,
+        0,
+    ):  # nothing would be left: no program shows such a file as empty
+        return np.asarray(transparent)[:, :, :3].copy()
+    white = Image.new("RGBA", image.size, "white")
+    return np.array(Image.alpha_composite(white, transparent).convert("RGB"))
 
 
-def _upright(pixels: Pixels, image: Image.Image) -> Pixels:
-    """``pixels`` turned by the EXIF tag Orientation of ``image`` (Exif 2.3, 4.6.4): transpose, then mirror."""
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # damaged EXIF does not make the image unreadable
-        orientation = None
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    """``pixels`` turned by an EXIF orientation (Exif 2.3, 4.6.4): transpose, then mirror."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (2, 3, 6, 7):

@@ -1,11 +1,308 @@
-"""Finds the images below a folder, by the suffix of their names."""
+"""The only walk over a folder: which files are images, by their first bytes, and what is passed over, by kind."""
 
+import os
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"})
-"""The suffixes of ``decode.FORMATS``, in lower case."""
+from tlpipe_edge.images import formats
 
 
-def images_below(folder: Path) -> list[Path]:
-    """The image files below ``folder``, at any depth, in sorted order."""
-    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+@dataclass(frozen=True)
+class Kind:
+    """A kind of what is passed over: its name for one and for ``many``.
+
+    ``shown`` is whether messages name the first one, ``advice`` how to make an image of it.
+    """
+
+    one: str
+    many: str
+    shown: bool = False
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """``count`` files or folders of a kind, and the ``first`` of them."""
+
+    kind: Kind
+    count: int
+    first: Path
+
+
+@dataclass(frozen=True)
+class Found:
+    """The image files below ``folder``, and what was passed over there, in the order of ``walk``.
+
+    A file that is named as an image but cannot be opened is an image: it counts, and reading it fails.
+    """
+
+    folder: Path
+    images: tuple[Path, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
+
+    @property
+    def left_out(self) -> str:
+        """What was passed over, as in "8 hidden files, 1 video"; empty if nothing was."""
+        return _listed(self.passed_over, self.folder)
+
+
+HIDDEN_FILE = Kind("hidden file", "hidden files")
+HIDDEN_FOLDER = Kind("hidden folder", "hidden folders")
+SYSTEM_FILE = Kind("system file", "system files")
+SYSTEM_FOLDER = Kind("system folder", "system folders")
+SIDECAR = Kind("sidecar file", "sidecar files")
+TEXT = Kind("text file", "text files")
+DOCUMENT = Kind("document", "documents")
+ARCHIVE = Kind("archive", "archives")
+VIDEO = Kind("video", "videos")
+OTHER = Kind("other file", "other files")
+SPECIAL = Kind("device, pipe or socket", "devices, pipes or sockets")
+LOOP = Kind("link to a folder that it is in", "links to folders that they are in", shown=True)
+AGAIN = Kind("folder that is walked by another name", "folders that are walked by another name")
+EMPTY = Kind("empty file", "empty files", shown=True)
+MISNAMED = Kind("file that is named as an image but is none", "files that are named as images but are none", shown=True)
+UNREADABLE = Kind("file that cannot be read", "files that cannot be read", shown=True)
+CLOSED = Kind("folder that cannot be listed", "folders that cannot be listed", shown=True)
+
+_SYSTEM_FILES = frozenset(
+    ("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "picasa.ini", "zbthumbnail.info")
+)
+_SYSTEM_FOLDERS = frozenset(
+    (
+        "@eadir",  # Synology: a folder for each image, with thumbnails of it
+        "#recycle",
+        "#snapshot",
+        "~snapshot",
+        "@recycle",
+        "@recently-snapshot",
+        "__macosx",
+        "__pycache__",
+        "$recycle.bin",
+        "recycler",
+        "system volume information",
+        "lost+found",
+        "network trash folder",
+        "temporary items",
+    )
+)
+"""Names in lower case."""
+_APPLE_DOUBLE = (b"\x00\x05\x16\x07", b"\x00\x05\x16\x00")
+"""What macOS writes beside each file on a disk of another system (RFC 1740), and its variant of one file."""
+_THUMBNAIL_OF_VIDEO = ".thm"
+"""A JPEG that a camera writes beside a video."""
+_IMAGE_SUFFIXES = frozenset(suffix for form in formats.FORMATS for suffix in form.suffixes)
+_KINDS = {
+    **dict.fromkeys((".xmp", ".aae", ".json", _THUMBNAIL_OF_VIDEO, ".pp3", ".dop"), SIDECAR),
+    **dict.fromkeys((".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".md", ".rst", ".log", ".htm", ".html"), TEXT),
+    **dict.fromkeys((".xml", ".yaml", ".yml", ".ini", ".cfg", ".toml", ".nfo", ".url", ".py"), TEXT),
+    **dict.fromkeys((".pdf", ".doc", ".docx", ".odt", ".rtf", ".xls", ".xlsx", ".ods", ".ppt", ".pptx"), DOCUMENT),
+    **dict.fromkeys((".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar"), ARCHIVE),
+    **dict.fromkeys((".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mts", ".3gp", ".wmv"), VIDEO),
+}
+
+
+@dataclass
+class _Finding:
+    """A ``Found`` while it is made."""
+
+    folder: Path
+    images: list[Path] = field(default_factory=list)
+    passed_over: dict[Kind, list[Path]] = field(default_factory=dict)
+
+    def add(self, path: Path, kind: Kind | None) -> None:
+        """None is the kind of an image."""
+        place = self.images if kind is None else self.passed_over.setdefault(kind, [])
+        place.append(path)
+
+    def done(self) -> Found:
+        left_out = (PassedOver(kind, len(files), files[0]) for kind, files in self.passed_over.items())
+        return Found(self.folder, tuple(self.images), tuple(left_out))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A folder by its path without links, and those ``seen`` below the outermost link to it, or None without one.
+
+    So two links may lead to one folder, but no number of links among folders multiplies them.
+    """
+
+    real: Path
+    seen: set[Path] | None = None
+
+
+def walk(folder: Path, *, deep: bool = True) -> Found:
+    """The images below ``folder``, sorted by their parts in Unicode NFC; directly in it if not ``deep``.
+
+    What is an image is told by its first bytes, whatever its name. Hidden files and folders, and those that systems and
+    programs leave, are passed over. Links to folders are followed, but not to a folder that the link is in, or that is
+    walked anyway. Pipes and devices are never opened.
+    """
+    finding, root = _Finding(folder), Path(os.path.realpath(folder))
+    waiting: list[tuple[os.DirEntry[str], _Place]] = [(entry, _Place(root)) for entry in _entries(folder, finding)]
+    while waiting:
+        entry, place = waiting.pop()
+        path = Path(entry.path)
+        kind, is_folder = _look(entry, path)
+        if is_folder and kind is None and deep:
+            inner, kind = _enter(entry, place, root)
+            waiting += [(each, inner) for each in _entries(path, finding)] if kind is None else []
+        if kind is not None or not is_folder:
+            finding.add(path, kind)
+    return finding.done()
+
+
+def _enter(entry: os.DirEntry[str], place: "_Place", root: Path) -> tuple["_Place", Kind | None]:
+    """The folder ``entry`` in ``place``, and its kind if it is passed over, being walked without it."""
+    seen, real = place.seen, place.real / entry.name
+    kind = None
+    if entry.is_symlink():
+        real, seen = Path(os.path.realpath(entry.path)), set() if seen is None else seen
+        if place.real.is_relative_to(real) or root.is_relative_to(real):
+            kind = LOOP
+        elif real.is_relative_to(root) and all(map(is_walked, real.relative_to(root).parts)):
+            kind = AGAIN
+    if seen is not None:
+        kind = AGAIN if kind is None and real in seen else kind
+        seen.add(real)
+    return _Place(real, seen), kind
+
+
+def sort_out(files: Iterable[Path], where: Path) -> Found:
+    """Which of these files, which a list in ``where`` names, are images, by the rules of ``walk`` except for names.
+
+    A file that cannot be opened is an image.
+    """
+    finding = _Finding(where)
+    for file in files:
+        try:
+            kind = _kind_of(file) if file.is_file() else None
+        except OSError:  # the name is too long, or a folder above it is closed
+            kind = None
+        finding.add(file, None if kind is UNREADABLE else kind)
+    return finding.done()
+
+
+def folders(folder: Path) -> list[Path]:
+    """The folders directly in ``folder`` that ``walk`` looks into, sorted; none if it cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            return [folder / each.name for each in sorted(entries, key=_order) if _look_at_folder(each) == (None, True)]
+    except OSError:
+        return []
+
+
+def is_walked(name: str) -> bool:
+    """Whether ``walk`` looks at a file and into a folder of this name."""
+    plain = name.lower() not in _SYSTEM_FILES | _SYSTEM_FOLDERS and not name.startswith(".")
+    return plain and Path(name).suffix.lower() != _THUMBNAIL_OF_VIDEO
+
+
+def tell(*found: Found, where: Path | None = None) -> None:
+    """Print what was passed over in all of them, in one line, unless nothing was.
+
+    It is a warning if an image may be among it. ``where`` is named in the place of the folder of a single one.
+    """
+    sums: dict[Kind, PassedOver] = {}
+    for each in (each for one in found for each in one.passed_over):
+        before = sums.get(each.kind)
+        sums[each.kind] = each if before is None else PassedOver(each.kind, before.count + each.count, before.first)
+    if not sums:
+        return
+    from tlpipe_edge.console import progress  # here, because it takes long to import
+
+    one_folder = found[0].folder if len(found) == 1 else None
+    lost_first = sorted(sums.values(), key=lambda each: not (each.kind.shown or each.kind.advice))
+    line = f"passed over {_listed(lost_first, one_folder)}"
+    line = line if one_folder is None else f"{where or one_folder}: {line}"
+    advice = "".join(f". {kind.many}: {kind.advice.rstrip('.')}" for kind in sums if kind.advice)
+    show = progress.warn if any(kind.shown or kind.advice for kind in sums) else progress.say
+    show(line + advice)
+
+
+def _listed(passed_over: Iterable[PassedOver], folder: Path | None) -> str:
+    return ", ".join(_counted(each, folder) for each in passed_over)
+
+
+def _counted(each: PassedOver, folder: Path | None) -> str:
+    counted = f"{each.count} {each.kind.one if each.count == 1 else each.kind.many}"
+    if not each.kind.shown:
+        return counted
+    first = each.first if folder is None or not each.first.is_relative_to(folder) else each.first.relative_to(folder)
+    return f"{counted} ({first})" if each.count == 1 else f"{counted} (the first: {first})"
+
+
+def _order(entry: os.DirEntry[str]) -> tuple[str, str]:
+    """File systems differ in the order, and some in the Unicode form, in which they give names."""
+    return unicodedata.normalize("NFC", entry.name), entry.name
+
+
+def _entries(path: Path, finding: _Finding) -> list[os.DirEntry[str]]:
+    """What is in a folder, the last one first; nothing if it cannot be listed, which is added."""
+    try:
+        with os.scandir(path) as entries:
+            return sorted(entries, key=_order, reverse=True)
+    except OSError:
+        finding.add(path, CLOSED)
+        return []
+
+
+def _look(entry: os.DirEntry[str], path: Path) -> tuple[Kind | None, bool]:
+    """The kind of an entry (None for an image, and for a folder to look into), and whether it is a folder."""
+    kind, is_folder = _look_at_folder(entry)
+    if is_folder:
+        return kind, True
+    if entry.name.startswith("."):
+        return HIDDEN_FILE, False
+    if entry.name.lower() in _SYSTEM_FILES:
+        return SYSTEM_FILE, False
+    try:
+        if entry.is_file():
+            return _kind_of(path), False
+        if path.exists():
+            return SPECIAL, False
+    except OSError:  # a link that leads to itself, or into a closed folder
+        pass
+    return _unopened(path), False
+
+
+def _look_at_folder(entry: os.DirEntry[str]) -> tuple[Kind | None, bool]:
+    try:
+        is_folder = entry.is_dir()
+    except OSError:
+        is_folder = False
+    if is_folder and entry.name.startswith("."):
+        return HIDDEN_FOLDER, True
+    return (SYSTEM_FOLDER if is_folder and entry.name.lower() in _SYSTEM_FOLDERS else None), is_folder
+
+
+def _kind_of(path: Path) -> Kind | None:
+    """The kind of a regular file, by its first bytes and then by its name; None for an image."""
+    suffix = path.suffix.lower()
+    try:
+        with path.open("rb", buffering=0) as stream:
+            head = stream.read(formats.HEAD_BYTES)
+    except OSError:
+        return _unopened(path)
+    if not head:
+        return EMPTY
+    if head.startswith(_APPLE_DOUBLE):
+        return SYSTEM_FILE
+    if suffix == _THUMBNAIL_OF_VIDEO:
+        return SIDECAR
+    form = formats.recognize(head)
+    if form is not None:
+        return None if form.readable else _of_format(form)
+    return MISNAMED if suffix in _IMAGE_SUFFIXES else _KINDS.get(suffix, OTHER)
+
+
+def _of_format(form: formats.Format) -> Kind:
+    """The kind of images of a format that is not read here."""
+    noun = form.name if form.name[0].islower() else f"{form.name} image"  # "raw photograph" is a noun
+    return Kind(noun, f"{noun}s", advice=form.advice)
+
+
+def _unopened(path: Path) -> Kind | None:
+    """The kind of a file that cannot be opened: an image, if it is named as one."""
+    return None if path.suffix.lower() in _IMAGE_SUFFIXES else UNREADABLE

@@ -13,6 +13,7 @@ from boards import PI as SOUND
 from tlpipe_edge.cli import doctor
 from tlpipe_edge.cli.doctor import Finding, Level
 from tlpipe_edge.errors import Unavailable
+from tlpipe_edge.images import formats
 from tlpipe_edge.machine import device
 from tlpipe_edge.tflite import interpreter
 
@@ -41,6 +42,16 @@ def test_a_sound_machine_has_nothing_to_do(tmp_path: Path) -> None:
     assert not any(each.advice for each in found.values())
     assert found["camera"].found == "video0 (HD Webcam)"
     assert found["throttling"].found == "45 °C, not throttled"
+
+
+def test_the_formats_of_images_that_this_machine_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = examine(tmp_path)["image formats"].found
+    assert found.startswith("reads JPEG, PNG, BMP, GIF, WebP") and "raw photograph" not in found
+    monkeypatch.setattr(formats, "_is_available", lambda form: form.name != "HEIC")
+    finding = examine(tmp_path)["image formats"]
+    advice = "pip install pi-heif, or convert it to JPEG."
+    assert finding.found == f"reads JPEG, PNG, BMP, GIF, WebP, AVIF, TIFF; HEIC is not read: {advice}"
+    assert finding.level is Level.FINE
 
 
 @pytest.mark.parametrize(
