@@ -122,7 +122,7 @@ MUTATIONS: dict[str, tuple[Callable[[], bytes], str]] = {
         "8 bytes of",
     ),
     "far buffer": (far_buffer, "weights that lie outside"),
-    "labels": (lambda: element(GRAPH_OUTPUT, TensorTable.SHAPE, 1, "i", 4), "an output of shape (1, 4) for 3 labels"),
+    "labels": (lambda: element(GRAPH_OUTPUT, TensorTable.SHAPE, 1, "i", 4), "its softmax is not over all classes"),
     "unknown version": (lambda: scalar(CODES[1], OPERATOR_VERSION, "i", 99), "cannot run this model"),
     "stride of nothing": (lambda: _options(STRIDE, 0), "refused: "),  # tflite-runtime 2.14 divides by it: SIGFPE
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from tlpipe_edge.classify.model_file import NO_OPTIONS, FileOptions
 from tlpipe_edge.contract.latency import StartName
 from tlpipe_edge.errors import Unavailable
 
@@ -30,7 +31,16 @@ NOT_MEASURED = ColdStart(None, None)
 """The result if a process failed."""
 
 
-def measure(model: Path, *, recipe: str | None, threads: int, runtime: str, image: Path, processes: int) -> ColdStart:
+def measure(
+    model: Path,
+    *,
+    recipe: str | None,
+    threads: int,
+    runtime: str,
+    image: Path,
+    processes: int,
+    file: FileOptions = NO_OPTIONS,
+) -> ColdStart:
     """Start ``processes`` processes, one after the other. Raise Unavailable if one fails."""
     command = [
         sys.executable,
@@ -38,7 +48,9 @@ def measure(model: Path, *, recipe: str | None, threads: int, runtime: str, imag
         "-m",
         "tlpipe_edge.bench.cold_start_child",
     ]
-    command += [str(model), recipe or "", str(threads), runtime, str(image)]
+    labels = None if file.labels is None else str(file.labels)
+    arguments = {"recipe": recipe, "threads": threads, "runtime": runtime} | vars(file) | {"labels": labels}
+    command += [str(model), json.dumps(arguments), str(image)]
     steps, memory = zip(*(_run(command) for _ in range(processes)), strict=True)
     known = [each for each in memory if each is not None]
     return ColdStart(
@@ -51,7 +63,7 @@ def _run(command: list[str]) -> tuple[dict[StartName, float], float | None]:
     """The steps of one process in milliseconds, and its peak memory in millions of bytes."""
     start = time.monotonic_ns()  # the same clock in all processes (clock_gettime(2))
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=True)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=LIMIT_SECONDS, check=True)
     except subprocess.TimeoutExpired as error:
         raise Unavailable(f"a separate process did not finish within {LIMIT_SECONDS:.0f} s") from error
     except subprocess.CalledProcessError as error:

@@ -1,6 +1,6 @@
 """The process that ``cold_start`` starts: it loads a model, runs it, and prints the times of each step.
 
-python -m tlpipe_edge.bench.cold_start_child MODEL RECIPE THREADS RUNTIME IMAGE; RECIPE is empty for a single file.
+python -m tlpipe_edge.bench.cold_start_child MODEL ARGUMENTS IMAGE; ARGUMENTS, in JSON, are those of Classifier.open.
 """
 
 import time
@@ -15,16 +15,17 @@ PREDICTIONS = 10
 """Image files to classify before the peak memory is read."""
 
 
-def main(model: str, recipe: str, threads: str, runtime: str, image: str) -> None:
+def main(model: str, arguments: str, image: str) -> None:
     """Load the model, run it once, then classify the image ``PREDICTIONS`` times."""
     import numpy as np
 
     from tlpipe_edge.classify.classifier import Classifier
     from tlpipe_edge.tflite import interpreter
 
-    interpreter.find(runtime)
+    options = json.loads(arguments)
+    interpreter.find(options["runtime"])
     imported = time.monotonic_ns()
-    classifier = Classifier.open(model, recipe=recipe or None, threads=int(threads), runtime=runtime)
+    classifier = Classifier.open(model, **options)
     loaded = time.monotonic_ns()
     classifier.scores(np.full((classifier.image.size, classifier.image.size, 3), 127, np.uint8))
     invoked = time.monotonic_ns()
@@ -40,7 +41,7 @@ def _peak_memory_mb() -> float | None:
     Not getrusage: a child inherits its maximum from the process that started it (getrusage(2)).
     """
     try:
-        with Path("/proc/self/status").open() as status:
+        with Path("/proc/self/status").open(encoding="utf-8") as status:
             return next((int(line.split()[1]) * 1024 / 1e6 for line in status if line.startswith("VmHWM:")), None)
     except OSError:
         return None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tlpipe_edge.bench.latency import RULES, Rules
 from tlpipe_edge.classify.classifier import Classifier
+from tlpipe_edge.classify.model_file import NO_OPTIONS, FileOptions
 from tlpipe_edge.contract import files
 from tlpipe_edge.contract.bundle import Bundle, Reference
 from tlpipe_edge.contract.manifest import ImageSpec
@@ -16,7 +17,8 @@ from tlpipe_edge.images.labelled import LabelledImages
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """What to measure and how: ``recipes`` (empty for all in the bundle), numbers of ``threads``.
+    """What to measure and how: ``recipes`` (empty for all in the bundle), numbers of ``threads``, and for a single
+    .tflite file what is not in it.
 
     Raise WrongUsage if ``threads`` is empty or a number is below 1.
     """
@@ -25,6 +27,7 @@ class BenchOptions:
     threads: tuple[int, ...] = (1,)
     runtime: str = "auto"
     rules: Rules = RULES
+    file: FileOptions = NO_OPTIONS
 
     def __post_init__(self) -> None:
         if not self.threads or min(self.threads) < 1:
@@ -45,7 +48,7 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class BenchmarkTarget:
-    """A bundle or a single file, its description, and the ``recipes`` to measure."""
+    """A bundle or a single file, its description, and the ``recipes`` to measure; ``notes`` are the classifier's."""
 
     path: Path
     recipes: tuple[str, ...]
@@ -54,10 +57,14 @@ class BenchmarkTarget:
     spec: ImageSpec
     keras_sha256: str | None
     reference: Reference | None
+    file_options: FileOptions = NO_OPTIONS
+    notes: tuple[str, ...] = ()
 
     def open(self, recipe: str, *, threads: int, runtime: str) -> Classifier:
         """A classifier of one of ``recipes``."""
-        return Classifier.open(self.path, recipe=self.named(recipe), threads=threads, runtime=runtime)
+        return Classifier.open(
+            self.path, recipe=self.named(recipe), threads=threads, runtime=runtime, **vars(self.file_options)
+        )
 
     def named(self, recipe: str) -> str | None:
         """The ``recipe`` argument of ``Classifier.open``: the name, or None for a single file."""
@@ -80,8 +87,19 @@ def read_target(model: Path, options: BenchOptions) -> BenchmarkTarget:
     if model.is_file() or not model.exists():
         if options.recipes and model.exists():
             raise WrongUsage("a single file has no formats to choose from", "Leave --recipe out.", where=model)
-        single = Classifier.open(model, runtime=options.runtime)
-        return BenchmarkTarget(model, (single.recipe,), single.name, single.labels, single.image, None, None)
+        single = Classifier.open(model, runtime=options.runtime, **vars(options.file))
+        return BenchmarkTarget(
+            model,
+            (single.recipe,),
+            single.name,
+            single.labels,
+            single.image,
+            None,
+            None,
+            options.file,
+            single.notes,
+        )
+    options.file.refuse(model)
     exported = Bundle.open(model)
     manifest = exported.manifest
     chosen = options.recipes or tuple(artifact.recipe for artifact in manifest.artifacts)

@@ -172,7 +172,7 @@ def _stages(classifier: Classifier, sources: Sequence[bytes]) -> Stages:
             "resize": lambda decoded: decode.resize(decoded, classifier.image),
             "set_input": classifier.set_input,
             "invoke": invoke,
-            "read_output": lambda _: int(np.argmax(classifier.session.read_output())),
+            "read_output": lambda _: int(np.argmax(classifier.read_scores())),
         },
         sources,
     )
@@ -207,6 +207,7 @@ def _cold_start(
             runtime=options.runtime,
             image=image.file,
             processes=options.rules.processes,
+            file=options.file,
         )
     except Unavailable as error:
         return NOT_MEASURED, [Reason("no cold start", error.what)]

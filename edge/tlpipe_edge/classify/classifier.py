@@ -1,28 +1,51 @@
 """The classifier: an image in, a prediction out."""
 
 import contextlib
+import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar, overload
 
 import numpy as np
 from PIL import Image
 
+from tlpipe_edge.classify import model_file
+from tlpipe_edge.classify.model_file import FileOptions
 from tlpipe_edge.classify.prediction import SHOWN, Prediction
 from tlpipe_edge.console import notebook
 from tlpipe_edge.contract import kinds
 from tlpipe_edge.contract.bundle import PREFERENCE, Bundle
 from tlpipe_edge.contract.files import read
-from tlpipe_edge.contract.manifest import ImageSpec
+from tlpipe_edge.contract.manifest import Artifact, ImageSpec
 from tlpipe_edge.errors import BadData, TlpipeError, WrongUsage
 from tlpipe_edge.images import decode
 from tlpipe_edge.images.source import BinaryFile, Source, pixels_of
-from tlpipe_edge.tflite import metadata, sandbox, verify
+from tlpipe_edge.tflite import ending, metadata, sandbox, verify
+from tlpipe_edge.tflite import graph as graphs
+from tlpipe_edge.tflite.ending import Ending
 from tlpipe_edge.tflite.interpreter import Session
 from tlpipe_edge.tflite.tensors import ToTensor, tensor_maker
 
 One = TypeVar("One", bound=Source)
+
+
+NO_CROP = "this file does not state a crop, so center-crop is used"
+
+
+@dataclass(frozen=True)
+class Model:
+    """The bytes of a .tflite file and how it is used: its labels, how pixels go in and probabilities come out."""
+
+    content: bytes = field(repr=False)
+    name: str
+    recipe: str
+    labels: tuple[str, ...]
+    image: ImageSpec
+    to_tensor: ToTensor
+    ending: Ending
+    notes: tuple[str, ...]
 
 
 class Classifier:
@@ -31,34 +54,27 @@ class Classifier:
     Open one with ``Classifier.open``; give each thread its own.
 
     ``name``, ``recipe``, ``labels``, ``image`` (the ImageSpec) and ``session`` (runtime, tensors) describe it. For a
-    single file the recipe is taken from the file's name, or is "unknown", and the crop is center-crop.
+    single file the recipe is taken from the file's name, or is "unknown", and the crop is center-crop. ``notes``, one
+    sentence each, say what was assumed or changed because the model does not state it.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        *,
-        name: str,
-        recipe: str,
-        labels: tuple[str, ...],
-        spec: ImageSpec,
-        to_tensor: ToTensor,
-        model: bytes,
-    ) -> None:
+    def __init__(self, session: Session, model: Model) -> None:
+        spec = model.image
         if session.input.shape != (1, spec.size, spec.size, 3):
             raise BadData(
                 f"input of shape {session.input.shape} for RGB images of {spec.size} pixels",
                 "Export the model again.",
-                where=name,
+                where=model.name,
             )
-        if session.output.shape != (1, len(labels)):
+        if math.prod(session.output.shape) != len(model.labels):
             raise BadData(
-                f"{len(labels)} labels for an output of shape {session.output.shape}",
+                f"{len(model.labels)} labels for an output of shape {session.output.shape}",
                 "Export the model again.",
-                where=name,
+                where=model.name,
             )
-        self.session, self.name, self.recipe, self.labels, self.image = session, name, recipe, labels, spec
-        self._to_tensor, self._model = to_tensor, model
+        self.session, self._model = session, model
+        self.name, self.recipe, self.labels = model.name, model.recipe, model.labels
+        self.image, self.notes = spec, model.notes
 
     def __repr__(self) -> str:
         size, session = self.image.size, self.session
@@ -84,54 +100,38 @@ class Classifier:
 
     @classmethod
     def open(
-        cls, model: Path | str, *, recipe: str | None = None, threads: int = 1, runtime: str = "auto"
+        cls,
+        model: Path | str,
+        *,
+        recipe: str | None = None,
+        threads: int = 1,
+        runtime: str = "auto",
+        labels: Path | str | None = None,
+        mean: float | Sequence[float] | None = None,
+        std: float | Sequence[float] | None = None,
     ) -> "Classifier":
-        """Open a bundle (its fastest recipe if none is named) or a .tflite file with TFLite Metadata.
+        """Open a bundle (its fastest recipe if none is named) or a .tflite file.
 
-        Raise MissingInput, BadData, WrongUsage (unknown recipe) or Unavailable (no runtime).
+        ``labels``, ``mean`` and ``std`` are for a .tflite file from elsewhere: its labels file (by default its TFLite
+        Metadata, or a labels.txt beside it), and that its input is (pixel - mean) / std of pixels 0..255, with one
+        number, or one for each of R, G and B. ``notes`` of the classifier say what was assumed.
+
+        Raise MissingInput, BadData, WrongUsage (unknown recipe, options that a bundle has not) or Unavailable (no
+        runtime).
         """
-        path = Path(model)
+        path, options = Path(model), FileOptions.of(labels, mean, std)
         if path.is_file():
             kinds.refuse_other_file(path)
             if recipe is not None:
                 raise WrongUsage("a single file has no formats to choose from", "Leave --recipe out.", where=path)
-            return cls._from_file(path, threads, runtime)
+            return opened(of_file(path, options), str(path), threads=threads, runtime=runtime)
         if not path.exists():
             raise kinds.no_model(path)
+        options.refuse(path)
         bundle = Bundle.open(path)
-        artifact, manifest = bundle.artifact(recipe), bundle.manifest
-        content, where = bundle.read(artifact), str(path / artifact.file)
-        session = _proven(content, where, classes=len(manifest.labels), threads=threads, runtime=runtime)
-        return cls(
-            session,
-            name=manifest.name,
-            recipe=artifact.recipe,
-            labels=manifest.labels,
-            spec=manifest.image,
-            to_tensor=tensor_maker(session.input),
-            model=content,
-        )
-
-    @classmethod
-    def _from_file(cls, path: Path, threads: int, runtime: str) -> "Classifier":
-        content = read(path)
-        described = metadata.read(content, where=str(path))
-        if described is None:
-            raise BadData(
-                "the model does not name its labels (no TFLite Metadata)", "Open its bundle instead.", where=path
-            )
-        classes = len(described.labels)
-        session = _proven(content, str(path), classes=classes, threads=threads, runtime=runtime)
-        recipe = path.stem.rpartition("-")[2]
-        return cls(
-            session,
-            name=described.name,
-            recipe=recipe if recipe in PREFERENCE else "unknown",
-            labels=described.labels,
-            spec=ImageSpec(session.input.shape[1]),
-            to_tensor=tensor_maker(session.input, mean=described.mean, std=described.std),
-            model=content,
-        )
+        artifact = bundle.artifact(recipe)
+        where = str(path / artifact.file)
+        return opened(of_bundle(bundle, artifact, where), where, threads=threads, runtime=runtime)
 
     @overload
     def __call__(self, source: Source, *, bgr: bool = False) -> Prediction: ...
@@ -191,25 +191,22 @@ class Classifier:
 
     def _copy(self) -> "Classifier":
         """Another classifier of the same model, for another thread."""
-        return Classifier(
-            Session(self._model, threads=self.session.threads, runtime=self.session.runtime),
-            name=self.name,
-            recipe=self.recipe,
-            labels=self.labels,
-            spec=self.image,
-            to_tensor=self._to_tensor,
-            model=self._model,
-        )
+        session = Session(self._model.content, threads=self.session.threads, runtime=self.session.runtime)
+        return Classifier(session, self._model)
 
     def scores(self, pixels: np.ndarray) -> np.ndarray:
         """Probabilities (classes,) float32 of one image of the model's size: (size, size, 3) uint8."""
         self.set_input(pixels)
         self.session.invoke()
-        return self.session.read_output()
+        return self.read_scores()
+
+    def read_scores(self) -> np.ndarray:
+        """Probabilities (classes,) float32 of the last invoke. Raise BadData if they are not finite."""
+        return self._model.ending.probabilities(self.session.read_output())
 
     def set_input(self, pixels: np.ndarray) -> None:
         """Copy an image of the model's size, (size, size, 3) uint8, into the input tensor of the next invoke."""
-        self.session.set_input(self._to_tensor(pixels))
+        self.session.set_input(self._model.to_tensor(pixels))
 
 
 def _independent(sources: Sequence[Source]) -> bool:
@@ -218,8 +215,48 @@ def _independent(sources: Sequence[Source]) -> bool:
     return len(set(stateful)) == len(stateful)
 
 
-def _proven(model: bytes, where: str, *, classes: int, threads: int, runtime: str) -> Session:
-    """A session of a model whose structure was checked and that has run in a child process."""
-    verify.check(model, where=where, classes=classes)
-    sandbox.prove(model, where=where, runtime=runtime)
-    return Session(model, threads=threads, runtime=runtime)
+def of_bundle(bundle: Bundle, artifact: Artifact, where: str) -> Model:
+    """A file of a bundle, which ``where`` names in errors. Raise BadData if it is damaged or no classifier."""
+    manifest, content = bundle.manifest, bundle.read(artifact)
+    verify.check(content, where=where, classes=len(manifest.labels))
+    graph = graphs.read(content, where=where)[0]
+    end = ending.read(graph, where=where)
+    return Model(
+        content=content,
+        name=manifest.name,
+        recipe=artifact.recipe,
+        labels=manifest.labels,
+        image=manifest.image,
+        to_tensor=tensor_maker(graph.tensor(graph.inputs[0])),
+        ending=end,
+        notes=(end.note,) if end.note else (),
+    )
+
+
+def of_file(path: Path, options: FileOptions) -> Model:
+    """A single file. Raise BadData if it is damaged (Unsuitable if it is no classifier), or if its labels do not fit;
+    MissingInput if there are no labels."""
+    content, where = read(path), str(path)
+    described = metadata.read(content, where=where)
+    verify.check(content, where=where)
+    graph = graphs.read(content, where=where)[0]
+    end = ending.read(graph, where=where)
+    reading = model_file.read(path, described, graph, options)
+    image = graph.tensor(graph.inputs[0])
+    recipe = path.stem.rpartition("-")[2]
+    return Model(
+        content=content,
+        name=reading.name,
+        recipe=recipe if recipe in PREFERENCE else "unknown",
+        labels=reading.labels,
+        image=ImageSpec(image.shape[1]),
+        to_tensor=tensor_maker(image, mean=reading.mean, std=reading.std),
+        ending=end,
+        notes=(*reading.notes, *([end.note] if end.note else []), NO_CROP),
+    )
+
+
+def opened(model: Model, where: str, *, threads: int, runtime: str) -> Classifier:
+    """A classifier of a model whose structure was checked, and that has run in a child process."""
+    sandbox.prove(model.content, where=where, runtime=runtime)
+    return Classifier(Session(model.content, threads=threads, runtime=runtime), model)

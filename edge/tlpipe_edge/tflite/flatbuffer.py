@@ -48,14 +48,19 @@ class SubGraph(IntEnum):
 
 
 class TensorTable(IntEnum):
-    """``SHAPE`` is int32, ``TYPE`` an int8 of the enum TensorType, ``BUFFER`` a uint32 index into the model's."""
+    """``SHAPE`` is int32, ``TYPE`` an int8 of the enum TensorType, ``BUFFER`` a uint32 index into the model's.
+
+    ``SHAPE_SIGNATURE`` is a shape with -1 where ``SHAPE`` has a 1 that may be any number; it may be left out.
+    """
 
     SHAPE = 0
     TYPE = 1
     BUFFER = 2
+    NAME = 3
     QUANTIZATION = 4
     IS_VARIABLE = 5
     SPARSITY = 6
+    SHAPE_SIGNATURE = 7
 
 
 class Quantization(IntEnum):
@@ -80,6 +85,13 @@ class Operator(IntEnum):
     CODE = 0
     INPUTS = 1
     OUTPUTS = 2
+    OPTIONS = 4
+
+
+class Signature(IntEnum):
+    """An entry of the model's ``SIGNATURE_DEFS``: a way to call it, with its name."""
+
+    KEY = 2
 
 
 class Buffer(IntEnum):

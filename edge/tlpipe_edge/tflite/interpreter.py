@@ -76,8 +76,9 @@ class Session:
             raise BadData(what, "Use another model, or export it again.") from error
 
     def read_output(self) -> np.ndarray:
-        """A copy of the output as float32, without its batch axis, dequantized if it is an integer."""
-        raw = self._interpreter.get_tensor(self._output_index)[0]
+        """A copy of the output as float32, without its batch axis if it has one, dequantized if it is an integer."""
+        raw = self._interpreter.get_tensor(self._output_index)
+        raw = raw[0] if raw.ndim > 1 and len(raw) == 1 else raw
         if self.output.scale:
             return np.float32(self.output.scale) * (raw.astype(np.float32) - np.float32(self.output.zero_point))
         return np.asarray(raw, np.float32)

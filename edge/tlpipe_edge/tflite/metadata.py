@@ -81,7 +81,7 @@ class Metadata:
     """The metadata of an image classifier.
 
     ``labels`` are in the order of the output. The model expects (pixel - mean) / std of pixels 0..255, with one value,
-    or one per channel: 0 and 1 if normalization is part of the graph.
+    or one per channel: 0 and 1 if normalization is part of the graph. Without ``states_normalization`` it is unknown.
     Raise BadData if a label has several lines, a text is not valid Unicode, or the normalization is invalid.
     """
 
@@ -90,6 +90,7 @@ class Metadata:
     labels: tuple[str, ...]
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
+    states_normalization: bool = True
 
     def __post_init__(self) -> None:
         for label in self.labels:
@@ -125,6 +126,7 @@ def read(model: bytes, *, where: str = "model") -> Metadata | None:
         _unpack_labels(model, file.string(_File.NAME), where) if file else (),
         options.numbers(_Normalization.MEAN, "f") if options else (0.0,),
         options.numbers(_Normalization.STD, "f") if options else (1.0,),
+        states_normalization=options is not None,
     )
 
 

@@ -5,9 +5,9 @@ sha256 and the version of the runtime. One that failed is tried again each time:
 """
 
 import contextlib
+import functools
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -19,6 +19,7 @@ from threading import Timer
 import numpy as np
 
 from tlpipe_edge.errors import BadData, TlpipeError, Unavailable
+from tlpipe_edge.machine import cache
 from tlpipe_edge.tflite import interpreter
 
 MAX_MEMORY = 1_000_000_000
@@ -32,21 +33,38 @@ MIN_SECONDS, TIMES_START = 3.0, 3.0
 def prove(model: bytes, *, where: str, runtime: str = "auto") -> None:
     """Raise BadData, with ``where``, if the runtime fails to load or run ``model``, Unavailable without a runtime."""
     distribution, version = interpreter.find(runtime)
-    record = _folder() / f"{hashlib.sha256(model).hexdigest()}-{distribution}-{version}"
-    if record.exists():
+    folder = _folder()
+    record = folder and folder / f"{hashlib.sha256(model).hexdigest()}-{distribution}-{version}"
+    if record and record.exists():
         return
     fault = _try(model, distribution)
     if fault is not None:
         advice = fault.advice or "Copy the model again, or export it again."
         raise BadData(f"refused: {fault.reason}", advice, where=where)
-    with contextlib.suppress(OSError):  # without a place to write to, the check is repeated at each start
-        record.parent.mkdir(parents=True, exist_ok=True)
-        record.touch()
+    with contextlib.suppress(OSError):  # on a full disk, the check is repeated at each start
+        if record:
+            record.parent.mkdir(exist_ok=True)
+            record.touch()
 
 
-def _folder() -> Path:
-    """The folder of the models that passed: below $XDG_CACHE_HOME, or ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tlpipe-edge" / "proven"
+def _folder() -> Path | None:
+    """The folder of the models that passed; None if nothing can be written on this machine.
+
+    Raise Unavailable if it is named by the user, and cannot be written to.
+    """
+    try:
+        return cache.folder("tlpipe-edge", warn=_warn) / "proven"
+    except cache.NoFolder as error:
+        _warn(f"{error.reason}: the check of a model is repeated at each start")
+        return None
+
+
+@functools.cache
+def _warn(text: str) -> None:
+    """Once for each text. The console is slow to import."""
+    from tlpipe_edge.console import progress
+
+    progress.warn(text)
 
 
 @dataclass(frozen=True)
@@ -117,7 +135,7 @@ def _limit_memory() -> None:
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0])
         maximum = pages * resource.getpagesize() + MAX_MEMORY
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (maximum, maximum))

@@ -8,7 +8,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tlpipe_edge.errors import BadData
+from tlpipe_edge.contract.manifest import MAX_SIZE
+from tlpipe_edge.errors import BadData, listed
 from tlpipe_edge.tflite import flatbuffer
 from tlpipe_edge.tflite.flatbuffer import (
     TFLITE,
@@ -22,57 +23,25 @@ from tlpipe_edge.tflite.flatbuffer import (
     Table,
     TensorTable,
 )
+from tlpipe_edge.tflite.names import OPERATORS
+from tlpipe_edge.tflite.names import TYPES as TYPE_NAMES
 
 REFUSED = {
-    # operators that are not built in, and placeholders for them
-    "CUSTOM": 32,
-    "DELEGATE": 51,
-    "PLACEHOLDER_FOR_GREATER_OP_CODES": 127,
-    "STABLEHLO_CUSTOM_CALL": 173,
-    # other graphs: calls, branches and loops
-    "CALL": 31,
-    "CALL_ONCE": 129,
-    "IF": 118,
-    "WHILE": 119,
-    "STABLEHLO_CASE": 209,
-    "STABLEHLO_COMPOSITE": 206,
-    "STABLEHLO_REDUCE": 174,
-    "STABLEHLO_REDUCE_WINDOW": 198,
-    "STABLEHLO_SCATTER": 190,
-    "STABLEHLO_SORT": 199,
-    "STABLEHLO_WHILE": 200,
-    # state that is kept from one image to the next
-    "ASSIGN_VARIABLE": 144,
-    "READ_VARIABLE": 143,
-    "VAR_HANDLE": 142,
-    "HASHTABLE": 136,
-    "HASHTABLE_FIND": 137,
-    "HASHTABLE_IMPORT": 138,
-    "HASHTABLE_SIZE": 139,
-    "HASHTABLE_LOOKUP": 10,
-    "LSTM": 16,
-    "RNN": 24,
-    "SVDF": 27,
-    "BIDIRECTIONAL_SEQUENCE_LSTM": 52,
-    "BIDIRECTIONAL_SEQUENCE_RNN": 46,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": 44,
-    "UNIDIRECTIONAL_SEQUENCE_RNN": 35,
-    # random numbers
-    "MULTINOMIAL": 149,
-    "RANDOM_STANDARD_NORMAL": 146,
-    "RANDOM_UNIFORM": 148,
-    "STABLEHLO_RNG_BIT_GENERATOR": 204,
-    # results whose size depends on the image
-    "RANGE": 96,
-    "UNIQUE": 103,
-    "WHERE": 109,
+    "not built in, or a placeholder": "CUSTOM DELEGATE PLACEHOLDER_FOR_GREATER_OP_CODES STABLEHLO_CUSTOM_CALL",
+    "other graphs: calls, branches and loops": "CALL CALL_ONCE IF WHILE STABLEHLO_CASE STABLEHLO_COMPOSITE "
+    "STABLEHLO_REDUCE STABLEHLO_REDUCE_WINDOW STABLEHLO_SCATTER STABLEHLO_SORT STABLEHLO_WHILE",
+    "state that is kept from one image to the next": "ASSIGN_VARIABLE READ_VARIABLE VAR_HANDLE HASHTABLE "
+    "HASHTABLE_FIND HASHTABLE_IMPORT HASHTABLE_SIZE HASHTABLE_LOOKUP LSTM RNN SVDF BIDIRECTIONAL_SEQUENCE_LSTM "
+    "BIDIRECTIONAL_SEQUENCE_RNN UNIDIRECTIONAL_SEQUENCE_LSTM UNIDIRECTIONAL_SEQUENCE_RNN",
+    "random numbers": "MULTINOMIAL RANDOM_STANDARD_NORMAL RANDOM_UNIFORM STABLEHLO_RNG_BIT_GENERATOR",
+    "results whose size depends on the image": "RANGE UNIQUE WHERE",
 }
-"""Operators that no image classifier needs, by the codes of the enum BuiltinOperator. All others are accepted, so a new
-network needs no new version on the device. Flex operators are custom operators."""
-LAST_OPERATOR = 209
+"""Operators that no image classifier needs, by the reason. All others are accepted, so a new network needs no new
+version on the device. Flex operators are custom operators."""
+LAST_OPERATOR = len(OPERATORS) - 1
 """The last operator in the schema of LiteRT 2.3.0. Later ones are unknown here."""
 
-_REFUSED_BY_CODE = {code: name for name, code in REFUSED.items()}
+REFUSED_CODES = frozenset(OPERATORS.index(name) for names in REFUSED.values() for name in names.split())
 
 
 @dataclass(frozen=True)
@@ -108,19 +77,32 @@ MAX_BYTES = 1_000_000_000
 MAX_PARTS = 4_096
 """Maximum number of tensors, of buffers and of operators; MobileNetV2 has 290."""
 MAX_DIMENSIONS = 8
+MAX_NAME = 60
+"""Maximum bytes of the name of a custom operator in an error."""
+EDGE_TPU = "edgetpu-custom-op"
+END_TYPES = ("float32", "uint8", "int8")
+"""The types of inputs and outputs."""
 MAX_INPUTS = 64
 """Maximum number of inputs and outputs of one operator."""
 
 
-def check(model: bytes, *, where: str, classes: int) -> None:
+class Unsuitable(BadData):
+    """A model that need not be damaged, but is no image classifier that can be run here."""
+
+
+def check(model: bytes, *, where: str, classes: int | None = None) -> None:
     """Raise BadData, with ``where``, unless ``model`` is one valid graph, from one image to ``classes`` scores.
 
-    Every index and buffer is in range, weights have the size of their tensor, sizes are limited, scales are positive.
-    No operator is in ``REFUSED``. Its inputs are computed before it, and no index or size depends on the image.
+    Without ``classes``, there may be any number of scores from 2 on. Every index and buffer is in range, weights have
+    the size of their tensor, sizes are limited, scales are positive. No operator is in ``REFUSED``. Its inputs are
+    computed before it, and no index or size depends on the image. The error is Unsuitable if the model may be sound,
+    but is no such classifier.
     """
     root = flatbuffer.root(model, TFLITE, where=where)
     try:
         _check(root, classes)
+    except _Unsuited as fault:
+        raise Unsuitable(f"refused: {fault}", fault.advice, where=where) from fault
     except _Fault as fault:
         raise BadData(f"refused: {fault}", "Copy the model again, or export it again.", where=where) from fault
 
@@ -129,29 +111,52 @@ class _Fault(Exception):
     """What is wrong with a model, in a few words."""
 
 
+class _Unsuited(_Fault):
+    """Why a model that may be sound cannot be run here, and what to do."""
+
+    def __init__(self, reason: str, advice: str = "") -> None:
+        super().__init__(reason)
+        self.advice = advice or "Use an image classifier with one input, one output and fixed sizes."
+
+
 def _require(condition: bool, fault: str) -> None:
     if not condition:
         raise _Fault(fault)
 
 
-def _check(root: Table, classes: int) -> None:
+def _suits(condition: bool, reason: str, advice: str = "") -> None:
+    if not condition:
+        raise _Unsuited(reason, advice)
+
+
+def _check(root: Table, classes: int | None) -> None:
     version = root.number(ModelTable.VERSION, "I")
     _require(version == VERSION, f"its schema version is {version}, not {VERSION}")
-    _require(not list(_parts(root, ModelTable.EXTERNAL_BUFFERS, "external buffers")), "its weights lie in other files")
+    _suits(not list(_parts(root, ModelTable.EXTERNAL_BUFFERS, "external buffers")), "its weights lie in other files")
     buffers = [_buffer_size(buffer) for buffer in _parts(root, ModelTable.BUFFERS, "buffers")]
     for entry in _parts(root, ModelTable.METADATA, "metadata"):
         _require(entry.number(Entry.BUFFER, "I") < len(buffers), "a metadata buffer that does not exist")
     for number in root.numbers(ModelTable.METADATA_BUFFER, "i"):
         _require(0 <= number < len(buffers), "a metadata buffer that does not exist")
-    codes = [_operator_code(code) for code in _parts(root, ModelTable.OPERATOR_CODES, "operator codes")]
     graphs = list(_parts(root, ModelTable.SUBGRAPHS, "graphs"))
-    _require(len(graphs) == 1, f"{len(graphs)} graphs, expected one")
+    _require(bool(graphs), "no graph")
+    _check_number_of_ends(graphs[0])
+    codes = [_operator_code(code) for code in _parts(root, ModelTable.OPERATOR_CODES, "operator codes")]
+    _suits(len(graphs) == 1, f"{len(graphs)} graphs, expected one")
     _check_graph(graphs[0], buffers, codes, classes)
+
+
+def _check_number_of_ends(graph: Table) -> None:
+    """First of all, because it says best what a model is."""
+    inputs, outputs = (len(graph.numbers(slot, "i")) for slot in (SubGraph.INPUTS, SubGraph.OUTPUTS))
+    detector = ": an object detector, not a classifier" if outputs == 4 else ", but a classifier has one"
+    _suits(outputs == 1, f"{outputs} outputs{detector}")
+    _suits(inputs == 1, f"{inputs} inputs, but a classifier has one")
 
 
 def _parts(table: Table, slot: int, what: str) -> Iterable[Table]:
     for number, part in enumerate(table.tables(slot)):
-        _require(number < MAX_PARTS, f"more than {MAX_PARTS} {what}")
+        _suits(number < MAX_PARTS, f"more than {MAX_PARTS} {what}")
         yield part
 
 
@@ -162,31 +167,62 @@ def _buffer_size(buffer: Table) -> int:
 
 
 def _operator_code(code: Table) -> int:
-    _require(not code.octets(OperatorCode.CUSTOM), "a custom operator")
+    custom = str(code.octets(OperatorCode.CUSTOM)[:MAX_NAME], "utf-8", "replace")
+    if custom == EDGE_TPU:
+        raise _Unsuited("it is compiled for an Edge TPU", "Use the file that it was compiled from.")
+    if custom.startswith("Flex"):
+        raise _Unsuited(f"the operator {custom}, which needs TensorFlow", "Convert it with built-in operators alone.")
+    _suits(not custom, f"the custom operator {custom}", "Use a model with built-in operators alone.")
     builtin = max(code.number(OperatorCode.DEPRECATED_BUILTIN, "b"), code.number(OperatorCode.BUILTIN, "i"))
-    _require(
-        builtin not in _REFUSED_BY_CODE, f"operator {_REFUSED_BY_CODE.get(builtin)}, which no image classifier needs"
+    _suits(
+        0 <= builtin <= LAST_OPERATOR, f"operator {builtin}, which is newer than this program", "Upgrade tlpipe-edge."
     )
-    _require(0 <= builtin <= LAST_OPERATOR, f"operator {builtin}, which is newer than this program")
+    _suits(builtin not in REFUSED_CODES, f"operator {OPERATORS[builtin]}, which no image classifier needs")
     return int(builtin)
 
 
-def _check_graph(graph: Table, buffers: list[int], codes: list[int], classes: int) -> None:
+def _check_graph(graph: Table, buffers: list[int], codes: list[int], classes: int | None) -> None:
     parts = _parts(graph, SubGraph.TENSORS, "tensors")
     tensors = [_check_tensor(tensor, number, buffers) for number, tensor in enumerate(parts)]
     total = sum(tensor.size for tensor in tensors if not tensor.constant)
-    _require(total <= MAX_BYTES, f"its tensors take {total:,} bytes")
+    _suits(total <= MAX_BYTES, f"its tensors take {total:,} bytes")
 
-    ends = [graph.numbers(slot, "i") for slot in (SubGraph.INPUTS, SubGraph.OUTPUTS)]
-    _require([len(end) for end in ends] == [1, 1], "not one input and one output")
-    (image,), (scores,) = ends
+    (image,), (scores,) = (graph.numbers(slot, "i") for slot in (SubGraph.INPUTS, SubGraph.OUTPUTS))
     _require(0 <= image < len(tensors) and 0 <= scores < len(tensors), "an input or output that does not exist")
     _require(not tensors[image].constant, "an input that is a constant")
-    shape = tensors[image].shape
-    _require(len(shape) == 4 and shape[0] == 1 and shape[3] == 3, f"an input of shape {shape} for one RGB image")
-    shape = tensors[scores].shape
-    _require(shape == (1, classes), f"an output of shape {shape} for {classes} labels")
+    _check_image(tensors[image])
+    _check_scores(tensors[scores], classes)
     _check_operators(graph, tensors, codes, image, scores)
+
+
+def _check_image(tensor: "_Tensor") -> None:
+    """One RGB image of a fixed size, with as many rows as columns."""
+    _suits(tensor.dtype in END_TYPES, f"an input of {tensor.dtype}, not of {listed(END_TYPES)}")
+    shape, signature = tensor.shape, tensor.signature
+    _suits(len(shape) == 4, f"an input of shape {shape}, not one image of shape (1, size, size, 3)")
+    batch, height, width, channels = shape
+    _suits(batch == 1, f"an input of {batch} images, not of one")
+    _suits(
+        min(signature[1:], default=1) > 0, "an input without a fixed size", "Convert the model for one size of images."
+    )
+    first = channels > 4 and height in (1, 3)
+    _suits(
+        not first, f"an input of shape {shape}: channels first (NCHW)", "Convert the model for channels last (NHWC)."
+    )
+    _suits(channels == 3, f"an input of {channels} channel{'s' * (channels > 1)}, not of the three of RGB")
+    _suits(height == width, f"an input of {width} x {height} pixels, which is not square")
+    _suits(height <= MAX_SIZE, f"an input of {height} pixels, more than {MAX_SIZE}")
+
+
+def _check_scores(tensor: "_Tensor", classes: int | None) -> None:
+    """One score for each class, in any shape without another axis."""
+    _suits(tensor.dtype in END_TYPES, f"an output of {tensor.dtype}, not of {listed(END_TYPES)}")
+    shape, number = tensor.shape, math.prod(tensor.shape)
+    _suits(max(shape, default=1) == number, f"an output of shape {shape}, not one score for each class")
+    if classes is None:
+        _suits(number > 1, "one score, so there are no classes to choose from")
+    else:
+        _require(number == classes, f"an output of shape {shape} for {classes} labels")
 
 
 def _check_operators(graph: Table, tensors: list["_Tensor"], codes: list[int], image: int, scores: int) -> None:
@@ -200,11 +236,11 @@ def _check_operators(graph: Table, tensors: list["_Tensor"], codes: list[int], i
     for operator in _parts(graph, SubGraph.OPERATORS, "operators"):
         _require(operator.number(Operator.CODE, "I") < len(codes), "an operator code that does not exist")
         inputs, outputs = (operator.numbers(slot, "i") for slot in (Operator.INPUTS, Operator.OUTPUTS))
-        _require(len(inputs) + len(outputs) <= MAX_INPUTS, f"an operator with {len(inputs)} inputs")
+        _suits(len(inputs) + len(outputs) <= MAX_INPUTS, f"an operator with {len(inputs)} inputs")
         for number in inputs:
             _require(number == -1 or number in there, f"an operator that uses tensor {number} before it is computed")
             unsafe = number in depend and tensors[number].is_index
-            _require(not unsafe, f"an operator that takes indices or sizes computed from the image, tensor {number}")
+            _suits(not unsafe, f"an operator that takes indices or sizes computed from the image, tensor {number}")
         if codes[operator.number(Operator.CODE, "I")] not in SHAPE_OPERATORS and depend & set(inputs):
             depend |= set(outputs)
         for number in outputs:
@@ -215,9 +251,14 @@ def _check_operators(graph: Table, tensors: list["_Tensor"], codes: list[int], i
 
 @dataclass(frozen=True)
 class _Tensor:
-    """``size`` in bytes; whether it is a ``constant``; whether it has a type of indices, axes and sizes."""
+    """``size`` in bytes; whether it is a ``constant``; whether it has a type of indices, axes and sizes.
 
+    ``signature`` is empty, or the shape with -1 for each length that may be any number.
+    """
+
+    dtype: str
     shape: tuple[int, ...]
+    signature: tuple[int, ...]
     size: int
     constant: bool
     is_index: bool
@@ -225,21 +266,23 @@ class _Tensor:
 
 def _check_tensor(tensor: Table, number: int, buffers: list[int]) -> _Tensor:
     shape = tensor.numbers(TensorTable.SHAPE, "i")
-    _require(len(shape) <= MAX_DIMENSIONS and min(shape, default=1) >= 1, f"tensor {number} of shape {shape[:9]}")
-    kind = _TYPE_BY_CODE.get(tensor.number(TensorTable.TYPE, "b"))
+    _suits(len(shape) <= MAX_DIMENSIONS and min(shape, default=1) >= 1, f"tensor {number} of shape {shape[:9]}")
+    code = tensor.number(TensorTable.TYPE, "b")
+    kind = _TYPE_BY_CODE.get(code)
     if kind is None:
-        raise _Fault(f"tensor {number} of a type that is not supported")
+        raise _Unsuited(f"tensor {number} of a type that is not supported")
     size = kind.size * math.prod(shape)
-    _require(size <= MAX_TENSOR_BYTES, f"tensor {number} of {size:,} bytes")
+    _suits(size <= MAX_TENSOR_BYTES, f"tensor {number} of {size:,} bytes")
     buffer = tensor.number(TensorTable.BUFFER, "I")
     _require(buffer < len(buffers), f"buffer {buffer}, which does not exist")
     _require(buffers[buffer] in (0, size), f"{buffers[buffer]:,} bytes of weights for a tensor of {size:,}")
-    _require(tensor.table(TensorTable.SPARSITY) is None, "sparse weights")
-    _require(tensor.number(TensorTable.IS_VARIABLE, "B") == 0, "a variable")
+    _suits(tensor.table(TensorTable.SPARSITY) is None, "sparse weights")
+    _suits(tensor.number(TensorTable.IS_VARIABLE, "B") == 0, "a variable")
     quantization = tensor.table(TensorTable.QUANTIZATION)
     if quantization is not None:
         _check_quantization(quantization, number, shape, kind)
-    return _Tensor(shape, size, buffers[buffer] > 0, kind in INDEX_TYPES)
+    signature = tensor.numbers(TensorTable.SHAPE_SIGNATURE, "i")
+    return _Tensor(TYPE_NAMES[code], shape, signature, size, buffers[buffer] > 0, kind in INDEX_TYPES)
 
 
 def _check_quantization(quantization: Table, number: int, shape: tuple[int, ...], kind: _Type) -> None:

@@ -11,6 +11,7 @@ from tlpipe.data.pixels import read_pixels
 from tlpipe_edge.contract.manifest import ImageSpec
 from tlpipe_edge.errors import TlpipeError
 from tlpipe_edge.images.decode import UnreadableImage
+from tlpipe_edge.tflite import ending, graph
 from tlpipe_edge.tflite.interpreter import Session
 from tlpipe_edge.tflite.tensors import tensor_maker
 
@@ -62,7 +63,7 @@ class CheckImages:
 
 @dataclass(frozen=True)
 class Scored:
-    """An example's ``pixels``, (size, size, 3) uint8, and the scores of M models for them, (M, classes) float32."""
+    """An example's ``pixels``, (size, size, 3) uint8, and the probabilities by M models, (M, classes) float32."""
 
     pixels: np.ndarray
     scores: np.ndarray
@@ -77,7 +78,7 @@ class ComputeScores:
 
     def start(self) -> Callable[[Example], Scored | TlpipeError]:
         """One session per model and worker."""
-        runners = [_runner(model) for model in self.models]
+        runners = [_scorer(model) for model in self.models]
 
         def scored(example: Example) -> Scored | TlpipeError:
             try:
@@ -94,3 +95,9 @@ def _runner(model: bytes) -> Callable[[np.ndarray], np.ndarray]:
     session = Session(model)
     to_tensor = tensor_maker(session.input)
     return lambda pixels: session.run(to_tensor(pixels))
+
+
+def _scorer(model: bytes) -> Callable[[np.ndarray], np.ndarray]:
+    """The function from pixels to probabilities, as the device's ``Classifier`` computes them."""
+    end, run = ending.read(graph.read(model, where="model")[0], where="model"), _runner(model)
+    return lambda pixels: end.probabilities(run(pixels))

@@ -20,6 +20,7 @@ from tlpipe_edge.bench.latency import Rules
 from tlpipe_edge.bench.repeat import Repeats
 from tlpipe_edge.bench.target import BenchOptions
 from tlpipe_edge.bench.timing import NOT_TIMED, Timed
+from tlpipe_edge.classify.model_file import FileOptions
 from tlpipe_edge.cli import app
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.benchmark import BenchResult, benches, to_json, variant
@@ -29,6 +30,7 @@ from tlpipe_edge.errors import BadData, MissingInput
 from tlpipe_edge.images.labelled import LabelledImage
 from tlpipe_edge.machine import device, load
 from tlpipe_edge.machine.load import Moment
+from tlpipe_edge.tflite import metadata
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 Document = dict[str, Any]
@@ -71,7 +73,7 @@ def photographs(drawn: Bundle, tmp_path: Path) -> Path:
     (folder / "red ring").mkdir(parents=True)
     for file in drawn.golden().files[:2]:
         shutil.copy(file, folder)
-    (folder / "red ring" / "broken.jpg").write_text("no picture")
+    (folder / "red ring" / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
     return folder
 
 
@@ -348,7 +350,7 @@ def test_other_photographs_are_named_and_a_broken_one_counts_as_wrong(drawn: Bun
     assert document["images"]["name"] == str(photographs)
     assert (document["images"]["count"], document["images"]["labelled"]) == (3, 3)
     (failed,) = document["images"]["failed"]
-    assert failed["file"].endswith("broken.jpg") and failed["reason"].startswith("not an image")
+    assert failed["file"].endswith("broken.jpg") and failed["reason"].startswith("cannot be decoded as JPEG")
     assert result["top1"] == pytest.approx(2 / 3) and result["agreement"] == 1.0 and result["compared"] == 2
     assert "counts as wrong" in rendered(document)
 
@@ -377,6 +379,25 @@ def test_a_single_file_is_measured_on_photographs_that_are_named(drawn: Bundle, 
         target.read_target(file, BenchOptions(recipes=("int8",)))
 
 
+def test_a_file_from_elsewhere_is_measured_with_the_labels_that_are_named(
+    drawn: Bundle, photographs: Path, tmp_path: Path
+) -> None:
+    """Also in the fresh processes of the cold start."""
+    content = drawn.read(drawn.artifact())
+    file, labels = tmp_path / "plain.tflite", tmp_path / "names.txt"
+    file.write_bytes(content.replace(metadata.ENTRY.encode(), b"x" * len(metadata.ENTRY)))
+    labels.write_text("".join(f"{number} {label}\n" for number, label in enumerate(drawn.manifest.labels)))
+    options = BenchOptions(rules=SHORT, file=FileOptions(labels, (0.0,), (1.0,)))
+    of = target.read_target(file, options)
+    measured = run.bench(of, target.find_images(of, photographs), options, command="bench")
+
+    (result,), (expected,) = measured.results, benched(drawn.path / "drawn-int8.tflite", photographs)["results"]
+    assert of.notes == ("this file does not state a crop, so center-crop is used",)
+    assert result.top1 == expected["top1"] is not None and result.cold_start_ms is not None
+    with pytest.raises(WrongUsage, match="mean is for a"):
+        target.read_target(drawn.path, BenchOptions(file=FileOptions(mean=(0.0,))))
+
+
 def test_an_answer_that_changes_in_the_timed_run_is_invalid(drawn: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = Classifier.scores
     monkeypatch.setattr(Classifier, "scores", lambda self, pixels: np.roll(scores(self, pixels), 1))
@@ -398,7 +419,7 @@ def test_only_some_photographs_are_held_in_memory_and_those_from_everywhere(tmp_
 
 def test_nothing_to_measure_is_said(drawn: Bundle, copied: Path, tmp_path: Path) -> None:
     (tmp_path / "photographs").mkdir()
-    (tmp_path / "photographs" / "broken.jpg").write_text("no picture")
+    (tmp_path / "photographs" / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
     with pytest.raises(BadData, match="none of 1 images can be read"):
         benched(drawn.path, tmp_path / "photographs")
     with pytest.raises(MissingInput):

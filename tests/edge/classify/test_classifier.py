@@ -12,7 +12,6 @@ from tlpipe_edge.classify.prediction import Prediction
 from tlpipe_edge.contract.manifest import Tensor
 from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 from tlpipe_edge.images.decode import load
-from tlpipe_edge.tflite import metadata
 from tlpipe_edge.tflite.tensors import tensor_maker
 
 pytestmark = pytest.mark.arm64
@@ -80,16 +79,6 @@ def test_the_threads_do_not_change_the_answer(drawn: Bundle, classifier: Classif
     picture = drawn.golden().files[0]
 
     np.testing.assert_array_equal(Classifier.open(drawn.path, threads=2)(picture).scores, classifier(picture).scores)
-
-
-def test_a_model_without_labels_is_refused(drawn: Bundle, tmp_path: Path) -> None:
-    content = drawn.read(drawn.artifact())
-    stripped = content[: content.rfind(b"PK\x03\x04")].replace(metadata.ENTRY.encode(), b"x" * len(metadata.ENTRY))
-    file = tmp_path / "plain.tflite"
-    file.write_bytes(stripped)
-
-    with pytest.raises(BadData, match=r"plain\.tflite: the model does not name its labels"):
-        Classifier.open(file)
 
 
 def test_labels_that_do_not_fit_the_output_are_refused(copied: Path) -> None:

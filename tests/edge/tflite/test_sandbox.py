@@ -9,6 +9,7 @@ import hostile
 import pytest
 
 from tlpipe_edge.errors import BadData, Unavailable
+from tlpipe_edge.machine import cache
 from tlpipe_edge.tflite import sandbox
 
 
@@ -66,12 +67,20 @@ def test_a_refused_model_is_tried_again(children: list[list[str]]) -> None:
     assert len(children) == 2
 
 
-def test_without_a_place_to_write_the_proof_is_taken_each_time(own_cache: Path, children: list[list[str]]) -> None:
+def test_without_a_place_to_write_the_proof_is_taken_each_time(
+    own_cache: Path, children: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nowhere(**_: object) -> str:
+        raise FileNotFoundError("no usable temporary folder")
+
+    monkeypatch.setattr(cache.tempfile, "mkdtemp", nowhere)
     own_cache.write_text("a file where a folder should be")
     sandbox.prove(hostile.SOUND, where="m.tflite")
     sandbox.prove(hostile.SOUND, where="m.tflite")
 
     assert len(children) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("warning: no cache and no temporary folder can be written to")
 
 
 @pytest.mark.arm64
