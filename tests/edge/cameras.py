@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tlpipe_edge.camera.sources import Still
 from tlpipe_edge.errors import Unavailable
 
 
@@ -83,8 +84,22 @@ def frozen(source: str, *, loop: bool) -> Iterator[np.ndarray]:
         time.sleep(0.02)
 
 
+def slow_still(source: str, *, loop: bool) -> Iterator[Still]:
+    """A camera that is asked for its image more often than it has a new one."""
+    while True:
+        yield Still(picture(7))
+        time.sleep(0.02)
+
+
 def hurried(source: str, *, loop: bool) -> Iterator[np.ndarray]:
     """Frames as fast as they can be made."""
     for number in range(10**9):
         yield picture(number)
         time.sleep(0)
+
+
+def telling(source: str, *, loop: bool) -> Iterator[np.ndarray]:
+    """A driver whose error has its source in it."""
+    yield picture(0)
+    time.sleep(0.5)
+    raise RuntimeError(source)

@@ -18,7 +18,8 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from tlpipe_edge.camera.sources import is_url
+from tlpipe_edge.camera.address import is_url
+from tlpipe_edge.camera.sources import Still
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable
 from tlpipe_edge.images.decode import Pixels
 
@@ -33,16 +34,20 @@ _QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
 """OpenCV and FFmpeg would print several lines at each attempt; errors are reported by exceptions."""
 
 _HEADER = struct.Struct("<cQII")
-_FRAME, _ERROR, _END = b"F", b"E", b"."
+_FRAME, _STILL, _ERROR, _END = b"F", b"S", b"E", b"."
 _ERRORS: dict[str, type[TlpipeError]] = {kind.__name__: kind for kind in (BadData, MissingInput, Unavailable)}
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame, RGB uint8 (H, W, 3), and its ``number``, counted from 1 in the order of the source."""
+    """A frame, RGB uint8 (H, W, 3), and its ``number``, counted from 1 in the order of the source.
+
+    ``still``: the frame was asked for, so it may be the same as the one before.
+    """
 
     number: int
     pixels: Pixels
+    still: bool = False
 
 
 class Capture:
@@ -53,8 +58,9 @@ class Capture:
 
     def __enter__(self) -> "Capture":
         self._pipe, theirs = Pipe()
+        self._pipe.send_bytes(self._source.encode(errors="surrogatepass"))  # all users can read a command line
         # Not multiprocessing.Process: at exit this program would wait for a process that cannot be killed.
-        arguments = [str(theirs.fileno()), self._reader, self._source, *["loop"] * self._loop]
+        arguments = [str(theirs.fileno()), self._reader, *["loop"] * self._loop]
         command = [sys.executable, "-P", "-m", "tlpipe_edge.camera.capture", *arguments]
         self._process = subprocess.Popen(
             command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=_QUIET | os.environ
@@ -83,7 +89,7 @@ class Capture:
         if kind == _ERROR:
             name, reason, advice, where = body.decode().split("\0")
             raise _ERRORS.get(name, Unavailable)(reason, advice, where=where)
-        return Frame(number, np.frombuffer(body, np.uint8).reshape(height, width, 3))
+        return Frame(number, np.frombuffer(body, np.uint8).reshape(height, width, 3), still=kind == _STILL)
 
     def __exit__(self, *_: object) -> None:
         """Release the camera: the process ends when the pipe closes, or it is killed."""
@@ -101,49 +107,53 @@ class _Newest:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._number, self._pixels, self._end = 0, np.empty(0, np.uint8), b""
+        self._number, self._frame, self._end = 0, Still(np.empty(0, np.uint8)), b""
 
     def fill(self, source: str, *, loop: bool, reader: str) -> None:
         end = _HEADER.pack(_END, 0, 0, 0)
         try:
             module, _, name = reader.partition(":")
-            for pixels in getattr(importlib.import_module(module), name)(source, loop=loop):
+            for frame in getattr(importlib.import_module(module), name)(source, loop=loop):
                 with self._changed:
-                    self._number, self._pixels = self._number + 1, pixels
+                    self._number, self._frame = self._number + 1, frame
                     self._changed.notify()
         except Exception as error:  # whatever a driver raises is sent to the parent
-            told = error if isinstance(error, TlpipeError) else Unavailable(repr(error))
+            # The text of a library's error may have the URL in it, with its password.
+            text = type(error).__name__ if is_url(source) else repr(error)
+            told = error if isinstance(error, TlpipeError) else Unavailable(text)
             fields = (type(told).__name__, told.reason, told.advice, told.where)
-            end = _HEADER.pack(_ERROR, 0, 0, 0) + "\0".join(fields).encode()
+            end = _HEADER.pack(_ERROR, 0, 0, 0) + "\0".join(fields).encode(errors="backslashreplace")
         with self._changed:
             self._end = end
             self._changed.notify()
 
-    def after(self, number: int) -> tuple[int, Pixels, bytes]:
+    def after(self, number: int) -> tuple[int, Pixels | Still, bytes]:
         """The next newer frame, or the last message: its header, and for an error its text."""
         with self._changed:
             self._changed.wait_for(lambda: self._number > number or self._end)
-            return self._number, self._pixels, b"" if self._number > number else self._end
+            return self._number, self._frame, b"" if self._number > number else self._end
 
 
-def _serve(pipe: Connection, reader: str, source: str, *, loop: bool) -> None:
-    """The main function of the process: send the newest frame on each request, until either side ends."""
+def _serve(pipe: Connection, reader: str, *, loop: bool) -> None:
+    """The main function of the process: receive the source, and send the newest frame on each request, until either
+    side ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pipe
-    newest = _Newest()
+    source, newest = pipe.recv_bytes().decode(errors="surrogatepass"), _Newest()
     threading.Thread(target=newest.fill, args=(source,), kwargs={"loop": loop, "reader": reader}, daemon=True).start()
     number = 0
     with suppress(EOFError, OSError):
         while pipe.recv_bytes():
-            number, pixels, end = newest.after(number)
+            number, frame, end = newest.after(number)
             if end:
                 pipe.send_bytes(end[: _HEADER.size])
                 if len(end) > _HEADER.size:
                     pipe.send_bytes(end[_HEADER.size :])
                 continue
-            pipe.send_bytes(_HEADER.pack(_FRAME, number, *pixels.shape[:2]))
+            kind, pixels = (_STILL, frame.pixels) if isinstance(frame, Still) else (_FRAME, frame)
+            pipe.send_bytes(_HEADER.pack(kind, number, *pixels.shape[:2]))
             pipe.send_bytes(np.ascontiguousarray(pixels).reshape(-1).data)
     os._exit(0)  # without waiting for the reading thread, which a driver may block for ever
 
 
 if __name__ == "__main__":
-    _serve(Connection(int(sys.argv[1])), *sys.argv[2:4], loop=len(sys.argv) > 4)
+    _serve(Connection(int(sys.argv[1])), sys.argv[2], loop=len(sys.argv) > 3)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tlpipe_edge.camera import sources
+from tlpipe_edge.camera import address
 from tlpipe_edge.camera.answer import UNKNOWN, Answer
 from tlpipe_edge.camera.capture import READER, Capture, Frame
 from tlpipe_edge.classify.classifier import Classifier
@@ -14,6 +14,8 @@ from tlpipe_edge.errors import TlpipeError, Unavailable
 
 TIMEOUT = 5.0
 """Seconds without a frame, or with only black or repeated frames, after which there is an outage."""
+STILL_TIMEOUT = 60.0
+"""The same for repeated images of a URL that gives one per request: many such cameras take one every few seconds."""
 MAX_WAIT = 60.0
 """Maximum seconds between two attempts; the first wait is 1 s, and each one is twice the one before."""
 SLICE = 5.0
@@ -53,8 +55,9 @@ def watch(
     ``smoothing`` (0 to below 1) is the weight of the scores so far against those of a new frame. Below ``threshold``
     (0..1) the label is ``UNKNOWN``. A file or folder ends the loop at its end, and its errors are raised. A live source
     that gives nothing new for ``timeout`` seconds is opened again after 1, 2, 4, ... 60 s, and its outage is reported.
+    A URL that gives one image per request may repeat one for ``STILL_TIMEOUT`` seconds.
     """
-    live, attempt = sources.is_live(source), 0
+    live, attempt = address.is_live(source), 0
     while True:
         smoother = _Smoother(classifier, threshold=threshold, smoothing=smoothing)
         try:
@@ -66,7 +69,7 @@ def watch(
                         attempt = 0 if time.monotonic() - opened >= STEADY else attempt
             if not live:
                 return
-            raise Unavailable("the stream ended", "Check that it is still connected.", where=sources.shown(source))
+            raise Unavailable("the stream ended", "Check that it is still connected.", where=address.shown(source))
         except TlpipeError as error:
             if not live:
                 raise
@@ -91,7 +94,10 @@ class _Sight:
         self._seen = time.monotonic()
 
     def is_news(self, frame: Frame) -> bool:
-        """Whether the frame is new and not black. Raise Unavailable if none was for ``timeout`` seconds."""
+        """Whether the frame is to be classified: it is not black, and new or ``still``.
+
+        Raise Unavailable if none was new for too long.
+        """
         now, pixels = time.monotonic(), frame.pixels
         black = not (pixels > BLACK).any()
         repeats = np.array_equal(pixels, self._last)
@@ -99,10 +105,10 @@ class _Sight:
         if not black and not repeats:
             self._seen = now
             return True
-        if now - self._seen > self._timeout:
+        if now - self._seen > (STILL_TIMEOUT if frame.still and not black else self._timeout):
             what = "delivers only black frames" if black else "keeps repeating one frame"
             raise Unavailable(f"the camera {what}", "Check its lens and its cable.")
-        return False
+        return frame.still and not black
 
 
 @dataclass

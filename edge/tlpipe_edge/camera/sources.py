@@ -3,67 +3,88 @@
 import itertools
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
 
+from tlpipe_edge.camera.address import PICAMERA, is_live, is_url, shown
+from tlpipe_edge.camera.image_url import INTERVAL, ImageUrl
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable
-from tlpipe_edge.images import decode
+from tlpipe_edge.images import decode, walker
 from tlpipe_edge.images.decode import Pixels
-from tlpipe_edge.images.walker import images_below
 
-PICAMERA = "picamera2"
 DEFAULT_RATE = 25.0
 """Frames a second of a video file that does not state its own."""
 IMAGE_SECONDS = 1.0
 """How long each image of a folder is shown."""
 
 
-def is_live(source: str) -> bool:
-    """Whether a source never ends by itself (a camera or a URL, not a file or a folder), so its end is an outage."""
-    return source == PICAMERA or source.isdecimal() or is_url(source) or source.startswith("/dev/")
+@dataclass(frozen=True)
+class Still:
+    """A frame that was asked for, RGB uint8 (H, W, 3): it may be the same as the one before."""
+
+    pixels: Pixels
 
 
-def is_url(source: str) -> bool:
-    """Whether a source is a stream from the network, not a camera of this machine, a file or a folder."""
-    return "://" in source
-
-
-def shown(source: str) -> str:
-    """The source as messages name it: a URL without user, password and query."""
-    if not is_url(source):
-        return source
-    parts = urlsplit(source)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def read(source: str, *, loop: bool = False) -> Iterator[Pixels]:
+def read(source: str, *, loop: bool = False) -> Iterator[Pixels | Still]:
     """The frames of a source, RGB uint8 (H, W, 3), files at their own speed; with ``loop``, a file starts again.
 
     ``source`` is a V4L2 index or device ("0", "/dev/video0"), "picamera2", an http or rtsp URL, a video file or a
-    folder of images. Raise Unavailable if a camera or stream does not open or ends, MissingInput and BadData for
-    files.
+    folder of images. Videos and streams are turned as their container says. A URL that gives a single image is asked
+    every ``INTERVAL`` seconds, and its frames are ``Still``.
+
+    Raise Unavailable if a camera or stream does not open or ends, MissingInput and BadData for files.
     """
     if source == PICAMERA:
         return _from_picamera()
+    if source.strip().lower().startswith(("http://", "https://")):
+        return _from_http(source)
     if is_live(source):
         return _from_live(int(source) if source.isdecimal() else source)
     path = Path(source)
-    if not path.exists():
-        raise MissingInput("no such camera, file or folder", "Name a camera's number, a file or a URL.", where=source)
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:
+        closed = isinstance(error, PermissionError)
+        reason = "in a folder that cannot be read" if closed else "no such camera, file or folder"
+        raise MissingInput(reason, "Name a camera's number, a file or a URL.", where=shown(source)) from error
+    turns = itertools.count() if loop else range(1)
     open_once = _from_folder if path.is_dir() else _from_video
-    return itertools.chain.from_iterable(open_once(path) for _ in (itertools.count() if loop else range(1)))
+    return itertools.chain.from_iterable(open_once(path, turn) for turn in turns)
+
+
+def _from_http(url: str) -> Iterator[Pixels | Still]:
+    """The frames of a stream; if OpenCV gets at most one, what the server answers to a request decides."""
+    frames, early = _from_live(url), list[Pixels]()
+    try:
+        early.append(next(frames))
+        early.append(next(frames))
+    except Unavailable as error:
+        ended = error
+    else:
+        yield from itertools.chain(early, frames)
+    address, paced = ImageUrl(url), _paced(INTERVAL)
+    response = address.get()
+    if response.pixels is None and early:
+        yield from early
+        raise ended
+    what = "cannot be opened" if response.pixels is None else "delivers no more images"
+    while response.pixels is not None:
+        next(paced)
+        yield Still(response.pixels)
+        response = address.get()
+    raise Unavailable(f"{what} ({response.problem})", response.advice, where=f"camera {shown(url)}")
 
 
 def _from_live(device: int | str) -> Iterator[Pixels]:
     source = shown(str(device))
-    capture = cv2.VideoCapture(device)
+    capture = _capture(device)
     try:
         if not capture.isOpened():
             local = "Plug it in, close other programs that use it, and run tlpipe-edge doctor."
-            advice = "Check its address." if is_url(source) else local
+            advice = "Check its address, and its login." if is_url(str(device)) else local
             raise Unavailable("cannot be opened", advice, where=f"camera {source}")
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         while True:
@@ -75,6 +96,14 @@ def _from_live(device: int | str) -> Iterator[Pixels]:
             yield _rgb(frame)
     finally:
         capture.release()
+
+
+def _capture(source: int | str) -> cv2.VideoCapture:
+    """OpenCV turns frames as the container says by default, but not in 4.11."""
+    capture = cv2.VideoCapture(source)
+    if isinstance(source, str):
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+    return capture
 
 
 def _from_picamera() -> Iterator[Pixels]:
@@ -99,8 +128,8 @@ def _from_picamera() -> Iterator[Pixels]:
         camera.close()
 
 
-def _from_video(path: Path) -> Iterator[Pixels]:
-    capture = cv2.VideoCapture(str(path))
+def _from_video(path: Path, _turn: int) -> Iterator[Pixels]:
+    capture = _capture(str(path))
     try:
         if not capture.isOpened():
             raise BadData("not a video that OpenCV can read", "Convert it, or name another one.", where=path)
@@ -116,10 +145,16 @@ def _from_video(path: Path) -> Iterator[Pixels]:
         capture.release()
 
 
-def _from_folder(folder: Path) -> Iterator[Pixels]:
-    """The images below the folder in sorted order; images that cannot be read are skipped."""
+def _from_folder(folder: Path, turn: int) -> Iterator[Pixels]:
+    """The images below the folder in sorted order; images that cannot be read are skipped.
+
+    What is passed over is said in the first ``turn`` (0) only.
+    """
     paced, shown = _paced(IMAGE_SECONDS), 0
-    for file in images_below(folder):
+    found = walker.walk(folder)
+    if turn == 0 and found.images:
+        walker.tell(found)
+    for file in found.images:
         try:
             pixels = decode.decode(file)
         except TlpipeError:
@@ -128,7 +163,8 @@ def _from_folder(folder: Path) -> Iterator[Pixels]:
         shown += 1
         yield pixels
     if not shown:
-        raise BadData("no images that can be read", "Name another folder.", where=folder)
+        there = f"; passed over: {found.left_out}" if found.left_out else ""
+        raise BadData(f"no images that can be read{there}", "Name another folder.", where=folder)
 
 
 def _paced(seconds: float) -> Iterator[None]:

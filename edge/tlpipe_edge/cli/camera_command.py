@@ -12,7 +12,10 @@ from typing import Any
 from tlpipe_edge.camera.answer import Answer
 from tlpipe_edge.camera.loop import Outage, watch
 from tlpipe_edge.classify.classifier import Classifier
+from tlpipe_edge.classify.model_file import FileOptions
+from tlpipe_edge.cli.model_options import say_notes
 from tlpipe_edge.cli.systemd import notify, watched
+from tlpipe_edge.console import streams
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.errors import Unavailable
 from tlpipe_edge.live_page.server import Preview
@@ -27,6 +30,7 @@ class CameraOptions:
     recipe: str | None
     runtime: str
     threads: int
+    file: FileOptions
     threshold: float
     smoothing: float
     loop: bool
@@ -39,14 +43,22 @@ def run(options: CameraOptions) -> None:
     """Run until the end of the source, SIGTERM or Ctrl-C. Raise the errors of Classifier, Preview and ``watch``."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    classifier = Classifier.open(options.model, recipe=options.recipe, threads=options.threads, runtime=options.runtime)
+    classifier = Classifier.open(
+        options.model,
+        recipe=options.recipe,
+        threads=options.threads,
+        runtime=options.runtime,
+        **vars(options.file),
+    )
+    say_notes(classifier.notes)
     with contextlib.ExitStack() as stack:
         page = None
         if options.preview is not None:
             page = stack.enter_context(Preview(options.preview, token=options.token))
             from tlpipe_edge.console import progress
 
-            progress.say(f"live page: {page.url}")
+            address, query, _ = page.url.partition("?token=")
+            progress.say(f"live page: {address}" + f"{query}..., with the token" * bool(query))
         events = watch(
             classifier,
             options.source,
@@ -67,7 +79,8 @@ def run(options: CameraOptions) -> None:
                 notify(READY="1", WATCHDOG="1", STATUS=event.reason)
                 if event.attempt != attempt:
                     attempt = event.attempt
-                    print(_outage(event), file=sys.stderr, flush=True)
+                    with streams.messages():
+                        print(_outage(event), file=sys.stderr, flush=True)
             if page:
                 page.show(event) if isinstance(event, Answer) else page.outage(event.reason)
 

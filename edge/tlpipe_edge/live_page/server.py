@@ -73,7 +73,7 @@ class Preview:
     """The server of the live page, a context manager.
 
     ``address`` is HOST:PORT, or a port on the loopback address; ``url`` is the address for a browser, with the token.
-    Do not change the frame of an answer after ``show``.
+    Do not change the frame of an answer after ``show``, and do not write ``url`` into a log.
 
     Raise WrongUsage if the address is invalid, if others can reach it and there is no ``token``, or if the token has
     other characters than letters, digits and ``-._~``; on entering, Unavailable if the port cannot be opened.

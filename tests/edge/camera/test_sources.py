@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tlpipe_edge.camera import sources
+from tlpipe_edge.camera import address, sources
 from tlpipe_edge.errors import BadData, MissingInput, Unavailable
 
 COLOURS = ((200, 30, 30), (30, 200, 30), (30, 30, 200))
@@ -94,7 +94,7 @@ def test_a_folder_gives_its_photographs_in_order_and_passes_over_the_bad(
     for name, colour in zip(("a.png", "c.png", "deeper/d.png"), COLOURS, strict=True):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         cv2.imwrite(str(tmp_path / name), np.full((48, 64, 3), colour[::-1], np.uint8))
-    (tmp_path / "b.jpg").write_text("no picture")
+    (tmp_path / "b.jpg").write_bytes(b"\xff\xd8\xff no picture")
 
     assert_colours(list(sources.read(str(tmp_path))), COLOURS)
 
@@ -119,7 +119,7 @@ def test_a_password_is_in_no_message() -> None:
     with pytest.raises(Unavailable) as caught:
         next(sources.read(source))
 
-    assert "secret" not in str(caught.value) and "http://127.0.0.1:9/video: cannot be opened" in caught.value.what
+    assert "secret" not in str(caught.value) and "http://127.0.0.1:9: cannot be opened" in caught.value.what
 
 
 def test_without_picamera2_the_way_to_it_is_named() -> None:
@@ -152,4 +152,4 @@ def test_what_is_no_source(tmp_path: Path) -> None:
     ],
 )
 def test_cameras_and_streams_are_live(source: str, live: bool) -> None:
-    assert sources.is_live(source) is live
+    assert address.is_live(source) is live

@@ -148,11 +148,14 @@ def test_without_a_camera_it_ends_in_a_terminal_and_goes_on_as_a_service(
 def test_the_doctor_is_not_named_for_a_stream(drawn: Bundle) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # and does not listen
-        address = f"rtsp://127.0.0.1:{nobody.getsockname()[1]}/"
+        address = f"rtsp://127.0.0.1:{nobody.getsockname()[1]}"
         command = [sys.executable, "-m", "tlpipe_edge", "camera", str(drawn.path), "--source", address]
         code, said = in_a_terminal(command, {}, until="outage: ")
 
-    assert code == 69 and said.splitlines() == [f"error: camera {address}: cannot be opened", "Check its address."]
+    assert code == 69 and said.splitlines() == [
+        f"error: camera {address}: cannot be opened",
+        "Check its address, and its login.",
+    ]
 
 
 def test_the_live_page_is_there(drawn: Bundle, video: Path) -> None:
