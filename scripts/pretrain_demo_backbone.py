@@ -18,7 +18,7 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from numpy.typing import NDArray
 
-from tlpipe.data import dataset
+from tlpipe.data import loading
 from tlpipe.demo import digits
 from tlpipe.network import build
 from tlpipe.network.backend import keras
@@ -50,7 +50,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "images"
         write_images(images)
-        loaded = dataset.load(images, validation_fraction=0.03, test_fraction=0, seed=TRAINING.seed)
+        loaded = loading.load(images, validation_fraction=0.03, test_fraction=0, seed=TRAINING.seed)
         run = stages.train(loaded, Path(folder) / "run", TRAINING)
         save_backbone(run.path / FROZEN / "model.keras", digits.BACKBONE)
     print(f"{digits.BACKBONE}: {digits.BACKBONE.stat().st_size} bytes")

@@ -31,7 +31,7 @@ def main() -> None:
     """Write the schemas into the package."""
     folder = Path(str(files("tlpipe") / "schemas"))
     for name, schema in schemas().items():
-        (folder / name).write_text(json.dumps(schema, indent=2) + "\n")
+        (folder / name).write_text(json.dumps(schema, indent=2) + "\n", "utf-8")
         print(folder / name)
 
 

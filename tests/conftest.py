@@ -26,5 +26,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Use a temporary cache folder in this session and in the programs that it starts, never that of the user."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("TLPIPE_CACHE", raising=False)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield

@@ -1,10 +1,12 @@
 """The command ``tlpipe-edge``, and ``python -m tlpipe_edge``."""
 
+from tlpipe_edge.console import streams
 from tlpipe_edge.console.interrupted import ends_at_once
 
 
 def main() -> None:
     """Import the commands, and run the one that the user named."""
+    streams.settle()
     with ends_at_once():
         from tlpipe_edge.cli import commands
     commands.main()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import tlpipe_edge
+from tlpipe_edge import Bundle
 
 ROOT = Path(tlpipe_edge.__file__).parent
 SOURCES = sorted(ROOT.rglob("*.py"))
@@ -58,6 +59,15 @@ def test_the_package_loads_at_once() -> None:
 
 def test_the_help_does_not_wait_for_opencv() -> None:
     assert not {"cv2", "ai_edge_litert", "tflite_runtime", *HEAVY} & loaded_by("import tlpipe_edge.cli.commands")
+
+
+def test_classifying_does_not_wait_for_the_console(drawn: Bundle) -> None:
+    """rich takes longer to import than an image to classify, and with a bundle there is nothing to say."""
+    image = drawn.path / "golden" / "0.png"
+    run = f"commands.classify(Path({str(drawn.path)!r}), [Path({str(image)!r})])"
+    loaded = loaded_by(f"from pathlib import Path; from tlpipe_edge.cli import commands; {run}")
+
+    assert "cv2" in loaded and "rich" not in loaded
 
 
 def test_classifying_loads_no_heavy_module() -> None:

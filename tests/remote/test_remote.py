@@ -166,8 +166,8 @@ def test_dependencies_come_from_the_devices_own_index(bare: Device, files: dict[
 
 def test_photographs_are_in_a_folder_for_their_label() -> None:
     labels = ("a b", "x/y", "class 1", "..", "n" * 300)
-    files = ("1/p.jpg", "2/p.jpg", "2/p.jpg", "p.jpg", "q.jpg", "-r.png", "s.jpg", "t.jfif", "u")
-    kinds = (0, 0, 0, 1, 2, 3, 4, 0, 0)
+    files = ("1/p.jpg", "2/p.jpg", "2/p.jpg", "p.jpg", "q.jpg", "-r.png", "s.jpg", "t.jfif", "u", ".v.jpg", "Thumbs.db")
+    kinds = (0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 0)
     named = device_bench.in_folders([Example(Path(f), k, "") for f, k in zip(files, kinds, strict=True)], labels)
 
     assert list(named) == [
@@ -179,8 +179,10 @@ def test_photographs_are_in_a_folder_for_their_label() -> None:
             "class 1/q.jpg",
             "class 3/-r.png",
             "class 4/s.jpg",
-            "a b/t.jfif.jpg",
-            "a b/u.jpg",
+            "a b/t.jfif",
+            "a b/u",
+            "a b/image.jpg",
+            "a b/image-2.jpg",
         )
     ]
     assert list(map(str, named.values())) == list(files)

@@ -8,9 +8,10 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
-from tlpipe_edge.console import interrupted
+from tlpipe_edge.console import interrupted, streams
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.console.verbosity import Verbosity, verbosity
 from tlpipe_edge.errors import TlpipeError, Unavailable, WrongUsage
@@ -28,6 +29,12 @@ _DISK_ERRORS = {
     errno.ENAMETOOLONG,
 }
 
+_DISK_ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Free some space"),
+    **dict.fromkeys((errno.EACCES, errno.EROFS), "Change its permissions"),
+}
+"""How to begin the advice on such an error."""
+
 MAX_THREADS = 1024
 """More than the cores of any machine that tlpipe is for."""
 
@@ -41,12 +48,17 @@ def numbers(written: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(int, parts)))
 
 
-def run_program(app: Callable[..., Any], *, report: Callable[[TlpipeError], None] | None = None) -> None:
+def run_program(
+    app: Callable[..., Any],
+    *,
+    report: Callable[[TlpipeError], None] | None = None,
+    redact: Callable[[str], str] = str,
+) -> None:
     """Run a typer app as a program: a TlpipeError becomes an exit code, a broken pipe is not an error.
 
-    ``report`` gets the error; without ``report``, it is printed as one or two lines on stderr.
+    ``report`` gets the error; without ``report``, it is printed as one or two lines on stderr, after ``redact``.
     """
-    report = report or _print
+    report = report or (lambda error: print(redact(_told(error)), file=sys.stderr))
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # file names need not be Unicode
     try:
         try:
@@ -68,11 +80,22 @@ def run_program(app: Callable[..., Any], *, report: Callable[[TlpipeError], None
         progress.warn(interrupted.told(interrupt))
         sys.exit(interrupted.EXIT_CODE)
     except Exception as error:
+        if isinstance(error, FileNotFoundError) and not _working_folder_exists():
+            _fail(Unavailable("the working folder was deleted", "Change to another one."), report)
         if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
             where = error.filename or "writing"
-            _fail(Unavailable(f"{error.strerror}", "Free some space, or name another path.", where=where), report)
-        traceback.print_exc()
+            first = _DISK_ADVICE.get(error.errno, "")
+            advice = f"{first}, or name another path." if first else "Name another path."
+            _fail(Unavailable(f"{error.strerror}", advice, where=where), report)
+        print(redact(traceback.format_exc()), end="", file=sys.stderr)
         sys.exit(TlpipeError.exit_code)
+
+
+def _working_folder_exists() -> bool:
+    try:
+        return bool(Path.cwd())
+    except OSError:
+        return False
 
 
 @contextlib.contextmanager
@@ -101,15 +124,16 @@ def _end_quietly() -> None:
 
 
 def _fail(error: TlpipeError, report: Callable[[TlpipeError], None]) -> NoReturn:
-    report(error)
+    with streams.messages():
+        report(error)
     sys.exit(error.exit_code)
 
 
-def _print(error: TlpipeError) -> None:
-    """Print the error's one or two lines, each made printable; with --verbose, its causes as well."""
+def _told(error: TlpipeError) -> str:
+    """The error's one or two lines, each made printable; with --verbose, its causes as well."""
     lines = [printable(line) for line in (error.what, error.advice) if line]
     cause = error.__cause__
     while cause is not None and verbosity() is Verbosity.VERBOSE:
         lines.append(printable(f"caused by {type(cause).__name__}: {cause}"))
         cause = cause.__cause__
-    print("error: " + "\n".join(lines), file=sys.stderr)
+    return "error: " + "\n".join(lines)

@@ -1,9 +1,9 @@
 """The commands of ``tlpipe-edge``: they parse the options, call a function and print the result."""
 
 import json
+import os
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ import typer
 from tlpipe_edge import __version__
 from tlpipe_edge.cli.app import MAX_THREADS, numbers, run_program
 from tlpipe_edge.cli.application import application, checked
+from tlpipe_edge.cli.model_options import LabelsFile, Mean, Std, file_options, say_notes
 from tlpipe_edge.console.text import printable, terminal_width
 from tlpipe_edge.contract.ranges import MAX_COUNT
 from tlpipe_edge.errors import BadData, TlpipeError, Unavailable
@@ -31,7 +32,7 @@ def _check_runtime(name: str) -> None:
     interpreter.check_name(name)
 
 
-Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle, or a .tflite file with TFLite Metadata.")]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A bundle, or a .tflite file.")]
 Recipe = Annotated[
     str | None, typer.Option(metavar="FORMAT", help="Number format, such as int8.", show_default="the lowest rank")
 ]
@@ -51,7 +52,9 @@ ThreadCounts = Annotated[
 Source = Annotated[
     str,
     typer.Option(
-        metavar="SOURCE", help="Number of a camera, picamera2, an http or rtsp URL, a video file or a folder."
+        metavar="SOURCE",
+        envvar="TLPIPE_CAMERA_SOURCE",
+        help="Number of a camera, picamera2, an http or rtsp URL, a video file or a folder.",
     ),
 ]
 Threshold = Annotated[
@@ -83,13 +86,17 @@ Token = Annotated[
 
 def main() -> None:
     """Run the command."""
-    run_program(app)
+    from tlpipe_edge.cli.redaction import redact
+
+    run_program(app, redact=redact)
 
 
 @app.command(epilog="Example: tlpipe-edge classify exported/clothing photo.jpg --top-k 3")
 def classify(
     model: Model,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images, or folders of images.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE", readable=False, help="Images, or folders of images.")
+    ],
     recipe: Recipe = None,
     runtime: Runtime = "auto",
     threads: Annotated[
@@ -101,6 +108,9 @@ def classify(
             help="Threads of each classifier; several images are classified at the same time.",
         ),
     ] = 1,
+    labels: LabelsFile = None,
+    mean: Mean = None,
+    std: Std = None,
     top_k: Annotated[int, typer.Option(min=1, max=MAX_COUNT, metavar="N", help="Number of labels to print.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
@@ -112,17 +122,16 @@ def classify(
     from tlpipe_edge.classify import batch
     from tlpipe_edge.classify.classifier import Classifier
 
+    options = file_options(labels, mean, std)
+
     def open_classifier() -> Classifier:
-        return Classifier.open(model, recipe=recipe, threads=threads, runtime=runtime)
+        return Classifier.open(model, recipe=recipe, threads=threads, runtime=runtime, **vars(options))
 
     classifier = open_classifier()
-    if model.is_file():
-        from tlpipe_edge.console import progress
-
-        progress.say("note: this file does not state a crop, so center-crop is used")
+    say_notes(classifier.notes)
     failure: TlpipeError | None = None
     rows: list[dict[str, Any]] = []
-    files = list(_walk(images))
+    files = _walk(images)
     workers = batch.workers(len(files), threads=threads)
     results = batch.classify(open_classifier if workers > 1 else lambda: classifier, files, workers=workers)
     for file, result in zip(files, results, strict=True):
@@ -136,7 +145,7 @@ def classify(
         }
         if isinstance(result, TlpipeError):
             failure = failure or result
-            problem = BadData("no images in this folder", where=file) if file.is_dir() else result
+            problem = BadData("no images in this folder", where=file) if _is_folder(file) else result
             row["error"] = problem.what
         else:
             top = [{"label": each.label, "score": each.score} for each in result.top_k(top_k)]
@@ -155,12 +164,14 @@ def classify(
 
 
 @app.command(epilog="Example: tlpipe-edge info exported/clothing")
-def info(model: Model) -> None:
-    """Describe a bundle or a .tflite file."""
+def info(model: Model, labels: LabelsFile = None, mean: Mean = None, std: Std = None) -> None:
+    """Describe a bundle or any .tflite file, and say whether the other commands can use it."""
     from tlpipe_edge.cli import describe
 
-    for line in describe.model(model, width=terminal_width()).split("\n"):
-        print(printable(line))
+    options = file_options(labels, mean, std)
+    for lines in describe.model(model, options, width=terminal_width()):
+        for line in lines.split("\n"):
+            print(printable(line))
 
 
 @app.command(epilog="Example: tlpipe-edge camera exported/clothing --source 0 --threshold 0.6 --preview 8080")
@@ -170,6 +181,9 @@ def camera(
     recipe: Recipe = None,
     runtime: Runtime = "auto",
     threads: Threads = 1,
+    labels: LabelsFile = None,
+    mean: Mean = None,
+    std: Std = None,
     threshold: Threshold = 0.5,
     smoothing: Smoothing = 0.7,
     loop: Annotated[bool, typer.Option("--loop", help="Start a file or folder again at its end.")] = False,
@@ -192,6 +206,7 @@ def camera(
             recipe=recipe,
             runtime=runtime,
             threads=threads,
+            file=file_options(labels, mean, std),
             threshold=threshold,
             smoothing=smoothing,
             loop=loop,
@@ -219,6 +234,9 @@ def bench(
     ] = None,
     threads: ThreadCounts = "1",
     runtime: Runtime = "auto",
+    labels: LabelsFile = None,
+    mean: Mean = None,
+    std: Std = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
     """Benchmark a model on this machine: latency by step, cold start, memory, throughput and accuracy.
@@ -230,8 +248,10 @@ def bench(
     from tlpipe_edge.bench.target import BenchOptions, find_images, read_target
     from tlpipe_edge.contract.benchmark import to_json
 
-    options = BenchOptions(tuple(recipe or ()), numbers(threads), runtime)
+    file = file_options(labels, mean, std)
+    options = BenchOptions(tuple(recipe or ()), numbers(threads), runtime, file=file)
     target = read_target(model, options)
+    say_notes(target.notes)
     command = shlex.join(["tlpipe-edge", *sys.argv[1:]])
     measured = run.bench(target, find_images(target, data), options, command=command)
     print(to_json([measured]) if as_json else table.render(measured, width=terminal_width()))
@@ -256,12 +276,17 @@ def doctor() -> None:
         raise typer.Exit(Unavailable.exit_code)
 
 
-def _walk(images: list[Path]) -> Iterator[Path]:
+def _walk(images: list[Path]) -> list[Path]:
     """The files, and for each folder the images below it in sorted order; the folder itself if it has none."""
-    from tlpipe_edge.images.walker import images_below
+    from tlpipe_edge.images import walker
 
-    for path in images:
-        yield from (images_below(path) if path.is_dir() else ()) or [path]
+    found = {path: walker.walk(path) for path in images if _is_folder(path)}
+    walker.tell(*found.values())
+    return [file for path in images for file in (found[path].images if path in found else ()) or (path,)]
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112  (Path.is_dir raises PermissionError in a closed folder)
 
 
 def _line(row: dict[str, Any]) -> str:

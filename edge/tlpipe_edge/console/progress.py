@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
+from tlpipe_edge.console import streams
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.console.verbosity import Verbosity, verbosity
 
@@ -49,24 +50,29 @@ def drawn_elsewhere() -> Iterator[None]:
 def say(text: str) -> None:
     """Print a line of plain text; markup and control characters in it have no effect."""
     if verbosity() >= Verbosity.NORMAL:
-        console.print(printable(text), markup=False)
+        _print(printable(text))
 
 
 def detail(text: str) -> None:
     """Print a line that only ``--verbose`` shows."""
     if verbosity() >= Verbosity.VERBOSE:
-        console.print(printable(text), style="dim", markup=False)
+        _print(printable(text), style="dim")
 
 
 def heading(text: str) -> None:
     """Print the heading of a step, after an empty line."""
     if verbosity() >= Verbosity.NORMAL:
-        console.print(f"\n{printable(text)}", style="bold", markup=False)
+        _print(f"\n{printable(text)}", style="bold")
 
 
 def warn(text: str) -> None:
     """Print a warning."""
-    console.print(f"warning: {printable(text)}", style="yellow", markup=False)
+    _print(f"warning: {printable(text)}", style="yellow")
+
+
+def _print(text: str, *, style: str = "") -> None:
+    with streams.messages():
+        console.print(text, style=style, markup=False)
 
 
 def track(items: Iterable[T], *, description: str, total: int | None = None) -> Generator[T, None, None]:
@@ -156,7 +162,7 @@ def drawn_on(descriptor: int) -> Iterator[None]:
 @functools.cache
 def _opened(_terminal_name: str, descriptor: int) -> TextIO:
     """The terminal, once in a process and never closed: the thread that draws may still be writing to it."""
-    return open(os.dup(descriptor), "w", closefd=False)
+    return open(os.dup(descriptor), "w", encoding="utf-8", closefd=False)
 
 
 @contextmanager

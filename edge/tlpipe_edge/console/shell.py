@@ -14,5 +14,8 @@ def program(name: str) -> str:
 
 def word(path: Path) -> str:
     """A path as a word of a shell: relative if it lies below the working folder or beside it."""
-    relative = os.path.relpath(path)
+    try:
+        relative = os.path.relpath(path)
+    except OSError:  # the working folder was deleted
+        relative = str(path)
     return shlex.quote(relative if len(relative) < len(str(path)) else str(path))

@@ -13,7 +13,7 @@ from annotated_types import Interval, Len
 
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.files import parse_json
-from tlpipe_edge.contract.ranges import Count, FileName, FilePath, Labels
+from tlpipe_edge.contract.ranges import Count, FileName, FilePath, Labels, Sha256
 from tlpipe_edge.errors import BadData
 
 SCHEMA = 1
@@ -73,8 +73,19 @@ class Artifact:
 
 
 @dataclass(frozen=True)
+class AdoptedFrom:
+    """The name of the file of a Keras model that was trained elsewhere, and its sha256."""
+
+    file: str
+    sha256: Sha256
+
+
+@dataclass(frozen=True)
 class Provenance:
-    """The origin of a bundle. ``keras_file`` is the path of the Keras model, relative to the bundle if possible."""
+    """The origin of a bundle. ``keras_file`` is the path of the Keras model, relative to the bundle if possible.
+
+    ``adopted``: where the Keras model comes from, if it was trained elsewhere; nobody knows on which images.
+    """
 
     run: str
     stage: str
@@ -85,6 +96,7 @@ class Provenance:
     weights: str
     created: str
     versions: dict[str, str]
+    adopted: AdoptedFrom | None = None
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ def _vcgencmd(question: str) -> str:
 def _text(file: Path) -> str | None:
     """The text of a file, without the NUL at the end of device tree strings; None if it cannot be read."""
     try:
-        return file.read_text(errors="replace").strip("\0 \n")
+        return file.read_text(encoding="utf-8", errors="replace").strip("\0 \n")
     except OSError:
         return None
 

@@ -19,7 +19,7 @@ def emulated(root: Path = Path("/"), *, program: Path = Path(sys.executable), ma
     if runs and ours and runs != ours:
         return True
     try:
-        processor = (root / "proc/cpuinfo").read_text(errors="replace")
+        processor = (root / "proc/cpuinfo").read_text("utf-8", "replace")
     except OSError:
         return False
     arm = (machine or platform.machine()).startswith(("arm", "aarch64"))

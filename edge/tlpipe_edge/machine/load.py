@@ -65,7 +65,7 @@ def _busy(root: Path) -> tuple[float, float] | tuple[None, None]:
         return None, None
     cores = {f"cpu{number}" for number in os.sched_getaffinity(0)}
     try:
-        lines = [line.split() for line in (root / "proc/stat").read_text().splitlines()]
+        lines = [line.split() for line in (root / "proc/stat").read_text("utf-8").splitlines()]
         ticks = [list(map(int, line[1:9])) for line in lines if line and line[0] in cores]
     except (OSError, ValueError):
         return None, None

@@ -21,6 +21,7 @@ from tlpipe_edge.contract.files import load_json, parse_json
 from tlpipe_edge.errors import BadData, TlpipeError, Unavailable
 from tlpipe_edge.remote_job.cache import Cache
 from tlpipe_edge.remote_job.messages import (
+    ADVICE_IF_FULL,
     MAX_OUTPUT,
     MAX_TEXT,
     NO_ROOM,
@@ -87,7 +88,7 @@ def _receive(job: Job, cache: Cache) -> Path:
     if size > free:
         raise Unavailable(
             f"not enough disk space: {size / 1e6:.1f} MB to send, {free / 1e6:.1f} MB free",
-            "Free some space on the device.",
+            ADVICE_IF_FULL,
         )
     _tell(Missing(missing))
     for sha256 in missing:
@@ -143,7 +144,7 @@ def _tell(event: Event, content: bytes = b"") -> None:
 
 def _disk_error(error: OSError) -> Unavailable:
     if error.errno in NO_ROOM:
-        return Unavailable("no disk space left for ~/.cache/tlpipe-remote", "Free some space on the device.")
+        return Unavailable("no disk space left for ~/.cache/tlpipe-remote", ADVICE_IF_FULL)
     return Unavailable(f"{error.strerror}", "Check that file or folder on the device.", where=error.filename or "")
 
 

@@ -74,7 +74,7 @@ class Cache:
         (new / "content").mkdir(parents=True)
         for file in files:
             self._link(file.sha256, new / "content" / file.path)
-        (new / "listing.json").write_text(listing)
+        (new / "listing.json").write_text(listing, "utf-8")
         if path.exists():
             path.replace(self._temporary / "old")
         new.replace(path)
@@ -91,7 +91,7 @@ class Cache:
         needed = set(keep)
         for path in self._trees.iterdir():
             with contextlib.suppress(OSError, ValueError):  # damaged: it is made again when it is needed
-                needed |= {sha256 for _, sha256 in json.loads((path / "listing.json").read_text())}
+                needed |= {sha256 for _, sha256 in json.loads((path / "listing.json").read_text("utf-8"))}
         for file in self._files.iterdir():
             if file.name not in needed:
                 file.unlink()

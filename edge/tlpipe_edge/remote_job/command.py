@@ -20,7 +20,7 @@ def main() -> None:
     sys.argv = ["tlpipe-edge", *sys.argv[2:]]
 
     def report(error: TlpipeError) -> None:
-        file.write_text(json.dumps(codec.as_json(Failed.from_error(error))))
+        file.write_text(json.dumps(codec.as_json(Failed.from_error(error))), encoding="utf-8")
 
     run_program(app, report=report)
 

@@ -22,6 +22,7 @@ MAX_OUTPUT = 256_000_000
 """Maximum bytes that the command may print."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The errors of a full disk and of a quota."""
+ADVICE_IF_FULL = "Free some space on the device, or name another folder there: $TLPIPE_CACHE."
 _ADVICE = "Run it again; if the error persists, check what runs on the device."
 MAX_TEXT = 1_000_000
 """Maximum characters of one text, such as a line on stderr."""

@@ -152,9 +152,9 @@ def _download(entry: Backbone, alpha: float) -> Path:
 
 def _check_download(url: str) -> None:
     """Raise Unavailable if Keras would not get the file, which it may have from an earlier download."""
-    homes = (os.environ.get("KERAS_HOME") or "~/.keras", "/tmp/.keras")
-    name = url.rpartition("/")[2]
-    if not any((Path(home).expanduser() / "models" / name).exists() for home in homes):
+    cache.used_by_libraries()
+    home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")  # noqa: PTH111  (there may be no home)
+    if not (Path(home) / "models" / url.rpartition("/")[2]).exists():
         _reach(url)
 
 

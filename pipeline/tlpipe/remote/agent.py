@@ -7,7 +7,7 @@ that were started here end, and incomplete files are removed.
 stdin brings the names of the wheels, as a line of JSON, then the missing wheels, each after a line with its size. Empty
 lines between them show that the workstation is still there. stdout takes events (tlpipe_edge/remote_job/messages.py).
 
-Everything is below ~/.cache/tlpipe-remote ($XDG_CACHE_HOME):
+Everything is in the folder tlpipe-remote below $TLPIPE_CACHE, $XDG_CACHE_HOME or ~/.cache:
 
     lock                 held as long as this runs
     venvs/KEY            virtual environments; one without the file `complete` is incomplete
@@ -215,7 +215,7 @@ def install(link: Link, path: Path, temporary: Path, wheel: Path, wheelhouse: li
 def work(link: Link, root: Path) -> None:
     """Hold the lock, install if needed, and run the job. Raise NotInstalled, or OSError before the job."""
     (root / "venvs").mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (root / "lock").open("w") as lock:
+    with (root / "lock").open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -239,12 +239,13 @@ def main() -> None:
     """Run the bootstrap, and send an event if tlpipe-edge could not be started."""
     os.umask(0o077)
     try:
-        work(Link(), Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tlpipe-remote")
+        named = os.environ.get("TLPIPE_CACHE") or os.environ.get("XDG_CACHE_HOME")
+        work(Link(), Path(named or Path.home() / ".cache") / "tlpipe-remote")
     except (Gone, BrokenPipeError):
         pass
     except Changed as problem:
         tell("failed", code=65, where="", reason=f"{problem}", advice="Run it again.")
-    except (NotInstalled, OSError) as problem:
+    except (NotInstalled, OSError, RuntimeError) as problem:  # RuntimeError: there is no home folder
         tell("not-installed", said=f"{problem}", python=platform.python_version(), machine=platform.machine())
 
 

@@ -15,7 +15,7 @@ from tlpipe_edge.contract.benchmark import Bench, benches
 from tlpipe_edge.contract.bundle import GOLDEN, MANIFEST, REFERENCE, Bundle
 from tlpipe_edge.contract.files import parse_json, sha256_of
 from tlpipe_edge.errors import BadData, MissingInput
-from tlpipe_edge.images.walker import SUFFIXES
+from tlpipe_edge.images import walker
 from tlpipe_edge.remote_job.messages import (
     AwaitsJob,
     AwaitsWheels,
@@ -35,6 +35,10 @@ from tlpipe_edge.remote_job.messages import (
 
 BUNDLE, IMAGES = "bundle", "images"
 """Names of both on the device, in the working directory of tlpipe-edge."""
+
+
+UNREADABLE = b"\xff\xd8\xff"
+"""Sent for an image that cannot be read here: the beginning of a JPEG, so that it is an image there, and wrong, too."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,8 @@ def bench_on(
     and the error of tlpipe-edge on the device.
     """
     files: dict[str, Path | bytes] = {f"{BUNDLE}/{name}": file for name, file in bundle_files(bundle).items()}
-    # A file that cannot be read here is empty there, so the image counts as wrong on both sides.
-    files |= {f"{IMAGES}/{name}": file if os.access(file, os.R_OK) else b"" for name, file in images.items()}
+    readable = _readable(images.values())
+    files |= {f"{IMAGES}/{name}": file if file in readable else UNREADABLE for name, file in images.items()}
     arguments = ["bench", BUNDLE, "--json", "--runtime", runtime, "--threads", ",".join(map(str, threads))]
     arguments += [part for recipe in recipes for part in ("--recipe", recipe)]
     arguments += ["--data", IMAGES] if images else []
@@ -90,7 +94,8 @@ def bench_on(
     if scored is None:
         raise BadData("its benchmark does not state the images", "Run it again.", where=address)
     if images and scored.count != len(images):
-        raise BadData(f"it used {scored.count} of {len(images)} images", "Run it again.", where=address)
+        advice = "If it names a format that it does not read, convert these images; else run it again."
+        raise BadData(f"it used {scored.count} of {len(images)} images", advice, where=address)
     if scored.scored < len(images):
         progress.warn(
             f"{address}: accuracy covers {scored.scored} of {len(images)} images: the other labels cannot be names of "
@@ -107,7 +112,7 @@ def in_folders(examples: Iterable[Example], labels: Sequence[str]) -> dict[str, 
     """The images by their names on the device: in a folder per label.
 
     If a label cannot be the name of a folder, the device finds it by the reference of the bundle. Files of the same
-    name get a number. Files without a suffix of an image get one: the format is recognized by the first bytes.
+    name get a number. A file that would be passed over there for its name gets another one.
     """
     named: dict[str, Path] = {}
     for example in examples:
@@ -115,19 +120,25 @@ def in_folders(examples: Iterable[Example], labels: Sequence[str]) -> dict[str, 
         folder = label if _is_name(label) else f"class {example.label}"
         while folder != label and folder in labels:
             folder += "_"
-        suffix = example.file.suffix
-        stem, suffix = (example.file.stem, suffix) if suffix.lower() in SUFFIXES else (example.file.name, ".jpg")
-        name, number = f"{folder}/{stem}{suffix}", 1
+        file = example.file if walker.is_walked(example.file.name) else Path("image.jpg")
+        name, number = f"{folder}/{file.name}", 1
         while name in named:
             number += 1
-            name = f"{folder}/{stem}-{number}{suffix}"
+            name = f"{folder}/{file.stem}-{number}{file.suffix}"
         named[name] = example.file
     return named
 
 
 def _is_name(text: str) -> bool:
-    """Whether it can be the name of a folder."""
-    return text not in ("", ".", "..") and not {"/", "\0"} & set(text) and len(os.fsencode(text)) <= 255
+    """Whether it can be the name of a folder that is looked into."""
+    plain = bool(text) and walker.is_walked(text) and not {"/", "\0"} & set(text)
+    return plain and len(os.fsencode(text)) <= 255
+
+
+def _readable(files: Iterable[Path]) -> frozenset[Path]:
+    """Those that can be opened and begin like an image."""
+    found = walker.sort_out(files, Path())
+    return frozenset(file for file in found.images if os.access(file, os.R_OK))
 
 
 def bundle_files(bundle: Bundle) -> dict[str, Path]:
@@ -204,7 +215,7 @@ def wheel_files(wheelhouse: Path) -> list[Path]:
     """The wheels in the folder. Raise MissingInput if there are none."""
     if not wheelhouse.is_dir():
         raise MissingInput("no such folder", "Name a folder of wheels with --wheelhouse.", where=wheelhouse)
-    wheels = sorted(wheelhouse.glob("*.whl"))
+    wheels = sorted(wheelhouse.glob("[!.]*.whl"))
     if not wheels:
         raise MissingInput(
             "no wheels here",

@@ -7,7 +7,7 @@ import signal
 from tlpipe.remote.address import Address
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.errors import GateNotMet, TlpipeError, Unavailable
-from tlpipe_edge.remote_job.messages import NO_ROOM, Ended, Failed, NotInstalled
+from tlpipe_edge.remote_job.messages import ADVICE_IF_FULL, NO_ROOM, Ended, Failed, NotInstalled
 
 
 def refused(address: Address, output: str) -> TlpipeError:
@@ -57,9 +57,7 @@ def without_python(address: Address, found: str) -> Unavailable:
 def not_installed(address: Address, event: NotInstalled) -> Unavailable:
     """The error for a failed installation of tlpipe-edge, from the end of its output."""
     if any(f"[Errno {number}]" in event.said for number in NO_ROOM):
-        return Unavailable(
-            "no disk space left for ~/.cache/tlpipe-remote", "Free some space on the device.", where=address
-        )
+        return Unavailable("no disk space left for ~/.cache/tlpipe-remote", ADVICE_IF_FULL, where=address)
     if "Retrying" in event.said or "Could not fetch URL" in event.said:
         return Unavailable(
             "its package index cannot be reached", "Provide the wheels with --wheelhouse DIR.", where=address

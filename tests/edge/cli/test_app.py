@@ -52,13 +52,21 @@ def test_an_error_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == "error: \\x1b[2Jgone\\u202e.jpg: 0 bytes\\rfine\nLine\\ntwo\n"
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EFBIG])
-def test_a_disk_that_fails_is_unavailable(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "Free some space, or name another path."),
+        (errno.EFBIG, "Free some space, or name another path."),
+        (errno.EACCES, "Change its permissions, or name another path."),
+        (errno.ENOTDIR, "Name another path."),
+    ],
+)
+def test_a_disk_that_fails_is_unavailable(number: int, advice: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         app.run_program(raising(OSError(number, "No room", "/disk/run")))
 
     assert ended.value.code == 69
-    assert capsys.readouterr().err.startswith("error: /disk/run: No room\n")
+    assert capsys.readouterr().err == f"error: /disk/run: No room\n{advice}\n"
 
 
 @pytest.mark.parametrize("fault", [OSError(errno.EBADF, "our fault"), ZeroDivisionError("our fault")])

@@ -14,7 +14,8 @@ from tlpipe.network.backbones import BACKBONES
 from tlpipe.runs.config import Training
 from tlpipe.runs.run_folder import Run
 from tlpipe.storage import cache
-from tlpipe_edge.images.walker import images_below
+from tlpipe_edge.images import walker
+from tlpipe_edge.machine.cache import ADVICE_IF_FULL
 
 Command = Callable[..., Any]
 
@@ -38,11 +39,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def said(done: Any) -> None:
+def said(done: Any, advice: str = "Free some space, or name another path.") -> None:
     assert done.code == 69, done.stderr
     lines = done.stderr.splitlines()
     (error,) = (index for index, line in enumerate(lines) if line.startswith("error: "))
-    assert lines[error + 1 :] == ["Free some space, or name another path."]
+    assert lines[error + 1 :] == [advice]
     assert done.stdout == "" and "Traceback" not in done.stderr
 
 
@@ -61,13 +62,13 @@ def test_training_without_room(train: Command, few: Path, tmp_path: Path, size: 
     assert train("--out", "runs/first").code == 0
     shutil.rmtree(tmp_path / "runs")
     if size == 1_000:
-        for file in images_below(few):
+        for file in walker.walk(few).images:
             file.write_bytes(file.read_bytes() + b"\0")  # other photographs, of which nothing is cached
     before = contents(cache.folder())
     with room_for(size):
         done = train("--out", "runs/run")
 
-    said(done)
+    said(done, *[ADVICE_IF_FULL] * (size == 1_000))
     assert ("kept epoch" in done.stderr) == (size == 30_000)
     assert contents(cache.folder()) == before
     assert contents(tmp_path / "runs") == {}
