@@ -1,198 +1,165 @@
-"""Lists labelled images: class folders, folders of splits, or a CSV -> (file, label) by split."""
+"""Lists labelled images: class folders, folders of splits, a list, or Hugging Face's metadata -> files by split."""
 
-import csv
-import os
-from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
+from tlpipe.data import archive, folders, huggingface, inside, json_lines, listed
+from tlpipe.data.folders import LAYOUT
+from tlpipe.data.listed import SUFFIXES as LISTS
+from tlpipe.data.listed import Listed, NoneFound
+from tlpipe.data.members import name_of
+from tlpipe.data.places import Places
+from tlpipe.data.reading import FROM_DATA, Format, Reading
+from tlpipe.data.splits import Listing
+from tlpipe_edge.console import progress
 from tlpipe_edge.contract import kinds
-from tlpipe_edge.errors import BadData, MissingInput
-from tlpipe_edge.images.walker import SUFFIXES
+from tlpipe_edge.errors import BadData, TlpipeError, WrongUsage
+from tlpipe_edge.images import walker
+from tlpipe_edge.images.classes import composed
 
-_SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""The name of a split in a folder or a CSV, in lower case -> its name here."""
-
-LAYOUT = "Name a folder with one subfolder per class: photos/cat/1.jpg, or with splits, photos/train/cat/1.jpg."
-"""The advice for whatever is no data set."""
-
-HEADER = "The header is path,label or path,label,split."
-
-Listing = dict[str, list[tuple[Path, str]]]
-"""(file, label) of each image by split; without splits, all are in "train"."""
+_OF_FILES = (Format.CSV, Format.JSONL)
+_SPREADSHEETS = (".xlsx", ".xls", ".ods")
+"""Two of them are zip archives."""
 
 
-def read(data: Path) -> Listing:
-    """List the images of a folder with one subfolder per class, of train/, validation/ and test/ folders like it, or of
-    a CSV.
+def read(data: Path, reading: Reading = FROM_DATA, *, every_class: bool = False) -> Listing:
+    """List the images of a folder with one subfolder per class, of train/, validation/ and test/ folders like it, of a
+    folder with Hugging Face's metadata, or of a list.
 
-    Files whose name begins with a dot are ignored. Raise MissingInput or BadData.
+    What is an image is decided by ``walker.walk``, and what is passed over is said. With ``every_class``, a class
+    folder without images is an error. Raise MissingInput, BadData or WrongUsage.
     """
-    check(data)
-    return _from_folders(data) if data.is_dir() else _from_csv(data)
+    check(data, reading)
+    if data.is_dir():
+        metadata = _metadata(data, reading.format)
+        _say_choice(data, metadata, reading.format)
+        if not metadata:
+            return _composed(_in_folders(data, every_class=every_class))
+        found = huggingface.read(metadata, closed=False)
+    else:
+        places = Places(reading.images or data.parent, searched=reading.images is not None)
+        found = listed.read(data, places, form=reading.format)
+    progress.say(f"{data.name}: {found.description}: {counted(found.files)}")
+    return _composed(found.files)
 
 
-def check(data: Path) -> None:
-    """Raise MissingInput or BadData if there is neither a folder nor a CSV at this path."""
-    if not data.exists():
-        raise kinds.missing(data, "folder or CSV file", _can_be_data, advice="Check the path.")
-    what = kinds.found(data)
-    if what is not None and data.suffix.lower() != ".csv":
-        raise BadData(f"this is {what}, not a folder of images or a CSV file", LAYOUT, where=data)
-
-
-def notes(data: Path, found: Listing) -> list[str]:
-    """Warnings of images that are not used, or whose class may be meant otherwise; ``found`` is what ``read`` gave.
-
-    They are outside of the class folders, in folders inside them, or in folders that are only linked there.
-    """
-    if not data.is_dir():
-        return []
-    splits = _splits(data)
-    roots = list(splits or [data])
-    loose = {root: len(_loose(root)) for root in roots}
-    warnings = [
-        f"{root}: {images} images outside of the class folders are not used" for root, images in loose.items() if images
-    ]
-    above = len(data.parts) + bool(splits)
-    ways = (file.parts[above:] for files in found.values() for file, _ in files)
-    inner = [way for way in ways if len(way) > 2]
-    if inner:
-        folders = sorted({"/".join(way[:2]) for way in inner})
-        named = ", ".join(folders[: kinds.MAX_NAMES]) + ", ..." * (len(folders) > kinds.MAX_NAMES)
-        warnings.append(
-            f"{data}: {len(inner)} images are in folders inside the class folders ({named}): the outer folder is their "
-            "class"
-        )
-    return warnings + [f"{link}: a link to a folder inside a class folder is not followed" for link in _links(roots)]
-
-
-def nesting(data: Path) -> str:
-    """The advice for a folder that holds a single folder, which holds folders again; empty for any other."""
-    folders = _children(data) if data.is_dir() else []
-    if len(folders) != 1 or not _children(folders[0]):
-        return ""
-    return f"If the folders in {folders[0]} are the classes or the splits, name that."
-
-
-def _can_be_data(path: Path) -> bool:
-    return path.is_dir() or path.suffix.lower() == ".csv"
-
-
-def _loose(folder: Path) -> list[Path]:
-    """The images directly in the folder."""
-    return [each for each in folder.iterdir() if each.suffix.lower() in SUFFIXES and not each.name.startswith(".")]
-
-
-def _links(roots: list[Path]) -> Iterator[Path]:
-    """The links to folders inside the class folders, which a walk does not follow."""
-    for root in roots:
-        for child in _children(root):
-            for place, folders, _ in os.walk(child):
-                yield from (link for name in sorted(folders) if (link := Path(place, name)).is_symlink())
-
-
-def _splits(data: Path) -> dict[Path, str | None]:
-    """The folders in ``data`` and their splits (None for one that is no split); empty if there are no splits."""
-    folders = {child: _SPLITS.get(child.name.lower()) for child in _children(data)}
-    return folders if "train" in folders.values() or (folders and all(folders.values())) else {}
-
-
-def _from_folders(data: Path) -> Listing:
-    folders = _splits(data)
-    if not folders:
-        _refuse_splits_in_classes(data)
-        return {"train": _classes(data)}
-    found: Listing = defaultdict(list)
-    for folder, split in folders.items():
-        if split is None:
-            raise BadData(
-                "a folder next to train/ that is not a split",
-                "Rename it to validation or test, or move it away.",
-                where=folder,
-            )
-        found[split] += _classes(folder)
-    return dict(found)
-
-
-def _refuse_splits_in_classes(data: Path) -> None:
-    inner = [child for folder in _children(data) for child in _children(folder)]
-    named = {_SPLITS.get(child.name.lower(), "") for child in inner}
-    if {"train"} < named <= set(_SPLITS.values()) and len(_children(data)) > 1:
-        raise BadData("the splits are inside the class folders", LAYOUT, where=inner[0])
-
-
-def _classes(folder: Path) -> list[tuple[Path, str]]:
-    """Every file below each class folder that is not hidden, also broken links. An empty class is an error."""
-    found = []
-    for child in _children(folder):
-        files = sorted(f for f in child.rglob("*") if _is_file(f) and not _hidden(f.relative_to(folder)))
-        if not files:
-            raise BadData("the class has no images", "Add images, or remove the folder.", where=child)
-        found += [(file, child.name) for file in files]
-    if not found:
-        images = len(_loose(folder))
-        what = f"{images} images, but no class folders" if images else "no images in class folders"
-        raise BadData(what, LAYOUT, where=folder)
+def _in_folders(data: Path, *, every_class: bool, where: Path | None = None) -> Listing:
+    found = folders.read(data, where=where)
+    if every_class:
+        folders.refuse_empty(data, found)
     return found
 
 
-def _children(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
+def read_unpacked(unpacked: archive.Unpacked, reading: Reading = FROM_DATA, *, every_class: bool = False) -> Listing:
+    """List the images of an archive, which are as in ``read``, perhaps in one outer folder.
 
-
-def _is_file(path: Path) -> bool:
-    return path.is_file() or (path.is_symlink() and not path.exists())
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
-
-
-def _exists(file: Path) -> bool:
+    One list beside the class folders is read in their place. Raise MissingInput, BadData or WrongUsage.
+    """
+    folder, file = str(unpacked.folder), unpacked.archive
     try:
-        return file.is_file()
-    except OSError:  # a name that is too long
-        return False
+        found, warnings = _inside(inside.top(unpacked.folder), file, reading, every_class=every_class)
+    except TlpipeError as error:
+        where, reason, advice = (text.replace(folder, str(file)) for text in (error.where, error.reason, error.advice))
+        raise type(error)(reason, advice, where=where) from error
+    progress.say(f"{file.name}: {name_of(file)} of {found.description}: {counted(found.files)}")
+    for note in unpacked.notes:
+        progress.say(f"{file.name}: {note}")
+    for warning in warnings:
+        progress.warn(warning.replace(folder, str(file)))
+    return _composed(found.files)
 
 
-def _from_csv(data: Path) -> Listing:
-    found: Listing = defaultdict(list)
-    try:
-        with data.open(newline="", encoding="utf-8-sig") as stream:
-            rows = csv.DictReader(stream)
-            if not {"path", "label"} <= set(rows.fieldnames or ()):
-                raise BadData("the header has no path and label", HEADER, where=f"{data}, line 1")
-            for number, row in enumerate(rows, start=2):
-                if not row.get("path") or not (row.get("label") or "").strip():
-                    raise BadData(
-                        "no path or no label",
-                        HEADER,
-                        where=f"{data}, line {number}",
-                    )
-                split = _SPLITS.get((row.get("split") or "train").strip().lower())
-                if split is None:
-                    raise BadData(
-                        f"no split {row['split']!r}", "Use train, validation or test.", where=f"{data}, line {number}"
-                    )
-                file = data.parent / row["path"]
-                if not _exists(file):
-                    raise MissingInput(
-                        f"no file {file}",
-                        "Paths are relative to the folder of the CSV.",
-                        where=f"{data}, line {number}",
-                    )
-                found[split].append((file, row["label"].strip()))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadData(f"not a CSV in UTF-8 ({error})", "Name a folder, or a CSV of path,label.", where=data) from error
-    if not found:
-        raise BadData("no images", HEADER, where=data)
-    return dict(found)
+def _inside(folder: Path, packed: Path, reading: Reading, *, every_class: bool) -> tuple[Listed, list[str]]:
+    """What the archive ``packed``, unpacked to ``folder``, has, and warnings as of ``notes``."""
+    for file in inside.lists(folder, reading.format):
+        try:
+            found = listed.read(file, Places(folder, searched=True, closed=True), form=reading.format)
+        except NoneFound:  # as a table of classes, such as id,label
+            if reading.format is not None or not walker.folders(folder):
+                raise
+            progress.say(f"{file.name}: names no image of the archive, so the names of the folders are the labels")
+        else:
+            return Listed(f"{file.name}, {found.description}", found.files), []
+    metadata = _metadata(folder, reading.format)
+    _say_choice(folder, metadata, reading.format)
+    if metadata:
+        return huggingface.read(metadata, closed=True), []
+    found = Listed("class folders", _in_folders(folder, every_class=every_class, where=packed))
+    return found, notes(folder, found.files, reading)
+
+
+def check(data: Path, reading: Reading = FROM_DATA) -> None:
+    """Raise MissingInput, BadData or WrongUsage if there is no folder, list or archive at this path, or if it does not
+    fit what is said of it."""
+    if not data.exists():
+        raise kinds.missing(data, "folder, list or archive", _can_be_data, advice="Check the path.")
+    is_container = data.is_dir() or archive.is_archive(data)
+    if not data.is_dir() and not data.is_file():
+        raise BadData("neither a file nor a folder", LAYOUT, where=data)
+    if data.is_file() and data.suffix.lower() in _SPREADSHEETS:
+        raise BadData("a spreadsheet, not a list of images", "Save it as CSV.", where=data)
+    what = kinds.found(data)
+    known = data.suffix.lower() in LISTS or (is_container and data.suffix.lower() in kinds.ARCHIVES)
+    if data.is_file() and not is_container and data.suffix.lower() in kinds.ARCHIVES:
+        raise BadData("named as an archive, but no zip or tar", LAYOUT, where=data)
+    if what is not None and (data.is_dir() or not (known or reading.format in _OF_FILES)):
+        advice = f"{json_lines.ADVICE} Name such a file .jsonl." if what == kinds.JSON_FILE else LAYOUT
+        raise BadData(f"this is {what}, not a folder of images, a list or an archive", advice, where=data)
+    _check_fits(data, reading, is_container=is_container)
+
+
+def _check_fits(data: Path, reading: Reading, *, is_container: bool) -> None:
+    reading.check()
+    if is_container and reading.images is not None:
+        raise WrongUsage("--images is for a list of images, and this is none", "Leave it out.", where=data)
+    form = reading.format
+    if form is not None and data.is_dir() and form in _OF_FILES:
+        raise WrongUsage(f"a folder, not {form}", "Name the file itself.", where=data)
+    if form is not None and not is_container and form not in _OF_FILES:
+        raise WrongUsage(f"a file, not {form}", "Name a folder or an archive.", where=data)
+
+
+def _metadata(folder: Path, form: Format | None) -> tuple[huggingface.Metadata, ...]:
+    """The metadata files to read, because they have labels or nothing else has. Raise BadData if one is wanted and
+    there is none."""
+    if form is Format.FOLDERS:
+        return ()
+    found = huggingface.find(folder)
+    if form is Format.HUGGINGFACE and not found:
+        raise BadData("no metadata.csv or metadata.jsonl", "Leave out --format huggingface.", where=folder)
+    if form is Format.HUGGINGFACE or not walker.folders(folder):
+        return found
+    return tuple(each for each in found if each.has_labels)
+
+
+def _say_choice(folder: Path, chosen: tuple[huggingface.Metadata, ...], form: Format | None) -> None:
+    """Say which labels are read, if there are folders and metadata."""
+    there = huggingface.find(folder) if form is None and walker.folders(folder) else ()
+    if there and chosen:
+        progress.say(f"{chosen[0].file}: has labels, so the names of folders are not read as labels")
+        for each in there:
+            if each not in chosen:
+                progress.warn(f"{each.file}: has no labels, so its images are not used")
+        for split in huggingface.splits_without(folder, there):
+            progress.warn(f"{split}: has no {there[0].file.name}, so its images are not used")
+    elif there:
+        progress.say(f"{there[0].file}: has no labels, so the names of the folders are the labels")
+
+
+def _composed(files: Listing) -> Listing:
+    return {split: [(file, composed(label)) for file, label in each] for split, each in files.items()}
+
+
+def counted(files: Listing) -> str:
+    """How many images of how many classes, as in "120 images of 3 classes"."""
+    classes = {label for found in files.values() for _, label in found}
+    return f"{sum(map(len, files.values()))} images of {len(classes)} class{'es' * (len(classes) != 1)}"
+
+
+def notes(data: Path, found: Listing, reading: Reading) -> list[str]:
+    """Warnings as of ``folders.notes``, if labels are the names of folders; ``found`` is what ``read`` gave."""
+    has_class_folders = data.is_dir() and not _metadata(data, reading.format)
+    return folders.notes(data, found) if has_class_folders else []
+
+
+def _can_be_data(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() in (*LISTS, *kinds.ARCHIVES)

@@ -1,0 +1,273 @@
+"""Unpacks the images and the lists of a zip or tar archive into the cache, once for each content of an archive."""
+
+import contextlib
+import errno
+import itertools
+import json
+import os
+import re
+import shutil
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tlpipe.data import listed
+from tlpipe.data.members import Kind, Member, members, name_of, too_much
+from tlpipe.data.places import IMAGE_SUFFIXES
+from tlpipe.storage import atomic, cache
+from tlpipe_edge.console import progress
+from tlpipe_edge.contract.files import parse_json, sha256_of
+from tlpipe_edge.errors import BadData, Busy, MissingInput, Unavailable
+from tlpipe_edge.images import formats, walker
+from tlpipe_edge.images.decode import MAX_BYTES
+from tlpipe_edge.machine.cache import VARIABLE
+
+VERSION = 1
+"""Incremented when more or other members are unpacked, so that what an earlier version unpacked is not used."""
+
+MAX_MEMBERS = 5_000_000
+MAX_RATIO = 100
+"""Bytes unpacked for one of the archive, beyond ``FREE_OF_RATIO``. Images are compressed already: theirs is about 1."""
+FREE_OF_RATIO = 1_000_000_000
+KEPT_FREE = 500_000_000
+"""Bytes that are left free on the disk."""
+_MAX_NAME, _MAX_PATH = 255, 2000
+"""Bytes of a name, and of a path: file systems take 255 and 4096."""
+_DRIVE = re.compile(r"[A-Za-z]:[/\\]")
+_FILES, _MARKER = "files", "unpacked.json"
+"""What is in the folder of an archive: its files, and what is known of them, which is written last."""
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """An archive and the ``folder`` in the cache that has its images. ``sha256`` is that of the archive.
+
+    ``notes`` say what was left out.
+    """
+
+    archive: Path
+    sha256: str
+    folder: Path
+    notes: tuple[str, ...] = ()
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a zip or tar archive. Raise BadData if it is an archive of another kind."""
+    return path.is_file() and name_of(path) is not None
+
+
+def unpacked(path: Path, *, sha256: str | None = None) -> Unpacked:
+    """The images of an archive, unpacked into the cache unless they are there. They stay there while this process runs.
+
+    ``sha256`` is that of the archive, if it is known: then the archive is not read if its images are in the cache.
+    Raise MissingInput if they are not and the archive is gone, BadData if it is damaged, encrypted, hostile, without
+    images, or not the archive of this ``sha256``; Busy if another process unpacks it, Unavailable if the disk is full.
+    """
+    if sha256 is None:
+        with progress.waiting(f"reading {path.name}", seconds=path.stat().st_size / 1e9):
+            sha256 = sha256_of(path)
+    name = f"{cache.TREES}/{sha256[:16]}-{VERSION}"
+    found = _in_cache(path, name, sha256)
+    if found is None:
+        _unpack(path, name, sha256)
+        found = _in_cache(path, name, sha256)
+        cache.shrink()
+    if found is None:
+        raise Busy("another tlpipe process removed the unpacked images", "Try again.", where=cache.folder() / name)
+    return found
+
+
+def _in_cache(path: Path, name: str, sha256: str) -> Unpacked | None:
+    folder = cache.hold(name)
+    if folder is None:
+        return None
+    try:
+        document = parse_json((folder / _MARKER).read_bytes())
+        if document["archive"] != sha256 or document["bytes"] != _bytes(folder / _FILES):
+            return None  # someone has tidied up
+        notes = tuple(str(note) for note in document["notes"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return Unpacked(path, sha256, folder / _FILES, notes)
+
+
+def _unpack(path: Path, name: str, sha256: str) -> None:
+    if not path.is_file():
+        raise gone(path)
+    _check_cache()
+    images = max(FREE_OF_RATIO, MAX_RATIO * path.stat().st_size)
+    with atomic.directory(cache.folder() / name, overwrite=True, marker=_MARKER) as folder:
+        room = shutil.disk_usage(folder).free - KEPT_FREE
+        unpacking = _Unpacking(path, folder / _FILES, min(room, images))
+        with contextlib.closing(members(path, max_bytes=images)) as found:
+            for member in progress.track(found, description=f"unpacking {path.name}"):
+                unpacking.add(member)
+        if not unpacking.images:
+            others = unpacking.not_used()
+            raise BadData(f"no images in it{others and f', but {others}'}", "Name another archive.", where=path)
+        if sha256_of(path) != sha256:
+            raise BadData("not the archive that the images are from", "Move the right one there.", where=path)
+        document = {"schema": 1, "archive": sha256, "bytes": _bytes(folder / _FILES), "notes": unpacking.notes()}
+        (folder / _MARKER).write_text(json.dumps(document), "utf-8")
+
+
+def _bytes(folder: Path) -> int:
+    """The bytes of the unpacked files."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def gone(path: Path) -> MissingInput:
+    """The error for an archive that is not there any more, nor are its images in the cache."""
+    return MissingInput("the archive with the images of the run is not there", "Move it back.", where=path)
+
+
+def _check_cache() -> None:
+    """Raise Unavailable if the cache cannot be written."""
+    advice = f"Unpack the archive, and name the folder; or name a folder with room for the cache: ${VARIABLE}."
+    folder = cache.folder() / cache.TREES
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic.check_writable(folder)
+    except OSError as error:
+        raise Unavailable(f"cannot be made ({error.strerror})", advice, where=folder) from error
+    except Unavailable as error:
+        raise Unavailable(error.reason, advice, where=folder) from error
+
+
+@dataclass
+class _Unpacking:
+    """Writes members into ``folder``, at most ``limit`` bytes."""
+
+    archive: Path
+    folder: Path
+    limit: int
+    members: int = 0
+    images: int = 0
+    written: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    repeated: list[str] = field(default_factory=list)
+    alike: list[tuple[str, str]] = field(default_factory=list)
+    guessed: dict[str, str] = field(default_factory=dict)
+    """The names whose encoding is a guess, and that encoding."""
+    _names: dict[str, str] = field(default_factory=dict)
+    """The paths that were written, by how a file system without upper and lower case would compare them."""
+
+    def add(self, member: Member) -> None:
+        """Write a member if it could be an image or a list. Raise BadData if its path leaves the folder."""
+        self.members += 1
+        if self.members > MAX_MEMBERS:
+            raise self._refused(f"more than {MAX_MEMBERS} members")
+        parts = self._parts(member.name)
+        if not parts or not all(map(walker.is_walked, parts)):
+            return
+        if member.kind is Kind.HARD_LINK:
+            self._repeat(self._parts(member.target), parts)
+        elif member.kind is Kind.FILE:
+            with contextlib.closing(member.chunks()) as chunks:
+                self._file(member, parts, chunks)
+        else:
+            self.left_out["link" if member.kind is Kind.LINK else "special file"] += 1
+
+    def notes(self) -> list[str]:
+        """What is not as in the archive."""
+        notes = [f"not used: {self.not_used()}"] if self.left_out else []
+        if self.repeated:
+            notes.append(f"names that are in it twice: {len(self.repeated)} ({self.repeated[0]}); the last one is used")
+        if self.alike:
+            one, other = self.alike[0]
+            notes.append(f"names that differ in case or Unicode form only: {len(self.alike)} ({one}, {other})")
+        if self.guessed:
+            name, encoding = next(iter(self.guessed.items()))
+            notes.append(f"names that are not in UTF-8, and so read as {encoding}: {len(self.guessed)} ({name})")
+        return notes
+
+    def not_used(self) -> str:
+        """What was left out, as in "1 link, 2 other files"; empty if nothing was."""
+        return ", ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in sorted(self.left_out.items()))
+
+    def _parts(self, name: str) -> tuple[str, ...]:
+        parts = tuple(part for part in name.split("/") if part not in ("", "."))
+        if name.startswith("/") or _DRIVE.match(name) or ".." in parts:
+            raise self._refused(f"{_short(name)}: a path that leaves the archive")
+        try:
+            encoded = os.fsencode(name)
+        except UnicodeEncodeError as error:
+            raise self._refused(f"{_short(name)}: a name that is not Unicode") from error
+        if b"\0" in encoded:
+            raise self._refused(f"{_short(name)}: a name with a zero byte")
+        if len(encoded) > _MAX_PATH or any(len(part) > _MAX_NAME for part in encoded.split(b"/")):
+            raise self._refused(f"{_short(name)}: a name that is too long for a file")
+        return parts
+
+    def _file(self, member: Member, parts: tuple[str, ...], chunks: Iterator[bytes]) -> None:
+        first = next(chunks, b"")
+        suffix = Path(parts[-1]).suffix.lower()
+        is_list = suffix in listed.SUFFIXES
+        # What is only named as an image is unpacked, too, as ``walker`` tells of it.
+        is_image = formats.recognize(first[: formats.HEAD_BYTES]) is not None
+        if not is_list and not is_image and suffix not in IMAGE_SUFFIXES:
+            self.left_out["other file"] += 1
+            return
+        if member.size > MAX_BYTES:
+            raise self._refused(f"{_short(member.name)}: {member.size} bytes, too large for an image")
+        if member.encoding:
+            self.guessed["/".join(parts)] = member.encoding
+        file = self._place(parts)
+        with _writing(self.archive, member.name), file.open("wb") as stream:
+            for chunk in itertools.chain([first], chunks):
+                self.written += len(chunk)
+                if self.written > self.limit:
+                    raise too_much(self.archive, self.limit)
+                stream.write(chunk)
+        self.images += not is_list
+
+    def _repeat(self, target: tuple[str, ...], parts: tuple[str, ...]) -> None:
+        """A hard link to a member that was written is a copy of it."""
+        source = self.folder.joinpath(*target)
+        if not target or not source.is_file():
+            self.left_out["link"] += 1
+            return
+        self.written += source.stat().st_size
+        if self.written > self.limit:
+            raise too_much(self.archive, self.limit)
+        content = source.read_bytes()
+        file = self._place(parts)
+        with _writing(self.archive, "/".join(parts)):
+            file.write_bytes(content)
+        self.images += 1
+
+    def _place(self, parts: tuple[str, ...]) -> Path:
+        """The file to write, in a folder that exists."""
+        name = "/".join(parts)
+        other = self._names.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        file = self.folder.joinpath(*parts)
+        if other != name:
+            self.alike.append((other, name))
+        elif file.exists():
+            self.repeated.append(name)
+        with _writing(self.archive, name):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if other != name and file.exists():
+                raise self._refused(f"{_short(other)} and {_short(name)}: one name on this file system")
+        return file
+
+    def _refused(self, reason: str) -> BadData:
+        return BadData(f"not unpacked: {reason}", "Check where it is from, or unpack it yourself.", where=self.archive)
+
+
+@contextlib.contextmanager
+def _writing(archive: Path, name: str) -> Iterator[None]:
+    """Raise BadData for a name that the file system does not take; another OSError is of the disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
+            reason = f"not unpacked: {_short(name)}: {error.strerror}"
+            raise BadData(reason, "Unpack it yourself, and name the folder.", where=archive) from error
+        raise
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 80 else f"{name[:77]}...")

@@ -1,0 +1,75 @@
+"""Reads JSON Lines: an object on each line, with a path, a label and perhaps a split."""
+
+import re
+from pathlib import Path
+
+from tlpipe.data import columns
+from tlpipe.data.columns import NEEDED, Columns
+from tlpipe.data.rows import LabelList, Row, check_label, named, read_text
+from tlpipe_edge.contract.files import parse_json
+from tlpipe_edge.errors import BadData
+
+ADVICE = 'JSON Lines have an object on each line: {"path": "1.jpg", "label": "cat"}.'
+
+
+def read(file: Path) -> LabelList:
+    """Read JSON Lines. The names of the keys are those of the first object.
+
+    Raise BadData if a line is not a JSON object, or has no path or label.
+    """
+    text, encoding = read_text(file)
+    _refuse_array(text, file)
+    found: Columns | None = None
+    rows = []
+    for number, line in enumerate(text.split("\n"), 1):  # not splitlines: a string may hold U+2028
+        if line.strip():
+            where = f"{file}, line {number}"
+            row = _object(line, where)
+            found = found or columns.find(tuple(row), where=where)
+            rows.append(_row(row, found, number, where))
+    return LabelList(file, named(f"JSON Lines, {found or 'empty'}", encoding), tuple(rows))
+
+
+def names(file: Path) -> tuple[str, ...]:
+    """The keys of the first object; empty if the file is. Raise BadData if it is no JSON Lines."""
+    text, _ = read_text(file)
+    first = next((line for line in text.split("\n") if line.strip()), "{}")
+    return tuple(_object(first, f"{file}, line 1"))
+
+
+def _refuse_array(text: str, file: Path) -> None:
+    """Raise BadData for an array of objects, as most programs write JSON."""
+    if re.match(r"\s*\[\s*\{", text):
+        raise BadData("a JSON array, not JSON Lines", f"{ADVICE} jq -c '.[]' writes an array so.", where=file)
+
+
+def _object(line: str, where: str) -> dict[str, object]:
+    try:
+        found = parse_json(line)
+    except (ValueError, RecursionError) as error:
+        raise BadData(f"not JSON ({error})", ADVICE, where=where) from error
+    if not isinstance(found, dict):
+        raise BadData("not a JSON object", ADVICE, where=where)
+    return found
+
+
+def _row(row: dict[str, object], found: Columns, number: int, where: str) -> Row:
+    keys = [found.names[place] if place is not None else "" for place in (found.path, found.label, found.split)]
+    by_name = {key.strip(): value for key, value in row.items()}
+    path, label, split = (_text(by_name.get(key), key, where) for key in keys)
+    if not path or not label:
+        raise BadData(f"no {keys[1] if path else keys[0]}", NEEDED, where=where)
+    check_label(label, where=where)
+    return Row(number, path, label, split)
+
+
+def _text(value: object, key: str, where: str) -> str:
+    """A JSON value as a text, as a CSV would have it. Raise BadData for a list or an object."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | float):
+        return str(value).strip()
+    what = "a list" if isinstance(value, list) else "an object"
+    raise BadData(f"{key} is {what}", "Each image needs one path and one label, a text or a number.", where=where)

@@ -1,0 +1,88 @@
+"""What a list of images says, whatever it is written in: rows of path, label and split."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tlpipe_edge.errors import BadData
+
+MAX_BYTES = 200_000_000
+"""Limit of a list: 1.3 million rows of ImageNet have 80 million bytes."""
+
+_HEAD = 4096
+_BOMS = (
+    (b"\xef\xbb\xbf", "utf-8-sig", "UTF-8"),
+    (b"\xff\xfe\0\0", "utf-32", "UTF-32"),
+    (b"\0\0\xfe\xff", "utf-32", "UTF-32"),
+    (b"\xff\xfe", "utf-16", "UTF-16"),
+    (b"\xfe\xff", "utf-16", "UTF-16"),
+)
+_CONTROL = frozenset(map(chr, range(32))) - frozenset("\t\n\v\f\r\x1a")
+"""What no text has. \x1a ends some files of DOS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image. ``path`` and ``split`` are as they are written, but for blanks around them; "" is no split."""
+
+    line: int
+    path: str
+    label: str
+    split: str = ""
+
+
+@dataclass(frozen=True)
+class LabelList:
+    """The rows of a list. ``description`` says how the file was read."""
+
+    file: Path
+    description: str
+    rows: tuple[Row, ...]
+
+
+def read_text(file: Path) -> tuple[str, str]:
+    """The text of a file and the name of its encoding: as its byte order mark says, UTF-8, cp1252 or Latin-1.
+
+    Raise BadData if it is no text, has more than ``MAX_BYTES`` or cannot be read.
+    """
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BadData(f"cannot be read ({error.strerror})", "Check the file.", where=file) from error
+    if len(content) > MAX_BYTES:
+        raise BadData(f"more than {MAX_BYTES // 10**6} MB", "Name a list of images.", where=file)
+    text, encoding = _decoded(content, file)
+    if "\0" in text or not _CONTROL.isdisjoint(text[:_HEAD]):
+        raise BadData("a binary file, not a list of images in UTF-8", "Save it as text in UTF-8.", where=file)
+    return text, encoding
+
+
+def _decoded(content: bytes, file: Path) -> tuple[str, str]:
+    for mark, codec, name in _BOMS:
+        if content.startswith(mark):
+            try:
+                return content.decode(codec), name
+            except UnicodeDecodeError as error:
+                raise BadData(f"damaged {name} ({error.reason})", "Save it as UTF-8.", where=file) from error
+    for codec in ("UTF-8", "cp1252"):
+        try:
+            return content.decode(codec), codec
+        except UnicodeDecodeError:
+            continue
+    return content.decode("latin-1"), "Latin-1"
+
+
+def named(description: str, encoding: str) -> str:
+    """The description with the encoding, where that is a guess."""
+    guessed = encoding in ("cp1252", "Latin-1")
+    return f"{description}, not UTF-8 and so read as {encoding}" if guessed else description
+
+
+def check_label(label: str, *, where: object) -> None:
+    """Raise BadData if the text of a label is a list or an object."""
+    if label[:1] + label[-1:] in ("[]", "{}"):
+        raise BadData(
+            f"the label is {'a list' if label[0] == '[' else 'an object'}: {label[:40]}",
+            "Each image needs exactly one label, a text or a number.",
+            where=where,
+        )
