@@ -39,7 +39,7 @@ def _run(data: Path, weights: str, seed: int, folder: Path) -> dict[str, Any]:
     options = ["--image-size", "224", "--weights", weights, "--seed", str(seed), "--out", str(work / "run")]
     timed = harness.run([*harness.TLPIPE, "run", str(data), *options], environment=cache, folder=work)
     bundle = work / "exported" / "run"
-    test = json.loads((bundle / "evaluation.json").read_text())
+    test = json.loads((bundle / "evaluation.json").read_text("utf-8"))
     scored = harness.run(
         [*harness.TLPIPE, "evaluate", str(bundle), "--data", str(data / "validation"), "--json"], environment=cache
     )

@@ -40,7 +40,7 @@ def main() -> None:
 def _epoch(run: Path, cache: dict[str, str], _: int) -> float:
     """Seconds of the third epoch."""
     harness.run([*harness.TLPIPE, "finetune", str(run), "--epochs", "3", "--overwrite"], environment=cache)
-    *_before, third = (run / "2-finetuned" / "history.jsonl").read_text().splitlines()
+    *_before, third = (run / "2-finetuned" / "history.jsonl").read_text("utf-8").splitlines()
     return float(json.loads(third)["seconds"])
 
 

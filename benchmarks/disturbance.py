@@ -91,7 +91,7 @@ class Window:
 def main() -> None:
     """Measure if there is a bundle, and publish the medians of the ratios."""
     stored = harness.RESULTS / f"{NAME}.json"
-    document: dict[str, Any] = json.loads(stored.read_text()) if stored.is_file() else {"windows": []}
+    document: dict[str, Any] = json.loads(stored.read_text("utf-8")) if stored.is_file() else {"windows": []}
     windows = [Window(**each) for each in document["windows"]]
     if len(sys.argv) > 1:
         bundle, rounds = Bundle.open(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 2
@@ -150,7 +150,7 @@ def _loads() -> Iterator[dict[str, Sequence[int]]]:
         chromium = shutil.which("chromium")
         for name, page in PAGES.items() if chromium else ():
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
-            (folder / "page.html").write_text(page)
+            (folder / "page.html").write_text(page, "utf-8")
             options = ("--headless=new", "--no-sandbox", "--remote-debugging-port=0", f"--user-data-dir={folder}/user")
             commands[name] = [(str(chromium), *options, (folder / "page.html").as_uri())]
         loads: dict[str, Sequence[int]] = {
@@ -195,7 +195,7 @@ def _window(number: int, name: str, step: Callable[[], object], under: str, load
 
 def _stolen() -> float:
     """CPU seconds that a hypervisor took (proc_stat(5))."""
-    return int(Path("/proc/stat").read_text().split(maxsplit=9)[8]) / os.sysconf("SC_CLK_TCK")
+    return int(Path("/proc/stat").read_text(encoding="utf-8").split(maxsplit=9)[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def results(windows: Sequence[Window]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import harness
 import numpy as np
 
-from tlpipe.data import dataset
+from tlpipe.data import loading
 from tlpipe.data.augment import View
 from tlpipe.data.pixels import read_pixels
 from tlpipe.features.extractor import Extractor
@@ -29,7 +29,7 @@ def main() -> None:
     """Measure, and publish the ratio of medians and the accuracies of both."""
     data, weights = Path(sys.argv[1]), sys.argv[2]
     epochs = int(sys.argv[3]) if len(sys.argv) > 3 else 3
-    loaded = dataset.load(data, test_fraction=0)
+    loaded = loading.load(data, test_fraction=0)
     spec = ImageSpec(SIZE)
     labels = {split: np.array([e.label for e in examples]) for split, examples in loaded.splits.items()}
     targets = {split: np.eye(len(loaded.labels), dtype=np.float32)[indices] for split, indices in labels.items()}

@@ -65,8 +65,8 @@ def _train(data: str, weights: str, out: Path, cache: Path, learning_rate: str) 
         until="kept epoch",
         environment={"XDG_CACHE_HOME": str(cache)},
     )
-    metrics = json.loads((out / "1-frozen" / "metrics.json").read_text())
-    history = (out / "1-frozen" / "history.jsonl").read_text().splitlines()
+    metrics = json.loads((out / "1-frozen" / "metrics.json").read_text("utf-8"))
+    history = (out / "1-frozen" / "history.jsonl").read_text("utf-8").splitlines()
     return timed.seconds, metrics["validation"]["top1"], json.loads(history[-1])["number"]
 
 

@@ -53,12 +53,12 @@ def run(
     """Run a process in ``folder`` to its end; the clock stops at the first line of stderr that contains ``until``."""
     start = time.perf_counter()
     with (
-        tempfile.TemporaryFile("w+") as output,  # not a pipe: a long document would fill it
+        tempfile.TemporaryFile("w+", encoding="utf-8") as output,  # not a pipe: a long document would fill it
         subprocess.Popen(
             command,
             stdout=output,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             env=os.environ | (environment or {}),
             cwd=folder,
         ) as process,
@@ -113,7 +113,7 @@ def publish(name: str, results: dict[str, Any]) -> None:
     """Print the results, and store them with their conditions in ``results/NAME.json``."""
     document = {"benchmark": name, "conditions": conditions(), **results}
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n")
+    (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
     print(json.dumps(document, indent=2))
 
 

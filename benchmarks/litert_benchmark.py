@@ -77,7 +77,7 @@ def _litert_benchmark(file: Path, threads: int, runs: int) -> float:
         options = {"model": file, "num_threads": threads, "num_runs": runs, "warmup_runs": runs // 4}
         command = [str(Path(sys.executable).with_name("litert-benchmark"))]
         harness.run([*command, *(f"--{name}={value}" for name, value in options.items()), f"--result_json={result}"])
-        return float(json.loads(result.read_text())["latency"]["median_ms"])
+        return float(json.loads(result.read_text("utf-8"))["latency"]["median_ms"])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import harness
 import numpy as np
 from PIL import Image
 
-from tlpipe.data import dataset
+from tlpipe.data import loading
 from tlpipe_edge import Classifier
 from tlpipe_edge.classify import accuracy
 from tlpipe_edge.images import decode
@@ -25,7 +25,7 @@ MAX_IMAGES, ENLARGED = 200, 4
 def main() -> None:
     """Measure, and publish top-1 of both, their agreement, and the largest difference of a score."""
     classifier = Classifier.open(sys.argv[1], recipe="int8")
-    name, examples = dataset.labelled(Path(sys.argv[2]), classifier.labels)
+    name, examples = loading.labelled(Path(sys.argv[2]), classifier.labels)
     examples = examples[:: max(1, len(examples) // MAX_IMAGES)][:MAX_IMAGES]
     true_labels = np.array([example.label for example in examples])
     contents = [example.file.read_bytes() for example in examples]

@@ -22,10 +22,13 @@ def main() -> None:
     minutes = float(sys.argv[3]) if len(sys.argv) > 3 else 20
     command = [sys.executable, "-m", "tlpipe_edge", "camera", sys.argv[1], "--source", sys.argv[2], "--loop"]
     samples: dict[str, list[tuple[float, int, int, int]]] = {"camera": [], "capture": []}
-    with subprocess.Popen([*command, "--preview", "0"], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([*command, "--preview", "0"], stdout=subprocess.PIPE, encoding="utf-8") as process:
         assert process.stdout
         process.stdout.readline()
-        (capture,) = (int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
+        (capture,) = (
+            int(pid)
+            for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="utf-8").split()
+        )
         os.set_blocking(process.stdout.fileno(), False)
         start, answers = time.monotonic(), 0
         while time.monotonic() - start < 60 * minutes:
@@ -42,7 +45,7 @@ def main() -> None:
 def _look(pid: int) -> tuple[int, int, int]:
     """Resident bytes, open files, threads."""
     process = Path(f"/proc/{pid}")
-    pages = int((process / "statm").read_text().split()[1])
+    pages = int((process / "statm").read_text("utf-8").split()[1])
     return (
         pages * os.sysconf("SC_PAGE_SIZE"),
         len(list((process / "fd").iterdir())),

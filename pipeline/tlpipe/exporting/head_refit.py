@@ -21,7 +21,7 @@ from tlpipe.data.augment import View
 from tlpipe.data.dataset import Dataset
 from tlpipe.features.extractor import Extractor
 from tlpipe.features.prefix import Prefix
-from tlpipe.network.backbones import POOLING
+from tlpipe.network.backbones import HEAD
 from tlpipe.network.cut import prefix
 from tlpipe_edge.console import progress
 from tlpipe_edge.errors import BadData
@@ -37,8 +37,8 @@ def refitted_head(
     model: "keras.Model", recipe: Recipe, dataset: Dataset, extractor: Extractor, representative: Representative
 ) -> tuple[np.ndarray, np.ndarray]:
     """The kernel (features, classes) and bias (classes,) of the head, float32, for the features of the backbone in a
-    calibrated ``recipe``. ``extractor`` gives the pooled float features of ``model``."""
-    kernel, bias = model.get_layer("head").get_weights()
+    calibrated ``recipe``. ``extractor`` gives the float features of ``model`` at the input of its head."""
+    kernel, bias = model.get_layer(HEAD).get_weights()
     train = [example for example in dataset.splits["train"] if example.problem is None]
 
     def rows(source: Extractor, what: str) -> np.ndarray:
@@ -47,11 +47,12 @@ def refitted_head(
             raise BadData(f"{example.problem}", "Put it back as it was, or train the run again.", where=example.file)
         return features.rows.take(features.usable)
 
+    cut = extractor.cut
     float_rows = rows(extractor, "float features")
     with progress.waiting(f"converting the backbone to {recipe.name}", seconds=6):
-        function = convert.traced(prefix(model, POOLING))
+        function = convert.traced(prefix(model, cut))
         backbone = convert.to_tflite(function, recipe, representative=representative.tensors())
-    quantized = Prefix(hashlib.sha256(backbone).hexdigest(), POOLING, lambda: backbone)
+    quantized = Prefix(hashlib.sha256(backbone).hexdigest(), cut, lambda: backbone)
     quantized_rows = rows(dataclasses.replace(extractor, prefix=quantized), f"{recipe.name} features")
     wanted = float_rows @ kernel - quantized_rows @ kernel
     ridge = RidgeCV(alphas=STRENGTHS).fit(quantized_rows, wanted)
@@ -61,7 +62,7 @@ def refitted_head(
 @contextlib.contextmanager
 def head_replaced(model: "keras.Model", kernel: np.ndarray, bias: np.ndarray) -> Iterator[None]:
     """Give ``model`` this head within the block."""
-    head = model.get_layer("head")
+    head = model.get_layer(HEAD)
     before = head.get_weights()
     head.set_weights([kernel, bias])
     try:

@@ -17,7 +17,7 @@ from tlpipe.network import backbones
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.codec import Misfit
 from tlpipe_edge.contract.files import parse_json
-from tlpipe_edge.contract.manifest import Crop, ImageSpec
+from tlpipe_edge.contract.manifest import AdoptedFrom, Crop, ImageSpec
 from tlpipe_edge.contract.ranges import Count, Positive, Share
 from tlpipe_edge.errors import BadConfiguration, BadData, WrongUsage
 
@@ -40,6 +40,17 @@ def _check(recipe: "Stage | Training") -> None:
     except Misfit as misfit:
         name = type(recipe).__name__
         raise WrongUsage(f"{misfit}", f"help(tlpipe.{name}) says what it takes.", where=name) from misfit
+
+
+@dataclass(frozen=True)
+class Network:
+    """What the manifest of a bundle says of the network: its name, its width multiplier, and the weights from which its
+    training started; of a model that was trained elsewhere, its file."""
+
+    name: str
+    alpha: float
+    weights: str
+    adopted: AdoptedFrom | None = None
 
 
 Rate = Annotated[float, Ge(0)]
@@ -176,6 +187,16 @@ class Training:
         return ImageSpec(self.image_size, self.crop)
 
     @property
+    def origin(self) -> Network:
+        """What the manifest of a bundle says of the network."""
+        return Network(self.backbone, self.alpha, Path(self.weights).name)
+
+    @property
+    def features(self) -> str:
+        """The layer whose output is the input of the head."""
+        return backbones.POOLING
+
+    @property
     def from_scratch(self) -> bool:
         """Whether the first stage trains the whole network, because there are no pre-trained weights."""
         return self.weights == "none"
@@ -236,7 +257,7 @@ def _fitted(kind: type, document: Any, file: Path) -> Any:
 def read_document(file: Path) -> dict[str, Any]:
     """Read a JSON object of a run. Raise BadConfiguration if it is damaged or its schema is not ``SCHEMA``."""
     try:
-        document = parse_json(file.read_text())
+        document = parse_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise BadConfiguration(f"cannot be read ({error})", "Train the run again.", where=file) from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:

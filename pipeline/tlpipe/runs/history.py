@@ -57,7 +57,7 @@ class History:
         """Read what ``to_jsonl`` wrote. Raise BadData if the file is damaged."""
         advice = "Train the run again, or export it again."
         try:
-            header, *rows = map(parse_json, file.read_text().splitlines())
+            header, *rows = map(parse_json, file.read_text(encoding="utf-8").splitlines())
             document = header | {"epochs": rows}
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise BadData(f"not a training history ({error})", advice, where=file) from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlpipe.data.dataset import Dataset
+from tlpipe.runs.adopted import Adopted
 from tlpipe.runs.config import SCHEMA, Training, read_document
 from tlpipe.storage import atomic
 from tlpipe_edge.console import notebook
@@ -16,6 +17,8 @@ from tlpipe_edge.errors import BadConfiguration, BadData, MissingInput
 
 FROZEN = "1-frozen"
 FINETUNED = "2-finetuned"
+ADOPTED = "1-adopted"
+STAGES = (FROZEN, FINETUNED, ADOPTED)
 RUN_FILE = kinds.RUN.marker
 
 MODEL = "model.keras"
@@ -46,7 +49,7 @@ def backbone_sha256(stage: Path) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """A run that ``tlpipe train`` made; ``best`` is the folder name of its best stage."""
+    """A run that ``tlpipe train`` or ``tlpipe adopt`` made; ``best`` is the folder name of its best stage."""
 
     path: Path
     best: str
@@ -59,7 +62,7 @@ class Run:
         if not (path / RUN_FILE).is_file():
             raise kinds.no_folder(kinds.RUN, given)
         best = read_document(path / RUN_FILE).get("best")
-        if best not in (FROZEN, FINETUNED):
+        if best not in STAGES:
             raise BadConfiguration("does not name the best stage", "Train the run again.", where=path / RUN_FILE)
         return cls(path, best)
 
@@ -74,15 +77,36 @@ class Run:
         return self.path / self.best
 
     @property
+    def adopted(self) -> bool:
+        """Whether its model was trained elsewhere."""
+        return self.best == ADOPTED
+
+    @property
+    def config(self) -> Training | Adopted:
+        """How its model was made. Raise BadConfiguration if a file is damaged."""
+        return Adopted.read(self.path / ADOPTED / CONFIG) if self.adopted else self.training
+
+    def check_trained(self) -> None:
+        """Raise BadData if its model was trained elsewhere, so that there is no training to continue or to repeat."""
+        if self.adopted:
+            raise BadData(
+                "its model was adopted: it was not trained by tlpipe",
+                "Train it where it was trained, and adopt it again; or train a new one with tlpipe train.",
+                where=self.path,
+            )
+
+    @property
     def training(self) -> Training:
-        """The training configuration of its stages. Raise BadConfiguration if one of their files is damaged."""
+        """The training configuration of its stages. Raise BadConfiguration if one of their files is damaged, and as
+        ``check_trained``."""
+        self.check_trained()
         tuned = self.path / FINETUNED
         return Training.read(self.path / FROZEN / CONFIG, tuned / CONFIG if tuned.is_dir() else None)
 
     @property
     def stages(self) -> tuple[Path, ...]:
         """The folders of the existing stages, in order."""
-        return tuple(self.path / name for name in (FROZEN, FINETUNED) if (self.path / name).is_dir())
+        return tuple(self.path / name for name in STAGES if (self.path / name).is_dir())
 
 
 def check_model(file: Path, advice: str) -> None:
@@ -105,7 +129,7 @@ def check(stage: Path) -> None:
 def validation_top1(folder: Path) -> float:
     """The validation top-1 (0..1) in the metrics of a stage. Raise BadConfiguration if they are damaged."""
     try:
-        return float(json.loads((folder / METRICS).read_text())["validation"]["top1"])
+        return float(json.loads((folder / METRICS).read_text("utf-8"))["validation"]["top1"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadConfiguration(f"cannot be read ({error})", "Train the run again.", where=folder / METRICS) from error
 
