@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlpipe.benchmark.timed import Timed
+from tlpipe.data import reading
+from tlpipe.data.reading import Reading
 from tlpipe.runs.config import Finetuning, Training
 from tlpipe.runs.run_folder import Run
 from tlpipe_edge.contract import benchmark
@@ -20,6 +22,7 @@ from tlpipe_edge.contract.benchmark import Bench
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.evaluation import Evaluation
 from tlpipe_edge.contract.files import load_json
+from tlpipe_edge.contract.manifest import Crop
 from tlpipe_edge.errors import WrongUsage
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 Place = Path | str
 Model = Bundle | Bench | Place | Sequence[Bundle | Bench | Place]
 """A side of a comparison."""
+Numbers = float | Sequence[float]
 Callbacks = Sequence["keras.callbacks.Callback"]
 
 
@@ -45,6 +49,8 @@ def run(
     validation_fraction: float = 0.1,
     test_fraction: float = 0.1,
     strict: bool = False,
+    format: str | None = None,
+    images: Place | None = None,
     timed: Timed | str = Timed.RECOMMENDED,
     callbacks: Callbacks = (),
 ) -> "Reported":
@@ -52,14 +58,17 @@ def run(
 
     ``data`` is a folder with one subfolder per class, or anything else that ``tlpipe run`` takes. ``out`` is the run
     folder, runs/DATA if left out. ``validation_fraction`` and ``test_fraction`` (0 to below 0.9) are the shares of
-    train that are held out for splits that ``data`` does not have. With ``strict``, an unreadable image is an error.
+    train that are held out for splits that ``data`` does not have. ``format`` is folders, csv, jsonl or huggingface,
+    told from ``data`` if left out; ``images`` is the folder of the images in a list, if it is not that of the list.
+    With ``strict``, an unreadable image is an error.
     ``timed``: which files are benchmarked beside Keras, "recommended", "all" or "none". ``callbacks`` are Keras
     callbacks for both stages. Their model is the suffix: it takes features, not images, and shares its layers with
     the full model.
     """
     from tlpipe import workflow
 
-    job = _job(data, training, out, validation_fraction, test_fraction, overwrite=overwrite, strict=strict)
+    fractions, how = (validation_fraction, test_fraction), reading.parse(format, images)
+    job = _job(data, training, out, fractions, how, overwrite=overwrite, strict=strict)
     return workflow.run(job, command=f"tlpipe.run({str(data)!r})", timed=_timed(timed), callbacks=callbacks)
 
 
@@ -72,13 +81,55 @@ def train(
     validation_fraction: float = 0.1,
     test_fraction: float = 0.1,
     strict: bool = False,
+    format: str | None = None,
+    images: Place | None = None,
     callbacks: Callbacks = (),
 ) -> Run:
     """Train a new head on the frozen backbone. The parameters are as in ``run``."""
     from tlpipe import workflow
 
-    job = _job(data, training, out, validation_fraction, test_fraction, overwrite=overwrite, strict=strict)
+    fractions, how = (validation_fraction, test_fraction), reading.parse(format, images)
+    job = _job(data, training, out, fractions, how, overwrite=overwrite, strict=strict)
     return workflow.train(job, callbacks=callbacks)
+
+
+def adopt(
+    model: Place,
+    *,
+    labels: Place,
+    data: Place,
+    mean: Numbers | None = None,
+    std: Numbers | None = None,
+    bgr: bool = False,
+    image_size: int | None = None,
+    crop: Crop | str = Crop.STRETCH,
+    format: str | None = None,
+    images: Place | None = None,
+    out: Place | None = None,
+    overwrite: bool = False,
+) -> Run:
+    """Make a run of a Keras image classifier (.keras or .h5) that was trained elsewhere; from there, ``export``,
+    ``evaluate``, ``bench`` and ``report`` work as for any run.
+
+    ``labels`` is a text file with the label of each output, one per line; ``data``, ``format`` and ``images`` are as in
+    ``run``, for calibration and evaluation. ``mean`` and ``std`` (one number or three, of pixels 0..255) are the
+    normalization ``(pixel - mean) / std`` that the model was trained with, if it is not inside; ``bgr``: with blue
+    first. ``image_size`` is only for a model that takes images of any size. ``crop`` is how images become squares:
+    stretch (as image_dataset_from_directory of Keras does), center-crop or letterbox. Code in the model file is never
+    run.
+    """
+    from tlpipe import workflow
+    from tlpipe.adopting import pixels
+    from tlpipe.adopting.job import AdoptJob
+
+    try:
+        chosen = Crop(crop)
+    except ValueError as error:
+        raise WrongUsage(f"crop={crop!r}: not a choice", f"Pass {', '.join(Crop)}.") from error
+    named = pixels.named(mean, std, bgr=bgr)
+    how = reading.parse(format, images)
+    job = AdoptJob(Path(model), Path(labels), Path(data), image_size, chosen, named, reading=how)
+    return workflow.adopt(job, out=_path(out), overwrite=overwrite)
 
 
 def finetune(
@@ -113,13 +164,16 @@ def evaluate(
     bundle: Bundle | Place,
     *,
     data: Place | None = None,
+    format: str | None = None,
+    images: Place | None = None,
     keras: Place | None = None,
     max_drop: float | None = None,
     min_agreement: float | None = None,
 ) -> Evaluation:
     """Measure the accuracy of the Keras model and of every file of the bundle on the same images.
 
-    The images are ``data``, or the test split of the run. ``keras`` is the path of the Keras model, if it has moved.
+    The images are ``data``, or the test split of the run. ``format`` and ``images`` are as in ``run``. ``keras`` is the
+    path of the Keras model, if it has moved.
     ``max_drop`` of top-1 below Keras and ``min_agreement`` with Keras (both 0..1) set ``gate`` in the result; no error
     is raised if the gate is not met.
     """
@@ -127,7 +181,12 @@ def evaluate(
     from tlpipe.evaluation import evaluate
 
     return evaluate.evaluate(
-        opened, data=_path(data), keras_file=_path(keras), max_drop=max_drop, min_agreement=min_agreement
+        opened,
+        data=_path(data),
+        reading=reading.parse(format, images),
+        keras_file=_path(keras),
+        max_drop=max_drop,
+        min_agreement=min_agreement,
     )
 
 
@@ -212,8 +271,8 @@ def _job(
     data: Place,
     training: Training,
     out: Place | None,
-    validation_fraction: float,
-    test_fraction: float,
+    fractions: tuple[float, float],
+    how: Reading,
     *,
     overwrite: bool,
     strict: bool,
@@ -228,8 +287,9 @@ def _job(
         _path(out),
         overwrite=overwrite,
         strict=strict,
-        validation_fraction=validation_fraction,
-        test_fraction=test_fraction,
+        validation_fraction=fractions[0],
+        test_fraction=fractions[1],
+        reading=how,
     )
 
 

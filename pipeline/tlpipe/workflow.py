@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tlpipe.adopting.job import AdoptJob
 from tlpipe.benchmark.timed import Timed
 from tlpipe.conversion import recipes
+from tlpipe.data.reading import FROM_DATA, Reading
 from tlpipe.runs import run_folder
 from tlpipe.runs.config import Training
 from tlpipe.runs.places import EXPORTED, REPORTS, RUNS, free, unused
@@ -25,7 +27,7 @@ from tlpipe_edge.contract import kinds
 from tlpipe_edge.contract.benchmark import Bench, to_json
 from tlpipe_edge.contract.bundle import MANIFEST, Bundle
 from tlpipe_edge.contract.evaluation import Evaluation
-from tlpipe_edge.errors import WrongUsage
+from tlpipe_edge.errors import MissingInput, WrongUsage
 from tlpipe_edge.machine.device import cores
 
 if TYPE_CHECKING:
@@ -42,10 +44,10 @@ BENCH = "bench.json"
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """The input of the frozen stage: ``data`` as ``dataset.load`` takes it; ``out`` is runs/DATA if None.
+    """The input of the frozen stage: ``data`` as ``loading.load`` takes it; ``out`` is runs/DATA if None.
 
     With ``crop_auto``, validation selects the crop. ``validation_fraction`` and ``test_fraction`` (0 to below 0.9) are
-    the shares of train that are held out for missing splits.
+    the shares of train that are held out for missing splits. ``reading`` says how ``data`` is read.
     """
 
     data: Path
@@ -56,6 +58,7 @@ class TrainingJob:
     test_fraction: float = 0.1
     strict: bool = False
     overwrite: bool = False
+    reading: Reading = FROM_DATA
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class Reported:
 def train(job: TrainingJob, *, callbacks: Callbacks = ()) -> Run:
     """The frozen stage; ``callbacks`` are as in ``stages.train``.
 
-    Raise WrongUsage if ``out`` cannot be used, and the errors of ``dataset.load`` and ``stages.train``.
+    Raise WrongUsage if ``out`` cannot be used, and the errors of ``loading.load`` and ``stages.train``.
     """
     dataset, out = _prepared(job)
     return _train(job, dataset, out, callbacks=callbacks)
@@ -96,11 +99,16 @@ def train(job: TrainingJob, *, callbacks: Callbacks = ()) -> Run:
 def _prepared(job: TrainingJob) -> "tuple[Dataset, Path]":
     """The images of the job, and the folder of the run. Raise the errors of ``train`` that need no TensorFlow."""
     out = _checked_out(job)
-    from tlpipe.data import dataset
+    from tlpipe.data import loading
 
-    fractions = {"validation_fraction": job.validation_fraction, "test_fraction": job.test_fraction}
     with kept("Nothing was written."):
-        return dataset.load(job.data, **fractions, seed=job.training.seed), out
+        return loading.load(
+            job.data,
+            validation_fraction=job.validation_fraction,
+            test_fraction=job.test_fraction,
+            seed=job.training.seed,
+            reading=job.reading,
+        ), out
 
 
 def _train(job: TrainingJob, dataset: "Dataset", out: Path, *, callbacks: Callbacks) -> Run:
@@ -123,24 +131,28 @@ def _checked_out(job: TrainingJob) -> Path:
     from tlpipe.training import checks
 
     data = job.data.resolve()
-    listing.check(job.data.absolute())
+    listing.check(job.data.absolute(), job.reading)
     out = job.out or free(RUNS / _name(data), overwrite=job.overwrite)
-    if data.is_dir() and out.resolve().is_relative_to(data):
-        raise WrongUsage(
-            "the output folder is inside the image folder, so it would be read as a class",
-            "Name another --out.",
-            where=out,
-        )
+    _check_outside(data, out)
     atomic.refuse_existing(out, overwrite=job.overwrite, marker=RUN_FILE)
     checks.check(job.training, crop_auto=job.crop_auto)
     checks.note_size(job.training)
     return out
 
 
+def _check_outside(data: Path, out: Path) -> None:
+    if data.is_dir() and out.resolve().is_relative_to(data.resolve()):
+        raise WrongUsage(
+            "the output folder is inside the image folder, so it would be read as a class",
+            "Name another --out.",
+            where=out,
+        )
+
+
 def _name(data: Path) -> str:
     """The name of the run for this data."""
     data = data.resolve()
-    return data.stem if data.is_file() else data.name
+    return data.stem.removesuffix(".tar") if data.is_file() else data.name
 
 
 def _check_later_folders(name: str, *, overwrite: bool) -> None:
@@ -148,6 +160,23 @@ def _check_later_folders(name: str, *, overwrite: bool) -> None:
     for parent, marker in ((EXPORTED, MANIFEST), (REPORTS, kinds.REPORT.marker)):
         usual = parent / name
         atomic.refuse_existing(usual if overwrite else unused(usual), overwrite=overwrite, marker=marker)
+
+
+def adopt(job: AdoptJob, *, out: Path | None = None, overwrite: bool = False) -> Run:
+    """Make a run of a model that was trained elsewhere, in runs/MODEL if ``out`` is None.
+
+    Raise the errors of ``adopting.stage.adopt``.
+    """
+    from tlpipe.data import listing
+
+    out = out or free(RUNS / job.model.stem, overwrite=overwrite)
+    if not job.labels.exists():
+        raise MissingInput("no such labels file", "Name a text file with one label per line.", where=job.labels)
+    listing.check(job.data.absolute(), job.reading)
+    _check_outside(job.data, out)
+    from tlpipe.adopting import stage
+
+    return stage.adopt(job, out, overwrite=overwrite)
 
 
 def export(run: Run, formats: Sequence[str], *, out: Path | None = None, overwrite: bool = False) -> Bundle:

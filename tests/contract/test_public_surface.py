@@ -26,7 +26,8 @@ def test_the_surface_is_flat_and_whole() -> None:
 def test_the_classifier_has_what_the_readme_shows() -> None:
     from inspect import signature
 
-    assert list(signature(tlpipe_edge.Classifier.open).parameters) == ["model", "recipe", "threads", "runtime"]
+    parameters = ["model", "recipe", "threads", "runtime", "labels", "mean", "std"]
+    assert list(signature(tlpipe_edge.Classifier.open).parameters) == parameters
     assert {"label", "score", "top_k"} <= set(dir(tlpipe_edge.Prediction))
     assert {"labels", "scores", "timings_ms"} <= set(tlpipe_edge.Prediction.__annotations__)
 
@@ -39,5 +40,5 @@ def test_the_commands_of_the_workstation() -> None:
     cli = pytest.importorskip("tlpipe.cli.commands", reason="the device has no tlpipe")
 
     assert commands_of(cli.app) >= {
-        *("train", "finetune", "export", "evaluate", "bench", "report", "run", "demo", "config")
+        *("train", "finetune", "export", "evaluate", "bench", "report", "run", "demo", "config", "adopt")
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tlpipe.conversion import recipes
-from tlpipe.data import dataset
+from tlpipe.data import loading
 from tlpipe.demo.digits import BACKBONE
 from tlpipe.exporting.assemble import export
 from tlpipe.runs.config import Head, Training
@@ -27,7 +27,7 @@ if __name__ == "__main__":
         photographs = drawing.photographs(folder / "photographs", LABELS, count=12)
         head = Head(epochs=8, learning_rate=3e-3)
         config = Training(weights=str(BACKBONE), alpha=0.35, image_size=64, views=2, head=head)
-        run = train(dataset.load(photographs, test_fraction=0.25), folder / "run", config)
+        run = train(loading.load(photographs, test_fraction=0.25), folder / "run", config)
         made = export(run, recipes.parse(["int8"]), folder / "drawn").path
         shutil.rmtree(made / "training")  # its pictures would be the larger part of the repository
         shutil.rmtree(HERE / "bundle", ignore_errors=True)

@@ -102,10 +102,10 @@ def run(photographs: Path, config: Training, tmp_path_factory: pytest.TempPathFa
     """A run with both stages. To look at only."""
 
     def make(folder: Path) -> None:
-        from tlpipe.data import dataset
+        from tlpipe.data import loading
         from tlpipe.training import stages
 
-        frozen = stages.train(dataset.load(photographs, test_fraction=0.25), folder / "drawn", config)
+        frozen = stages.train(loading.load(photographs, test_fraction=0.25), folder / "drawn", config)
         stages.finetune(frozen, Finetuning(top_layers=20, epochs=2, learning_rate=2e-4))
 
     return Run.open(once(tmp_path_factory, "runs", make) / "drawn")
@@ -116,11 +116,11 @@ def tiny_run(photographs: Path, brief: Training, tmp_path_factory: pytest.TempPa
     """The first stage of the smallest network, which has learned something. To look at only."""
 
     def make(folder: Path) -> None:
-        from tlpipe.data import dataset
+        from tlpipe.data import loading
         from tlpipe.training import stages
 
         learning = dataclasses.replace(brief, head=Head(epochs=12, learning_rate=3e-2))
-        stages.train(dataset.load(photographs, test_fraction=0.25), folder / "drawn", learning)
+        stages.train(loading.load(photographs, test_fraction=0.25), folder / "drawn", learning)
 
     return Run.open(once(tmp_path_factory, "tiny-runs", make) / "drawn")
 

@@ -31,14 +31,16 @@ def bench(
     data: Path | None = None,
     keras_file: Path | None = None,
     keras_calls: Sequence[CallName] = keras_timing.CALLS,
+    images: ScoredImages | None = None,
 ) -> Bench:
     """A benchmark on this machine, with the Keras model timed in the ways of ``keras_calls``.
 
-    ``data``, ``keras_file`` and the errors are those of ``evaluate``.
+    ``data``, ``keras_file`` and the errors are those of ``evaluate``. ``images`` are those in ``data``, if they are
+    known.
     """
     _check(bundle, options)
     file = original(bundle, keras_file)
-    images = images_of(bundle, file, data)
+    images = images or images_of(bundle, file, data)
     found = labelled_images(images)
     keras = keras_timing.score(bundle, file, images.examples)
     target = replace(read_target(bundle.path, options), reference=keras.reference)
@@ -62,21 +64,22 @@ def everywhere(
     """The benchmarks of this machine and of all devices, in this order, and the errors.
 
     Devices are measured first. If all of them fail, nothing is measured here, and the last error is raised. A later
-    failure never discards an earlier result.
+    failure never discards an earlier result. The images are found once, for all of them.
     """
     _check(bundle, options, wheelhouse=wheelhouse)
+    images = images_of(bundle, original(bundle, keras_file), data)
     benches: list[Bench] = []
     failures: list[TlpipeError] = []
     for address in addresses:
         try:
-            benches.append(elsewhere(address, bundle, options, data=data, keras_file=keras_file, wheelhouse=wheelhouse))
+            benches.append(elsewhere(address, bundle, options, wheelhouse=wheelhouse, images=images))
         except TlpipeError as error:
             failures.append(error)
             if len(failures) == len(addresses):
                 raise
             _warn_of(error)
     try:
-        benches.insert(0, bench(bundle, options, command=command, data=data, keras_file=keras_file))
+        benches.insert(0, bench(bundle, options, command=command, keras_file=keras_file, images=images))
     except TlpipeError as error:
         if not benches:
             raise
@@ -97,10 +100,14 @@ def elsewhere(
     data: Path | None = None,
     keras_file: Path | None = None,
     wheelhouse: Path | None = None,
+    images: ScoredImages | None = None,
 ) -> Bench:
-    """A benchmark on a device, on the same images as here. Raise the errors of ``device_bench.bench_on``, too."""
+    """A benchmark on a device, on the same images as here, as in ``bench``.
+
+    Raise the errors of ``device_bench.bench_on``, too.
+    """
     _check(bundle, options, wheelhouse=wheelhouse)
-    images = images_of(bundle, original(bundle, keras_file), data)
+    images = images or images_of(bundle, original(bundle, keras_file), data)
     labelled_images(images)  # raises if one has changed
     return device_bench.bench_on(
         address,

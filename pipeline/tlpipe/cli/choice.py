@@ -17,7 +17,10 @@ def written() -> str:
 
 def shown(path: Path) -> Path:
     """The path as a command prints it: from the working folder, if it is below that."""
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except OSError:  # it was deleted, or its path cannot be read
+        return path
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 

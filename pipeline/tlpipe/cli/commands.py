@@ -10,6 +10,7 @@ import typer
 
 from tlpipe import __version__
 from tlpipe.benchmark.timed import Timed
+from tlpipe.cli.adopt_command import adopt
 from tlpipe.cli.bench_command import bench
 from tlpipe.cli.choice import chosen_bundle, chosen_run, shown, written
 from tlpipe.cli.config_command import config
@@ -19,6 +20,8 @@ from tlpipe.cli.options import (
     Against,
     Benched,
     BundleFolder,
+    DataFormat,
+    ImageFolder,
     Json,
     Keras,
     LabelledData,
@@ -33,6 +36,7 @@ from tlpipe.cli.options import (
     TuningRate,
 )
 from tlpipe.cli.training_options import DEFAULTS, with_training_options
+from tlpipe.data import reading
 from tlpipe.runs.config import Finetuning
 from tlpipe_edge.cli.app import run_program
 from tlpipe_edge.cli.application import application
@@ -75,6 +79,11 @@ def train(job: "TrainingJob") -> None:
     print(shown(workflow.train(job).path))
 
 
+app.command(epilog="Example: tlpipe adopt clothing.keras --labels labels.txt --data photos --mean 127.5 --std 127.5")(
+    adopt
+)
+
+
 @app.command(epilog="Example: tlpipe finetune runs/clothing --top-layers 50")
 def finetune(
     run: RunFolder = None,
@@ -115,6 +124,8 @@ def export(
 def evaluate(
     bundle: BundleFolder = None,
     data: LabelledData = None,
+    form: DataFormat = None,
+    images: ImageFolder = None,
     keras: Keras = None,
     max_drop: MaxDrop = None,
     min_agreement: MinAgreement = None,
@@ -126,8 +137,12 @@ def evaluate(
     from tlpipe.evaluation import evaluate
     from tlpipe_edge.console import progress
 
-    scored = evaluate.evaluate(chosen, data=data, keras_file=keras, max_drop=max_drop, min_agreement=min_agreement)
-    print(scored.to_json() if as_json else tables.accuracy_table(scored, width=terminal_width()))
+    how = reading.parse(form, images)
+    scored = evaluate.evaluate(
+        chosen, data=data, reading=how, keras_file=keras, max_drop=max_drop, min_agreement=min_agreement
+    )
+    adopted = chosen.manifest.provenance.adopted is not None
+    print(scored.to_json() if as_json else tables.accuracy_table(scored, adopted=adopted, width=terminal_width()))
     if scored.gate is None:
         return
     if not scored.gate.passed:

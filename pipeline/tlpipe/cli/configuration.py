@@ -32,8 +32,9 @@ Parameter = TyperArgument | TyperOption
 
 _SETTINGS = __name__
 """The key of the ``Settings`` in ``Context.meta``."""
-_NO_TABLE = ("config",)
-"""Commands without options that a file could have."""
+_NO_TABLE = ("config", "adopt")
+"""Commands without options that a file could have: those of adopt are about one model file, and with the keys of train,
+such as image-size, they mean something else."""
 _SHARED = {"run": "train"}
 """A command that also reads the table of another one, whose options it has."""
 _SECOND_STAGE = "finetune"

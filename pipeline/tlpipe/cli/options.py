@@ -9,6 +9,7 @@ import typer
 
 from tlpipe.benchmark.timed import Timed
 from tlpipe.conversion import recipes
+from tlpipe.data.reading import Format
 from tlpipe.network import backbones
 from tlpipe.network.backbones import DEFAULT as BACKBONE
 from tlpipe.runs.config import ClassWeights
@@ -25,9 +26,9 @@ LARGEST = MAX_COUNT - 1
 
 def _check_fraction(split: str) -> Callable[[float], None]:
     def check(fraction: float) -> None:
-        from tlpipe.data import dataset
+        from tlpipe.data import loading
 
-        dataset.check_fraction(split, fraction)
+        loading.check_fraction(split, fraction)
 
     return check
 
@@ -46,7 +47,8 @@ Data = Annotated[
     typer.Argument(
         metavar="DATA",
         help="A folder with one subfolder per class; or a folder with train/, validation/ and test/, each with one "
-        "subfolder per class; or a CSV with the columns path,label[,split].",
+        "subfolder per class; or a list with the columns path,label[,split] (CSV or JSON Lines), or Hugging Face's "
+        "metadata.csv in the folder; or a zip or tar archive of these.",
     ),
 ]
 RunFolder = Annotated[
@@ -57,6 +59,24 @@ BundleFolder = Annotated[
 ]
 LabelledData = Annotated[
     Path | None, typer.Option(metavar="DATA", help="Labelled images. If left out, the test split of the run.")
+]
+DataFormat = Annotated[
+    Format | None,
+    typer.Option(
+        "--format",
+        metavar="|".join(Format),
+        help="Where the labels are. If left out, told from DATA.",
+        rich_help_panel=_IMAGES,
+    ),
+]
+ImageFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--images",
+        metavar="DIR",
+        help="The folder of the images that a list names, by path, name or id. If left out, that of the list.",
+        rich_help_panel=_IMAGES,
+    ),
 ]
 Keras = Annotated[Path | None, typer.Option(metavar="FILE", help="The Keras model, if it has moved.")]
 Weights = Annotated[

@@ -30,7 +30,7 @@ def tables(run: Run, context: typer.Context) -> dict[str, Lines]:
     for table, values in chosen.items():
         names = {parameter.name: key for key, parameter in known[table].items()}
         found[table] |= {names[name]: (value, "") for name, value in values.items() if name in names}
-    found["train"] |= _fractions(dataset)
+    found["train"] |= _fractions(dataset) | _reading(dataset)
     for what in _without_option(training, found):
         progress.warn(f"{run.path}: {what}")
     return {table: {key: found[table][key] for key in known[table] if key in found[table]} for table in found}
@@ -50,6 +50,11 @@ def _fractions(dataset: Dataset) -> Lines:
         elif not held_out:
             lines[f"{split}-fraction"] = (0.0, "")
     return lines
+
+
+def _reading(dataset: Dataset) -> Lines:
+    said = {"format": dataset.reading.format, "images": dataset.reading.images}
+    return {key: (value, "") for key, value in said.items() if value is not None}
 
 
 def _without_option(training: Training, found: dict[str, Lines]) -> Iterator[str]:

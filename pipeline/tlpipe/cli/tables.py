@@ -40,7 +40,7 @@ def render(
     return "\n".join([first, table(header, rows, width=width), *last])
 
 
-def accuracy_table(evaluation: Evaluation, *, width: int | None = None) -> str:
+def accuracy_table(evaluation: Evaluation, *, adopted: bool = False, width: int | None = None) -> str:
     """The results of ``evaluate`` as a table. What is wider than ``width`` is folded or wrapped."""
     header = ("", "top-1", "95 % interval", "balanced", "top-5", "agreement", "worse by at most")
     rows = [("Keras", *_rates(evaluation.keras), "", "")]
@@ -49,7 +49,7 @@ def accuracy_table(evaluation: Evaluation, *, width: int | None = None) -> str:
         rows.append((each.recipe, *_rates(each), percent(each.agreement), bound))
     below = ["worse by at most: than Keras, 95 % bound"]
     found = worth(evaluation.keras.per_class)
-    below += [printable(text(useless(found)))] if found and found.hardly_better else []
+    below += [printable(text(useless(found, adopted=adopted)))] if found and found.hardly_better else []
     below += [printable(text(few(found)))] if found and found.few else []
     first, *last = (wrapped(line, width) for line in (_image_line(evaluation), *below))
     failed = [f"counts as wrong: {printable(f.file)}: {printable(f.reason)}" for f in evaluation.failed_images]

@@ -16,8 +16,10 @@ from tlpipe.cli.options import (
     Crop,
     CropChoice,
     Data,
+    DataFormat,
     Deterministic,
     Epochs,
+    ImageFolder,
     ImageSize,
     LearningRate,
     Out,
@@ -29,6 +31,7 @@ from tlpipe.cli.options import (
     Views,
     Weights,
 )
+from tlpipe.data import reading
 from tlpipe.network.backbones import IMAGENET, NONE
 from tlpipe.runs.config import Finetuning, Head, Training
 
@@ -47,6 +50,8 @@ def _training(
     weights: Weights = DEFAULTS.weights,
     image_size: ImageSize = DEFAULTS.image_size,
     alpha: Alpha = DEFAULTS.alpha,
+    form: DataFormat = None,
+    images: ImageFolder = None,
     crop: Crop = DEFAULT_CROP,
     views: Views = DEFAULTS.views,
     epochs: Epochs = DEFAULTS.head.epochs,
@@ -86,6 +91,7 @@ def _training(
         test_fraction=test_fraction,
         strict=strict,
         overwrite=overwrite,
+        reading=reading.parse(form, images),
     )
 
 

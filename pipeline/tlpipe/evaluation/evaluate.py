@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 
 from tlpipe.data.dataset import Example, label_indices
+from tlpipe.data.reading import FROM_DATA, Reading
 from tlpipe.evaluation import model_card, per_image
 from tlpipe.evaluation.original import ScoredImages, images_of, original
 from tlpipe.evaluation.per_image import Predictions
@@ -50,21 +51,24 @@ def evaluate(
     bundle: Bundle,
     *,
     data: Path | None = None,
+    reading: Reading = FROM_DATA,
     keras_file: Path | None = None,
     max_drop: float | None = None,
     min_agreement: float | None = None,
 ) -> Evaluation:
     """Score the bundle, and write evaluation.json, the predictions for each image and the model card into it.
 
-    ``data`` is any labelled folder; without it, the test split of the run is scored, or validation if there is no test
-    split. ``gate`` of the result is whether the top-1 of every artifact is at most ``max_drop`` below that of Keras,
-    and its agreement with Keras at least ``min_agreement`` (both 0..1). Raise MissingInput if the Keras model cannot be
-    found, BadData if it is not the exported one, or if no image can be read, Busy if another process evaluates or
-    replaces the bundle.
+    ``data`` are any labelled images, with ``reading`` as for ``loading.load``; without it, the test split of the run is
+    scored, or validation if there is no test split. ``gate`` of the result is whether the top-1 of every artifact is at
+    most ``max_drop`` below that of Keras, and its agreement with Keras at least ``min_agreement`` (both 0..1). Raise
+    MissingInput if the Keras model cannot be found, BadData if it is not the exported one, or if no image can be read,
+    Busy if another process evaluates or replaces the bundle.
     """
     for name, limit in (("max_drop", max_drop), ("min_agreement", min_agreement)):
         if limit is not None and not 0 <= limit <= 1:
             raise WrongUsage(f"{name}={limit:g}: not a share", "Give a number from 0 to 1.")
+    if data is None and reading != FROM_DATA:
+        raise WrongUsage("--format and --images say how --data is read", "Add --data DATA, or leave them out.")
     atomic.check_writable(bundle.path)
     atomic.check_free(bundle.path)
     with atomic.locked(bundle.path / EVALUATION):
@@ -72,7 +76,7 @@ def evaluate(
         for artifact in bundle.manifest.artifacts:
             bundle.read(artifact)
         keras_model = original(bundle, keras_file)
-        images = images_of(bundle, keras_model, data)
+        images = images_of(bundle, keras_model, data, reading)
         from tlpipe.network import build
 
         scores, failed = _score(bundle, build.load(keras_model), images.examples)

@@ -41,12 +41,12 @@ def render(bundle: Bundle, evaluation: Evaluation) -> str:
 def _stages(bundle: Bundle) -> list[dict[str, Any]]:
     """Name and metrics of the training stages whose results the bundle carries."""
     suffix = "-metrics.json"
-    found = sorted((bundle.path / "training").glob(f"*{suffix}"))
+    found = sorted((bundle.path / "training").glob(f"[!.]*{suffix}"))
     return [{"name": file.name.removesuffix(suffix), "metrics": _read(file)} for file in found]
 
 
 def _read(file: Path) -> Any:
     try:
-        return json.loads(file.read_text())
+        return json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise BadData(f"damaged ({error})", "Export the run again.", where=file) from error

@@ -5,18 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlpipe.data import dataset
+from tlpipe.data import loading
 from tlpipe.data.dataset import Dataset, Example
+from tlpipe.data.reading import FROM_DATA, Reading
 from tlpipe.runs import run_folder
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.errors import BadData, WrongUsage
 
+UNKNOWN = "whether the model was trained on them is not known"
+"""Of the images for a model that was trained elsewhere."""
+
 
 @dataclass(frozen=True)
 class ScoredImages:
-    """The images to score. ``name`` describes them; ``trained_on`` of them were training images of the model."""
+    """The images to score. ``name`` describes them; ``trained_on`` of them were training images of the model (None:
+    unknown, as always for a model that was trained elsewhere)."""
 
     name: str
     examples: tuple[Example, ...]
@@ -37,15 +42,22 @@ def original(bundle: Bundle, file: Path | None = None) -> Path:
     return file
 
 
-def images_of(bundle: Bundle, keras_model: Path, data: Path | None = None) -> ScoredImages:
-    """The labelled folder ``data``, or the test split (validation, if there is no test) of the run of the Keras model.
+def images_of(
+    bundle: Bundle,
+    keras_model: Path,
+    data: Path | None = None,
+    reading: Reading = FROM_DATA,
+) -> ScoredImages:
+    """The labelled images ``data``, or the test split (validation, if there is no test) of the run of the Keras model.
 
     Raise WrongUsage if there is no splits file next to the Keras model, BadData if its labels are not those of the
-    bundle.
+    bundle, and the errors of ``Dataset.with_images``.
     """
-    labels = bundle.manifest.labels
+    labels, adopted = bundle.manifest.labels, bundle.manifest.provenance.adopted
     if data is not None:
-        name, examples = dataset.labelled(data, labels)
+        name, examples = loading.labelled(data, labels, reading)
+        if adopted:
+            return ScoredImages(f"{name}; {UNKNOWN}", examples)
         return ScoredImages(name, examples, _trained_on(keras_model, examples))
     splits = keras_model.parent / run_folder.SPLITS
     if not splits.is_file():
@@ -53,8 +65,11 @@ def images_of(bundle: Bundle, keras_model: Path, data: Path | None = None) -> Sc
     stored = Dataset.read(splits)
     if stored.labels != labels:
         raise BadData("its labels are not those of the bundle", "Name the model that was exported.", where=keras_model)
+    stored = stored.with_images()
     split = stored.evaluation_split
     name = split + (" (there is no test split)" if split == "validation" else "")
+    if adopted:
+        return ScoredImages(f"{name}; {UNKNOWN}", stored.splits[split])
     return ScoredImages(name + (", held out from train" if split in stored.cut else ""), stored.splits[split], 0)
 
 

@@ -123,8 +123,8 @@ class Extractor:
 
         An example that already has a problem is not read. Rows that are not in the cache are computed; ``what`` is the
         text of the progress bar. Without a prefix, pixels are read when they are taken, and only the plain view is
-        checked now. Raise MissingInput if a file is gone, Busy if another run deleted the rows in the meantime, OSError
-        if the cache cannot be written, and what the conversion of the prefix raises.
+        checked now. Raise MissingInput if a file is gone, Busy if another run deleted the rows in the meantime,
+        Unavailable if the cache cannot be written, and what the conversion of the prefix raises.
         """
         if self.prefix is None:
             checked = tuple(examples) if view.number else self._checked(examples, what)

@@ -70,17 +70,30 @@ class Weights:
         """
         entry = backbones.find(self.backbone)
         built = {"network": backbones.VERSION, "normalization": [entry.scale, entry.offset], "cut": cut, "size": size}
-        key = _hash(asdict(self) | built)
+        return _prefix(_hash(asdict(self) | built), cut, model)
 
-        def load() -> bytes:
-            content = prefix.cached()
-            if content is None:
-                content = to_tflite(model(), cut)
-                cache.put(_name(key), hashlib.sha256(content).digest() + content)
-            return content
 
-        prefix = Prefix(key, cut, load)
-        return prefix
+@dataclass(frozen=True)
+class StoredModel:
+    """A model as a whole, its normalization and input size included, by the ``sha256`` of its file."""
+
+    sha256: str
+
+    def prefix(self, cut: str, size: int, model: Callable[[], "keras.Model"]) -> Prefix:
+        """As ``Weights.prefix``, of the model in the file."""
+        return _prefix(_hash({"model": self.sha256, "cut": cut, "size": size}), cut, model)
+
+
+def _prefix(key: str, cut: str, model: Callable[[], "keras.Model"]) -> Prefix:
+    def load() -> bytes:
+        content = prefix.cached()
+        if content is None:
+            content = to_tflite(model(), cut)
+            cache.put(_name(key), hashlib.sha256(content).digest() + content)
+        return content
+
+    prefix = Prefix(key, cut, load)
+    return prefix
 
 
 def _name(key: str) -> str:

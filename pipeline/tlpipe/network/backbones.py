@@ -17,6 +17,8 @@ IMAGENET, NONE = "imagenet", "none"
 """Weights that are not a file: those that Keras publishes, and random ones."""
 IMAGE, POOLING = "image", "pooling"
 """The layers at which every network can be cut: its input, and the pooled features, which are the input of the head."""
+SCALING, HEAD = "input_scaling", "head"
+"""The layers of the normalization and of the scores."""
 VERSION = 1
 """Increased when the same weights give a different network, so that cached features of the old one are not used."""
 ONE_WIDTH = 1.0

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 
 from tlpipe.network import backbones
-from tlpipe.network.backbones import NONE
+from tlpipe.network.backbones import HEAD, IMAGE, NONE, POOLING, SCALING
 from tlpipe.network.backend import keras
 from tlpipe.network.weights import get as get_weights
 from tlpipe.network.weights import load as load_weights
@@ -29,8 +29,8 @@ def build(
     if weights != NONE:
         get_weights(entry, alpha, weights)  # before the seed: a download draws random numbers
     keras.utils.set_random_seed(seed)
-    image = keras.Input((size, size, 3), name="image")
-    pixels = keras.layers.Rescaling(entry.scale, entry.offset, name="input_scaling")(image)
+    image = keras.Input((size, size, 3), name=IMAGE)
+    pixels = keras.layers.Rescaling(entry.scale, entry.offset, name=SCALING)(image)
     base = entry.build(alpha=alpha, weights=None, input_tensor=pixels)
     if weights == NONE:
         for layer in base.layers:
@@ -39,9 +39,9 @@ def build(
                 layer.momentum = 0.99
     else:
         load_weights(entry, alpha, weights, keras.Model(pixels, base.output))
-    features = keras.layers.GlobalAveragePooling2D(name="pooling")(base.output)
+    features = keras.layers.GlobalAveragePooling2D(name=POOLING)(base.output)
     outputs = keras.layers.Dropout(dropout, name="dropout")(features)
-    outputs = keras.layers.Dense(len(labels), activation="softmax", name="head")(outputs)
+    outputs = keras.layers.Dense(len(labels), activation="softmax", name=HEAD)(outputs)
     return keras.Model(image, outputs, name=backbone)
 
 
@@ -58,7 +58,7 @@ def load(file: Path) -> keras.Model:
 def backbone_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """The layers that "the top 50" counts: the backbone's own, in Keras's order, with its input layer."""
     names = [layer.name for layer in model.layers]
-    return list(model.layers[names.index("input_scaling") : names.index("pooling")])
+    return list(model.layers[names.index(SCALING) : names.index(POOLING)])
 
 
 def trained_layers(model: keras.Model, top_layers: int) -> list[keras.layers.Layer]:
@@ -71,7 +71,7 @@ def trained_layers(model: keras.Model, top_layers: int) -> list[keras.layers.Lay
     backbones.check_top_layers(top_layers, len(layers))
     top = layers[len(layers) - top_layers :]
     trained = [layer for layer in top if layer.weights and not isinstance(layer, keras.layers.BatchNormalization)]
-    return [*trained, model.get_layer("head")]
+    return [*trained, model.get_layer(HEAD)]
 
 
 def freeze_all_but(model: keras.Model, trained: list[keras.layers.Layer]) -> None:

@@ -1,6 +1,6 @@
 """Where a model is cut into a prefix, whose outputs are cached, and a suffix, which is trained."""
 
-from tlpipe.network.backbones import IMAGE, POOLING
+from tlpipe.network.backbones import IMAGE, POOLING, SCALING
 from tlpipe.network.backend import keras
 
 
@@ -18,7 +18,7 @@ def cut_below(model: keras.Model, trained: list[keras.layers.Layer]) -> str:
     last_reader = [
         max((position[node.operation.name] for node in layer._outbound_nodes), default=0) for layer in layers
     ]
-    for index in range(first - 1, position["input_scaling"], -1):
+    for index in range(first - 1, position[SCALING], -1):
         single = all(last_reader[earlier] <= index for earlier in range(index))
         if single and _channels(layers[index]) < _channels(layers[index + 1]):
             return str(layers[index].name)
@@ -31,7 +31,9 @@ def _channels(layer: keras.layers.Layer) -> int:
 
 def prefix(model: keras.Model, cut: str) -> keras.Model:
     """The layers from the image to the cut."""
-    return keras.Model(model.input, model.get_layer(cut).output, name="prefix")
+    # The last call, not `output`: of a model inside, that is the output in its own graph.
+    end = model.get_layer(cut)._inbound_nodes[-1].output_tensors[0]
+    return keras.Model(model.input, end, name="prefix")
 
 
 def suffix(model: keras.Model, cut: str) -> keras.Model:

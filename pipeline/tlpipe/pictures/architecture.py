@@ -1,11 +1,12 @@
 """Draws the layers of a model and which of them train: a diagram of its blocks (PNG) and a table of its layers (SVG).
 
-The model is a flat functional Keras model: image, normalization, backbone, pooling, head. Keras is not imported here.
+The model is a functional Keras model: image, normalization, backbone, pooling, head. A model inside it is drawn by its
+layers. Keras is not imported here.
 """
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 from pathlib import Path
@@ -115,17 +116,30 @@ class Block:
 
 
 def read_layers(model: "keras.Model") -> list[Layer]:
-    """The layers of a flat functional model, in Keras's order."""
+    """The layers of a functional model, in Keras's order; those of a model inside it stand in its place."""
     return [
         Layer(
             name=layer.name,
             kind=type(layer).__name__,
-            shape=tuple(layer.output.shape[1:]),
+            shape=_shape(layer),
             parameters=sum(math.prod(weight.shape) for weight in layer.weights),
             trained=sum(math.prod(weight.shape) for weight in layer.trainable_weights),
         )
-        for layer in model.layers
+        for layer in _flat(model)
     ]
+
+
+def _flat(model: "keras.Model", *, inside: bool = False) -> "Iterator[keras.layers.Layer]":
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _flat(layer, inside=True)
+        elif not (inside and type(layer).__name__ == "InputLayer"):
+            yield layer
+
+
+def _shape(layer: "keras.layers.Layer") -> tuple[int | None, ...]:
+    """That of the first output of the first call, of which a layer can have several."""
+    return tuple(layer._inbound_nodes[0].output_tensors[0].shape[1:])
 
 
 def group(layers: Sequence[Layer]) -> list[Block]:

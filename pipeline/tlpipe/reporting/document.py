@@ -16,6 +16,7 @@ from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.benchmark import ImageSet, ModelDescription, SkippedRecipe
 from tlpipe_edge.contract.conditions import DeviceDescription, Flags, Span, Temperatures
 from tlpipe_edge.contract.latency import LatencyFigures, StageName, StartName
+from tlpipe_edge.contract.manifest import AdoptedFrom
 from tlpipe_edge.contract.validity import Reason, Validity
 
 SCHEMA = 1
@@ -245,7 +246,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Origin:
-    """The origin of the bundle; ``notes`` are those of its artifacts, by recipe."""
+    """The origin of the bundle; ``notes`` are those of its artifacts, by recipe. ``adopted``: as in the manifest."""
 
     run: str
     stage: str
@@ -255,6 +256,7 @@ class Origin:
     created: str
     calibration_images: int | None
     notes: dict[str, tuple[str, ...]]
+    adopted: AdoptedFrom | None = None
 
 
 @dataclass(frozen=True)

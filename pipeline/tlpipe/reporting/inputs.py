@@ -128,7 +128,7 @@ def _predictions(bundle: Bundle) -> Predictions | None:
 
 
 def _histories(bundle: Bundle) -> tuple[History, ...]:
-    files = sorted((bundle.path / "training").glob("*-history.jsonl"))
+    files = sorted((bundle.path / "training").glob("[!.]*-history.jsonl"))
     return tuple(map(History.read, files))
 
 

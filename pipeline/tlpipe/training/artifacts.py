@@ -33,17 +33,23 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The result of training. ``dataset`` has the problems that were found. ``scores`` are (N, classes) float32 by
-    split, in the order of the split, NaN for an image that cannot be read. ``seconds`` are by step; "features" does
-    not count what was extracted while the network was built ("building"). ``frozen_weights`` is the sha256 of the
-    weights file of the backbone, if training did not change the backbone."""
+class Scored:
+    """The scores of a model. ``dataset`` has the problems that were found. ``scores`` are (N, classes) float32 by
+    split, in the order of the split, NaN for an image that cannot be read. ``seconds`` are by step."""
 
     dataset: Dataset
-    history: History
     scores: dict[str, np.ndarray]
     seconds: dict[str, float]
     sample: Sample
+
+
+@dataclass(frozen=True)
+class Outcome(Scored):
+    """The result of training. The seconds of "features" do not count what was extracted while the network was built
+    ("building"). ``frozen_weights`` is the sha256 of the weights file of the backbone, if training did not change the
+    backbone."""
+
+    history: History
     frozen_weights: str | None = None
 
 
@@ -85,18 +91,24 @@ def write(
     earlier: Sequence[History] = (),
 ) -> None:
     """Write all files to ``folder``; the learning curve also shows the histories of ``earlier`` stages."""
-    dataset = outcome.dataset
     folder.mkdir(exist_ok=True)
     model.save(folder / run_folder.MODEL)
     weights = outcome.frozen_weights
     frozen = None if weights is None else run_folder.frozen_backbone(folder, weights)
-    (folder / run_folder.CONFIG).write_text(training.to_json(stage, versions(PACKAGES), frozen))
-    (folder / run_folder.SPLITS).write_text(dataset.to_json())
-    (folder / run_folder.HISTORY).write_text(outcome.history.to_jsonl())
-    (folder / run_folder.METRICS).write_text(json.dumps(_metrics(outcome), indent=2, allow_nan=False) + "\n")
+    (folder / run_folder.CONFIG).write_text(training.to_json(stage, versions(PACKAGES), frozen), "utf-8")
+    (folder / run_folder.HISTORY).write_text(outcome.history.to_jsonl(), "utf-8")
     plots.learning_curve([*earlier, outcome.history], folder / "learning-curve.png")
     trained = [layer.name for layer in model.layers if layer.trainable and layer.weights]
-    architecture.diagram(model, folder / "architecture.png", first_trained=trained[0])
+    write_scored(folder, model, outcome, first_trained=trained[0])
+
+
+def write_scored(folder: Path, model: "keras.Model", outcome: Scored, *, first_trained: str | None = None) -> None:
+    """Write the splits, the metrics, and the pictures of the layers and of the predictions to ``folder``."""
+    dataset = outcome.dataset
+    (folder / run_folder.SPLITS).write_text(dataset.to_json(), "utf-8")
+    metrics = json.dumps(_metrics(outcome), indent=2, allow_nan=False)
+    (folder / run_folder.METRICS).write_text(metrics + "\n", "utf-8")
+    architecture.diagram(model, folder / "architecture.png", first_trained=first_trained)
     architecture.layer_table(model, folder / "layers.svg")
     split, labels = dataset.evaluation_split, dataset.labels
     scores, true_labels = outcome.scores[split], label_indices(dataset.splits[split])
@@ -120,7 +132,7 @@ def shown_of_all(right: np.ndarray, shown: np.ndarray) -> str:
     return " and ".join(f"{here:,} of the {total:,} {kind}" for kind, total, here in kinds if total)
 
 
-def _metrics(outcome: Outcome) -> dict[str, Any]:
+def _metrics(outcome: Scored) -> dict[str, Any]:
     dataset = outcome.dataset
     document: dict[str, Any] = {"schema": 1, "evaluation_split": dataset.evaluation_split}
     for split, of_split in outcome.scores.items():

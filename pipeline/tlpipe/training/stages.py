@@ -117,13 +117,14 @@ def finetune(
     write to the run which stage is better on validation. ``callbacks`` are as in ``train``. Raise BadData if an image
     has changed since the splits were made, WrongUsage if the backbone has fewer layers or the stage exists.
     """
+    run.check_trained()
     frozen = run.path / FROZEN
     training = Training.read(frozen / run_folder.CONFIG)
     finetuning = finetuning or training.finetuning
     training = dataclasses.replace(training, finetuning=finetuning)
     checks.check_top_layers(training, finetuning)
     run_folder.check(frozen)
-    dataset = Dataset.read(frozen / run_folder.SPLITS)
+    dataset = Dataset.read(frozen / run_folder.SPLITS).with_images()
     with atomic.locked(run.path):  # so that `train --overwrite` cannot replace the run now
         with atomic.directory(run.path / FINETUNED, overwrite=overwrite, marker=run_folder.CONFIG) as folder:
             from tlpipe.network import build
@@ -257,7 +258,7 @@ def _fit(job: _Job, inputs: Inputs, training: Training, folder: Path, seconds: d
     }
     warn_of_lost_classes(inputs.dataset, scores["validation"])
     sample = artifacts.sample(inputs.dataset, training.spec, scores[inputs.dataset.evaluation_split])
-    return artifacts.Outcome(inputs.dataset, history, scores, seconds, sample)
+    return artifacts.Outcome(inputs.dataset, scores, seconds, sample, history)
 
 
 def _write(folder: Path, job: _Job, training: Training, outcome: "Outcome", *, earlier: Sequence[History] = ()) -> None:

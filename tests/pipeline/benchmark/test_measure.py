@@ -320,7 +320,7 @@ def test_without_an_image_that_can_be_read_there_is_nothing_to_measure(
 ) -> None:
     for label in bundle.manifest.labels:
         (tmp_path / "photographs" / label).mkdir(parents=True)
-        (tmp_path / "photographs" / label / "one.jpg").write_bytes(b"no image")
+        (tmp_path / "photographs" / label / "one.jpg").write_bytes(b"\xff\xd8\xff no picture")
 
     done = tlpipe("bench", bundle.path, "--data", tmp_path / "photographs")
     assert done.code == 65 and "error: none of the 3 images can be read" in done.stderr

@@ -120,7 +120,7 @@ def test_a_gate_that_is_not_met_ends_with_1(
         (["train", "FEW", "--test-fraction", "1"], 2, "invalid test fraction: 1"),
         (["train", "FEW", "--test-fraction", "0.5", "--validation-fraction", "0.5"], 2, "leave too little to train on"),
         (["train", "FEW", "--weights", "gone.h5"], 66, "no such weights file"),
-        (["train", "gone"], 66, "no such folder or CSV file"),
+        (["train", "gone"], 66, "no such folder, list or archive"),
         (["train", "EMPTY"], 65, "no images in class folders"),
         (["train", "ONE"], 65, "only one class"),
         (["finetune"], 66, "there are no results in runs/ yet"),
@@ -183,7 +183,7 @@ def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("module", "step", "kept"),
     [
-        ("tlpipe.data.dataset", "load", "Nothing was written.\n"),
+        ("tlpipe.data.loading", "load", "Nothing was written.\n"),
         (
             "tlpipe.training.stages",
             "_build",

@@ -294,7 +294,7 @@ def test_every_option_is_a_key_and_can_be_overridden() -> None:
         name: {configuration.key_of(each): each for each in command.params} for name, command in group.commands.items()
     }
 
-    assert known.keys() == options.keys() - {"config"}
+    assert known.keys() == options.keys() - {"config", "adopt"}
     assert {key for name in known for key in options[name].keys() - known[name].keys()} == {
         "config",
         "overwrite",
@@ -333,3 +333,11 @@ def test_a_run_takes_its_second_stage_from_each_option_of_finetune() -> None:
 
     assert {each.name for each in known["finetune"].values()} - {"run"} == {"top_layers", "epochs", "learning_rate"}
     assert {"top_layers", "epochs", "learning_rate"} <= {field.name for field in dataclasses.fields(Finetuning)}
+
+
+def test_a_key_above_all_tables_means_what_it_did_before_adopt(tlpipe: Command, tmp_path: Path) -> None:
+    """Its --image-size, --data and --crop are others: a file with such keys still works."""
+    (tmp_path / "tlpipe.toml").write_text('image-size = 96\ncrop = "center-crop"\n')
+    done = tlpipe("config", "train")
+
+    assert done.code == 0 and "image-size = 96  # tlpipe.toml" in done.stdout

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 Command = Callable[..., Any]
-COMMANDS = ("train", "finetune", "export", "evaluate", "bench", "report", "run", "demo", "config")
+COMMANDS = ("train", "finetune", "export", "evaluate", "bench", "report", "run", "demo", "config", "adopt")
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert")
 
 

@@ -7,7 +7,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,16 +63,18 @@ def of_run(path: str, said: str) -> list[Mistake]:
 
 
 DATA = [
-    *of_data("fotos", 66, "fotos: no such folder or CSV file\nDid you mean HERE/photos?"),
+    *of_data("fotos", 66, "fotos: no such folder, list or archive\nDid you mean HERE/photos?"),
     *of_data(
-        "cat.jpg", 65, "cat.jpg: this is an image, not a folder of images or a CSV file\nName a folder with one sub"
+        "cat.jpg",
+        65,
+        "cat.jpg: this is an image, not a folder of images, a list or an archive\nName a folder with one sub",
     ),
-    *of_data("photos.zip", 65, "photos.zip: this is an archive, not a folder"),
+    *of_data("photos.zip", 65, "photos.zip: named as an archive, but no zip or tar"),
     *of_data("exported/drawn", 65, "exported/drawn: this is a bundle, not a folder"),
     *of_data("runs/drawn", 65, "runs/drawn: this is a run, not a folder"),
     *of_data("empty", 65, "no images in class folders"),
     *of_data("photos/kryss", 65, "8 images, but no class folders"),
-    *of_data("bad.csv", 65, "bad.csv, line 1: the header has no path and label"),
+    *of_data("bad.csv", 65, "bad.csv, line 1: no column has the path of an image (there is name, kind)"),
     *of_data("inside", 65, "the splits are inside the class folders"),
     *(
         Mistake(
@@ -84,7 +85,9 @@ DATA = [
     ),
     *(
         Mistake(
-            (name, "exported/drawn", *KERAS, "--data", "deep"), 65, "class 'photos' is not a class of the model\nIf the"
+            (name, "exported/drawn", *KERAS, "--data", "deep"),
+            65,
+            "no image is of a class of the model: 'photos' (16 images)\nIf the",
         )
         for name in ("evaluate", "bench")
     ),
@@ -217,6 +220,12 @@ LATER = [
     Mistake(("evaluate", "exported/drawn", "--keras", "runs/drawn/1-frozen/model.keras"), 65, "another sha256"),
     Mistake(("evaluate", "exported/drawn", *KERAS, "--max-drop", "2"), 2, "--max-drop"),
     Mistake(("evaluate", "exported/drawn", *KERAS, "--min-agreement", "nan"), 2, "--min-agreement"),
+    Mistake(
+        ("evaluate", "exported/drawn", *KERAS, "--images", "runs"), 2, "--format and --images say how --data is read"
+    ),
+    Mistake(
+        ("evaluate", "exported/drawn", *KERAS, "--format", "csv"), 2, "--format and --images say how --data is read"
+    ),
     Mistake(("evaluate", "exported/broken", *KERAS), 65, "but the manifest says"),
     Mistake(("evaluate", "closed/exported", *KERAS), 69, "cannot be written to"),
     call("evaluate", "exported/drawn", max_drop=2, code=2, said="max_drop=2: not a share"),
@@ -305,9 +314,8 @@ def world(here: Path, run: Path, bundle: Path) -> Path:
         drawing.photographs(here / "scarce", (name,), count=2)
     Image.new("RGB", (8, 8)).save(here / "cat.jpg")
     Image.new("RGB", (8, 8)).save(here / "exported/kept/cat.jpg")
-    with zipfile.ZipFile(here / "photos.zip", "w") as archive:
-        archive.write(here / "cat.jpg")
-    (here / "bad.csv").write_text("file,class\ncat.jpg,cat\n")
+    (here / "photos.zip").write_text("no archive")
+    (here / "bad.csv").write_text("name,kind\ncat.jpg,cat\n")
     shutil.copy(BACKBONE, here / "small.weights.h5")
     (here / "text.weights.h5").write_text("no weights")
     with h5py.File(here / "other.weights.h5", "w") as weights:

@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tlpipe.benchmark import measure
-from tlpipe.data import dataset
+from tlpipe.data import loading
 from tlpipe.data.augment import View
 from tlpipe.demo import digits
 from tlpipe.features import prefix
@@ -48,7 +48,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def errors(weights: str, images: Path, seed: int) -> int:
     """Test errors of a linear classifier on the frozen features of a backbone, half of the digits held out."""
-    photographs = dataset.load(images, test_fraction=0.5, seed=seed)
+    photographs = loading.load(images, test_fraction=0.5, seed=seed)
     config = dataclasses.replace(digits.TRAINING, weights=weights, seed=seed)
 
     def converted() -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from spawned import Spawned
 
-from tlpipe.data import dataset
+from tlpipe.data import loading
 from tlpipe.data.augment import View
 from tlpipe.data.dataset import Example
 from tlpipe.engine import threads
@@ -44,8 +44,8 @@ def models(drawn: Bundle) -> tuple[bytes, ...]:
 
 @pytest.fixture
 def examples(few: Path) -> tuple[Example, ...]:
-    (few / "kryss" / "text.jpg").write_text("no image")
-    return dataset.load(few).splits["train"]
+    (few / "kryss" / "text.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    return loading.load(few).splits["train"]
 
 
 @pytest.fixture(autouse=True)

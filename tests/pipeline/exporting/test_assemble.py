@@ -202,6 +202,17 @@ def test_the_reference_is_what_keras_says_of_the_test_images(
     np.testing.assert_allclose(reference.probabilities, whole.predict(pixels.astype(np.float32), verbose=0), atol=1e-5)
 
 
+@pytest.mark.parametrize(("kind", "everywhere"), [("JPEG", True), ("PNG", True), ("TIFF", False), (None, False)])
+def test_golden_images_are_of_formats_that_every_device_reads(
+    kind: str | None, everywhere: bool, tmp_path: Path
+) -> None:
+    if kind is None:
+        (tmp_path / "image").write_text("a text")
+    else:
+        Image.new("RGB", (8, 8)).save(tmp_path / "image", kind)
+    assert assemble._is_read_everywhere(tmp_path / "image") is everywhere
+
+
 def test_the_golden_images_come_out_as_stated(bundle: Bundle) -> None:
     golden = bundle.golden()
 

@@ -33,6 +33,7 @@ class Given:
     float_rows: np.ndarray
     quantized_rows: np.ndarray
     prefix: Prefix | None = None
+    cut: str = "pooling"
 
     def extract(self, examples: Sequence[Example], *_: Any, **__: Any) -> Features:
         found = self.float_rows if self.prefix is None else self.quantized_rows

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tlpipe.data import dataset
+from tlpipe.data import loading
 from tlpipe.data.augment import View
 from tlpipe.data.dataset import Example
 from tlpipe.data.pixels import read_pixels
@@ -42,7 +42,7 @@ def pooled(whole: Any) -> bytes:
 
 @pytest.fixture
 def examples(few: Path) -> tuple[Example, ...]:
-    return dataset.load(few).splits["train"]
+    return loading.load(few).splits["train"]
 
 
 class Counted(Session):
@@ -197,13 +197,15 @@ def test_copies_share_a_row(pooled: bytes, examples: tuple[Example, ...], tmp_pa
 @pytest.mark.parametrize("cut", ["pooling", "image"])
 def test_unreadable_copies_are_all_named(cut: str, pooled: bytes, few: Path) -> None:
     for name in ("x.jpg", "y.jpg"):
-        (few / "kryss" / name).write_text("no picture")
-    found = [e for split in dataset.load(few).splits.values() for e in split]
+        (few / "kryss" / name).write_bytes(b"\xff\xd8\xff no picture")
+    found = [e for split in loading.load(few).splits.values() for e in split]
     extract = pooled_extractor(pooled) if cut == "pooling" else Extractor(None, SPEC, "float32")
     features = extract.extract(found, View(), what="test")
 
     problems = {each.file.name: each.problem for each in features.examples if each.problem is not None}
-    assert problems == dict.fromkeys(["x.jpg", "y.jpg"], "not an image that is read here (JPEG, PNG, BMP, GIF, WEBP)")
+    assert problems == dict.fromkeys(
+        ["x.jpg", "y.jpg"], "cannot be decoded as JPEG (its header is truncated or damaged)"
+    )
     assert [replace(each, problem=None) for each in features.examples] == found
     assert [each.file.name for each in features.new_problems(found)] == [
         e.file.name for e in found if e.file.name in problems

@@ -11,7 +11,7 @@ from tiny import TINY
 
 from tlpipe.cli import options
 from tlpipe.conversion import recipes
-from tlpipe.data import dataset
+from tlpipe.data import loading
 from tlpipe.exporting import assemble
 from tlpipe.network import build
 from tlpipe.network.backbones import MOBILENET_V2, Backbone, find
@@ -105,7 +105,7 @@ def test_it_goes_all_the_way_to_a_device(tiny_weights: Path, few: Path, tmp_path
         head=Head(epochs=1),
         finetuning=Finetuning(epochs=1, top_layers=TINY.top_layers),
     )
-    run = stages.train(dataset.load(few, test_fraction=0.25), tmp_path / "run", training)
+    run = stages.train(loading.load(few, test_fraction=0.25), tmp_path / "run", training)
     run = stages.finetune(run, training.finetuning)
     run = dataclasses.replace(run, best="2-finetuned")
     bundle = assemble.export(run, recipes.parse(recipes.RECIPES), tmp_path / "bundle")

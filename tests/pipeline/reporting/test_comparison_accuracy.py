@@ -82,6 +82,17 @@ def test_images_of_one_side_are_left_out_and_counted(old: Path, tmp_path: Path) 
     ]
 
 
+def test_labels_that_differ_in_their_unicode_form_are_the_same(tmp_path: Path) -> None:
+    """As one model was trained on images from a Mac, by an earlier version."""
+    ours, theirs = ("caf\xe9", "th\xe9"), ("cafe\u0301", "the\u0301")
+    old = compared.bundle(tmp_path / "old", images(300, labels=theirs), {"int8": range(30)}, labels=theirs)
+    new = compared.bundle(tmp_path / "new", images(300, labels=ours), {"int8": range(10)}, labels=ours)
+    (change,) = (each for each in compare(new, old)["files"] if each["new_recipe"] == "int8")
+
+    assert len(change["accuracy"]["paired"]["gained"]) == 20 and change["accuracy"]["paired"]["lost"] == []
+    assert [each["label"] for each in change["classes"]] == list(ours)
+
+
 def test_an_image_that_occurs_twice_counts_once(old: Path, tmp_path: Path) -> None:
     new = compared.bundle(tmp_path / "new", [*images(300), *images(3)], {"int8": range(30)})
     document = compare(new, old)

@@ -167,6 +167,15 @@ def test_what_is_damaged_inside_a_bundle_is_named(tmp_path: Path, file: str, con
         publish.of_paths([bundle], tmp_path / "out")
 
 
+def test_hidden_files_beside_those_of_a_bundle_are_not_read(tmp_path: Path) -> None:
+    """As macOS leaves them on a disk that the bundle was copied to."""
+    bundle = reports.bundle(tmp_path)
+    for file in list((bundle / "training").iterdir()):
+        (file.parent / f"._{file.name}").write_bytes(b"\x00\x05\x16\x07" + bytes(78))
+
+    publish.of_paths([bundle], tmp_path / "out")
+
+
 def test_an_evaluation_of_other_files_is_left_out_with_a_warning(tmp_path: Path) -> None:
     bundle = reports.bundle(tmp_path)
     stale = json.loads((bundle / "evaluation.json").read_text())

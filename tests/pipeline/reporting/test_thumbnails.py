@@ -50,18 +50,21 @@ def test_thumbnails_are_small_upright_and_tell_nothing_else(tmp_path: Path) -> N
 
 def test_an_image_that_changed_or_is_gone_is_named_alone(tmp_path: Path) -> None:
     sha256, file = photograph(tmp_path / "photos/a.jpg"), str(tmp_path / "photos/a.jpg")
-    other = photograph(tmp_path / "photos/b.jpg", "blue")
     text = tmp_path / "photos/private.txt"
     text.write_text("mine")
     secret = hashlib.sha256(b"mine").hexdigest()
     photograph(tmp_path / "photos/a.jpg", "green")
-    (tmp_path / "photos/b.jpg").rename(tmp_path / "photos/key")
-
-    key = (other, str(tmp_path / "photos/key"))  # not called an image: not read
     gone = ("1" * 64, str(tmp_path / "photos/gone.jpg"))
-    assert shown(tmp_path, (sha256, file), gone, key, (secret, str(text)), ("0" * 64, "/dev/zero")) == [None] * 5
+    assert shown(tmp_path, (sha256, file), gone, (secret, str(text)), ("0" * 64, "/dev/zero")) == [None] * 4
     assert "image not found" in (tmp_path / "out/report.html").read_text()
     assert str(tmp_path / "photos") not in (tmp_path / "out/report.html").read_text().replace("out-0.json", "")
+
+
+def test_an_image_is_one_by_its_content(tmp_path: Path) -> None:
+    sha256 = photograph(tmp_path / "photos/a.jpg")
+    (tmp_path / "photos/a.jpg").rename(tmp_path / "photos/8f14e45f")
+
+    assert shown(tmp_path, (sha256, str(tmp_path / "photos/8f14e45f"))) != [None]
 
 
 def test_images_are_found_beside_the_bench_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from fingerprints import weights_sha256
 from tiny import LAYERS, TINY
 from tlpipe.conversion import recipes
-from tlpipe.data import dataset
+from tlpipe.data import loading
 from tlpipe.exporting import assemble
 from tlpipe.network import build
 from tlpipe.network.backbones import BACKBONES
@@ -30,7 +30,7 @@ from tlpipe.training import stages
 BACKBONES["tiny"] = TINY
 architecture.save = plots.save = lambda _figure, file: file.touch()
 data, config, out = Path(sys.argv[1]), Training.read(Path(sys.argv[2])), Path(sys.argv[3])
-frozen = stages.train(dataset.load(data), out / "run", config)
+frozen = stages.train(loading.load(data), out / "run", config)
 run = stages.finetune(frozen, Finetuning(top_layers=LAYERS, epochs=1, learning_rate=1e-4))
 print(weights_sha256(build.load(out / "run/2-finetuned" / run_folder.MODEL)))
 print(assemble.export(run, recipes.parse(["int8"]), out / sys.argv[3].rpartition("/")[2]).artifact("int8").sha256)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tlpipe.data import dataset
+from tlpipe.data import loading
 from tlpipe.features.extractor import Extractor
 from tlpipe.features.prefix import Weights
 from tlpipe.network import build
@@ -24,8 +24,8 @@ def extractor(tiny_weights: Path) -> Extractor:
 
 
 def test_problems_go_with_the_examples(few: Path, extractor: Extractor, capfd: pytest.CaptureFixture[str]) -> None:
-    (few / "kryss/text.jpg").write_text("no picture")
-    found = inputs.extract(extractor, dataset.load(few), views=3, seed=0, strict=False)
+    (few / "kryss/text.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    found = inputs.extract(extractor, loading.load(few), views=3, seed=0, strict=False)
     assert len(OUTCOME.findall(capfd.readouterr().err)) == 1
 
     train = found.dataset.splits["train"]
@@ -39,7 +39,7 @@ def test_problems_go_with_the_examples(few: Path, extractor: Extractor, capfd: p
 
 
 def test_an_image_that_changes_between_two_views_ends_the_training(few: Path, extractor: Extractor) -> None:
-    photographs = dataset.load(few)
+    photographs = loading.load(few)
     inputs.extract_plain(extractor, photographs, strict=True)
     first, second = photographs.splits["train"][:2]
     first.file.write_bytes(second.file.read_bytes() + b"\0")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tlpipe.data import dataset
+from tlpipe.data import loading
 from tlpipe.runs import run_folder
 from tlpipe.runs.config import Head, Training
 from tlpipe.training import stages
@@ -27,7 +27,7 @@ def test_forty_photographs_teach_a_head(tmp_path: Path) -> None:
             shutil.copy(file, tmp_path / "data" / label)
     config = Training(weights=str(WEIGHTS), image_size=96, views=1, head=Head(epochs=5))
     run = stages.train(
-        dataset.load(tmp_path / "data", validation_fraction=0.25, test_fraction=0.25), tmp_path / "run", config
+        loading.load(tmp_path / "data", validation_fraction=0.25, test_fraction=0.25), tmp_path / "run", config
     )
 
     metrics = json.loads((run.best_stage / run_folder.METRICS).read_text())

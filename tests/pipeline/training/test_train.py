@@ -13,7 +13,7 @@ import pytest
 from fingerprints import weights_sha256
 from PIL import Image
 
-from tlpipe.data import dataset
+from tlpipe.data import loading
 from tlpipe.data.dataset import Dataset, Example
 from tlpipe.data.pixels import read_pixels
 from tlpipe.features.extractor import Features
@@ -118,7 +118,7 @@ def test_the_backbone_stays_as_it_came(models: dict[str, Any], config: Training)
 def test_the_same_seed_gives_the_same_splits_and_the_same_head(
     run: Run, models: dict[str, Any], photographs: Path, config: Training, tmp_path: Path
 ) -> None:
-    again = stages.train(dataset.load(photographs, test_fraction=0.25), tmp_path / "again", config)
+    again = stages.train(loading.load(photographs, test_fraction=0.25), tmp_path / "again", config)
 
     assert (again.path / "1-frozen/splits.json").read_text() == (run.path / "1-frozen/splits.json").read_text()
     first = models["1-frozen"].get_layer("head").get_weights()
@@ -126,7 +126,7 @@ def test_the_same_seed_gives_the_same_splits_and_the_same_head(
 
 
 def test_without_a_test_split_the_numbers_are_those_of_validation(few: Path, brief: Training, tmp_path: Path) -> None:
-    run = stages.train(dataset.load(few, test_fraction=0), tmp_path / "run", brief)
+    run = stages.train(loading.load(few, test_fraction=0), tmp_path / "run", brief)
     metrics = json.loads((run.best_stage / run_folder.METRICS).read_text())
 
     assert metrics["evaluation_split"] == "validation" and "test" not in metrics
@@ -137,7 +137,7 @@ def test_the_crop_can_be_chosen_on_validation(
 ) -> None:
     results = iter([0.5, 0.4, 0.6])
     monkeypatch.setattr(crop, "_linear_accuracy", lambda *_: next(results))
-    run = stages.train(dataset.load(few), tmp_path / "run", brief, crop_auto=True)
+    run = stages.train(loading.load(few), tmp_path / "run", brief, crop_auto=True)
 
     assert Training.read(run.best_stage / run_folder.CONFIG).crop is Crop.LETTERBOX
     said = capfd.readouterr().err
@@ -164,7 +164,7 @@ def test_without_weights_the_whole_network_trains(few: Path, brief: Training, tm
     options = {"alpha": 1.0, "size": 48, "weights": "none", "labels": ("a", "b", "c"), "dropout": 0.3, "seed": 0}
     before = build.build("tiny", **options)
     size = cache.size()
-    run = stages.train(dataset.load(few), tmp_path / "run", config)
+    run = stages.train(loading.load(few), tmp_path / "run", config)
 
     assert cache.size() == size
     file = run.best_stage / run_folder.MODEL
@@ -179,7 +179,7 @@ def test_without_weights_the_whole_network_trains(few: Path, brief: Training, tm
 
 def test_a_crop_cannot_be_chosen_without_weights(few: Path, brief: Training, tmp_path: Path) -> None:
     with pytest.raises(WrongUsage, match="--crop auto needs a pre-trained backbone"):
-        stages.train(dataset.load(few), tmp_path / "run", dataclasses.replace(brief, weights="none"), crop_auto=True)
+        stages.train(loading.load(few), tmp_path / "run", dataclasses.replace(brief, weights="none"), crop_auto=True)
     assert not (tmp_path / "run").exists()
 
 
@@ -187,7 +187,7 @@ def test_a_run_that_exists_stays_as_it_is(run: Run, photographs: Path, brief: Tr
     before = {file: file.stat().st_mtime_ns for file in run.path.rglob("*")}
 
     with pytest.raises(WrongUsage, match="--overwrite"):
-        stages.train(dataset.load(photographs), run.path, brief)
+        stages.train(loading.load(photographs), run.path, brief)
     assert {file: file.stat().st_mtime_ns for file in run.path.rglob("*")} == before
 
 
@@ -196,7 +196,7 @@ def test_a_run_that_fails_leaves_nothing(
     few: Path, config: Training, tmp_path: Path, change: dict[str, object]
 ) -> None:
     with pytest.raises(TlpipeError):
-        stages.train(dataset.load(few), tmp_path / "runs/run", dataclasses.replace(config, **change))  # type: ignore[arg-type]
+        stages.train(loading.load(few), tmp_path / "runs/run", dataclasses.replace(config, **change))  # type: ignore[arg-type]
     assert list(tmp_path.glob("runs/*")) == []
 
 
@@ -208,7 +208,7 @@ def test_a_photograph_in_two_splits_is_said_on_stderr(
             (tmp_path / "data" / split / label).mkdir(parents=True)
             for file in sorted((few / label).iterdir())[numbers[0] : numbers[-1] + 1]:
                 shutil.copy(file, tmp_path / "data" / split / label)
-    stages.train(dataset.load(tmp_path / "data", test_fraction=0), tmp_path / "run", brief)
+    stages.train(loading.load(tmp_path / "data", test_fraction=0), tmp_path / "run", brief)
 
     said = capfd.readouterr().err
     where = tmp_path / "data/validation/kryss/05.png"
@@ -222,7 +222,7 @@ def test_a_class_without_test_images_has_no_accuracy(few: Path, brief: Training,
             split = "test" if number > 6 and label != "kryss" else ("validation" if number > 4 else "train")
             rows.append(f"{file.relative_to(few)},{label},{split}")
     (few / "list.csv").write_text("\n".join(rows), "utf-8")
-    run = stages.train(dataset.load(few / "list.csv"), tmp_path / "run", brief)
+    run = stages.train(loading.load(few / "list.csv"), tmp_path / "run", brief)
 
     text = (run.best_stage / run_folder.METRICS).read_text()
     assert "NaN" not in text and json.loads(text)["test"]["per_class"]["kryss"] is None
@@ -232,7 +232,7 @@ def test_an_early_end_is_said_with_its_reason(
     few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     still = dataclasses.replace(brief, head=Head(epochs=9, learning_rate=0.0))
-    stages.train(dataset.load(few), tmp_path / "run", still)
+    stages.train(loading.load(few), tmp_path / "run", still)
 
     ended = "; no improvement in 4 epochs\n"
     said = capfd.readouterr().err
@@ -258,7 +258,7 @@ def test_callbacks_see_every_epoch_and_may_end_a_stage(
 ) -> None:
     watchers = [Watcher(last=0), Watcher(last=5)]
     training = dataclasses.replace(brief, head=Head(epochs=3))
-    run = stages.train(dataset.load(few), tmp_path / "run", training, callbacks=watchers[:1])
+    run = stages.train(loading.load(few), tmp_path / "run", training, callbacks=watchers[:1])
     run = stages.finetune(run, Finetuning(top_layers=0, epochs=3), callbacks=watchers[1:])
 
     said = capfd.readouterr().err
@@ -289,7 +289,7 @@ def test_a_stage_that_diverges_ends_with_the_best_weights_before(
     few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str], epoch: int
 ) -> None:
     training = dataclasses.replace(brief, head=Head(epochs=3))
-    run = stages.train(dataset.load(few), tmp_path / "run", training, callbacks=[Diverging(epoch)])
+    run = stages.train(loading.load(few), tmp_path / "run", training, callbacks=[Diverging(epoch)])
 
     assert f"the loss diverged in epoch {epoch}." in capfd.readouterr().err
     history = History.read(run.best_stage / run_folder.HISTORY)
@@ -307,7 +307,7 @@ def test_what_trains_and_from_where_is_said(
 ) -> None:
     request.addfinalizer(lambda: set_verbosity(Verbosity.NORMAL))
     set_verbosity(Verbosity.VERBOSE)
-    run = stages.train(dataset.load(few), tmp_path / "run", brief)
+    run = stages.train(loading.load(few), tmp_path / "run", brief)
     said = capfd.readouterr().err
     assert "training 1 layer with weights: 99 of 1,459 parameters\n" in said
     assert "on the activations of pooling\n" in said and " MB of at most 8 GB\n" in said

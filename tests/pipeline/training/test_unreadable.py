@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tlpipe.conversion import recipes
-from tlpipe.data import dataset
+from tlpipe.data import loading
 from tlpipe.data.dataset import Dataset
 from tlpipe.evaluation import evaluate
 from tlpipe.exporting import assemble
@@ -29,15 +29,15 @@ OUTCOME = re.compile("; (?:left out of training|counts as wrong in (?:validation
 
 
 def damage(folder: Path) -> dict[str, str]:
-    """Three files that are no photographs, and what is said of them."""
+    """Three damaged images, and what is said of them."""
     jpeg = next(folder.glob("*.jpg")).read_bytes()
-    (folder / "text.jpg").write_text("no picture")
+    (folder / "text.jpg").write_bytes(b"\xff\xd8\xff no picture")
     (folder / "half.jpg").write_bytes(jpeg[: len(jpeg) // 2])
-    (folder / "nothing.png").write_bytes(b"")
+    (folder / "begun.png").write_bytes(b"\x89PNG\r\n\x1a\nno picture")
     return {
-        "text.jpg": "not an image that is read here (JPEG, PNG, BMP, GIF, WEBP)",
+        "text.jpg": "cannot be decoded as JPEG (its header is truncated or damaged)",
         "half.jpg": "truncated JPEG",
-        "nothing.png": "0 bytes",
+        "begun.png": "cannot be decoded as PNG (Truncated File Read)",
     }
 
 
@@ -51,7 +51,7 @@ def test_damaged_files_are_named_with_what_becomes_of_them(
     few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     reasons = damage(few / "kryss")
-    run = stages.train(dataset.load(few), tmp_path / "run", brief)
+    run = stages.train(loading.load(few), tmp_path / "run", brief)
     said = capfd.readouterr().err
     kept = Dataset.read(run.best_stage / run_folder.SPLITS)
 
@@ -81,7 +81,7 @@ def test_an_unreadable_test_image_counts_as_wrong_from_training_to_evaluation(
             for file in sorted((few / label).iterdir())[:count]:
                 shutil.move(file, folder)
     damage(tmp_path / "split/test/kryss")
-    run = stages.train(dataset.load(tmp_path / "split"), tmp_path / "run", brief)
+    run = stages.train(loading.load(tmp_path / "split"), tmp_path / "run", brief)
     metrics = json.loads((run.best_stage / run_folder.METRICS).read_text())
     assert (metrics["test"]["images"], metrics["test"]["unreadable"]) == (9, 3)
     assert metrics["test"]["per_class"]["kryss"] <= 2 / 5
@@ -100,20 +100,20 @@ def test_a_file_that_the_system_will_not_read_is_named_too(
     few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (few / "kryss/broken.jpg").symlink_to("/proc/self/mem")  # a regular file; reading its start is an error of the disk
-    run = stages.train(dataset.load(few), tmp_path / "run", brief)
+    run = stages.train(loading.load(few), tmp_path / "run", brief)
 
     kept = Dataset.read(run.best_stage / run_folder.SPLITS)
     assert problems(kept) == {"broken.jpg": "cannot be read (Input/output error)"}
     assert "kryss/broken.jpg: cannot be read (Input/output error); " in capfd.readouterr().err
     with pytest.raises(BadData, match=r"1 unreadable in all"):
-        stages.train(dataset.load(few), tmp_path / "strict", brief, strict=True)
+        stages.train(loading.load(few), tmp_path / "strict", brief, strict=True)
 
 
 def test_a_name_that_is_not_unicode_goes_through(few: Path, brief: Training, tmp_path: Path) -> None:
     odd = few / "kryss" / os.fsdecode(b"caf\xe9.jpg")
     shutil.copy(few / "kryss/00.jpg", odd)
     (few / "kryss/00.jpg").unlink()
-    run = stages.train(dataset.load(few), tmp_path / "run", brief)
+    run = stages.train(loading.load(few), tmp_path / "run", brief)
 
     kept = Dataset.read(run.best_stage / run_folder.SPLITS)
     assert odd in {example.file for examples in kept.splits.values() for example in examples}
@@ -125,9 +125,9 @@ def test_each_damaged_file_is_warned_of_once_and_strict_holds(
 ) -> None:
     damage(few / "kryss")
     with pytest.raises(BadData, match=r"3 unreadable in all"):
-        stages.train(dataset.load(few), tmp_path / "run", brief, crop_auto=crop, strict=True)
+        stages.train(loading.load(few), tmp_path / "run", brief, crop_auto=crop, strict=True)
     capfd.readouterr()
-    stages.train(dataset.load(few), tmp_path / "run", brief, crop_auto=crop)
+    stages.train(loading.load(few), tmp_path / "run", brief, crop_auto=crop)
     assert len(OUTCOME.findall(capfd.readouterr().err)) == 3
 
 
@@ -135,17 +135,17 @@ def test_strict_ends_the_training(few: Path, brief: Training, tmp_path: Path) ->
     damage(few / "kryss")
 
     with pytest.raises(BadData, match=r"3 unreadable in all") as caught:
-        stages.train(dataset.load(few), tmp_path / "run", brief, strict=True)
+        stages.train(loading.load(few), tmp_path / "run", brief, strict=True)
     assert str(few) in caught.value.what and caught.value.exit_code == 65
     assert not (tmp_path / "run").exists()
 
 
 def test_a_class_of_damaged_files_alone_ends_the_training(few: Path, brief: Training, tmp_path: Path) -> None:
     for number, file in enumerate((few / "kryss").iterdir()):
-        file.write_text(f"no picture {number}")
+        file.write_bytes(b"\xff\xd8\xff no picture %d" % number)
 
     with pytest.raises(BadData, match="no readable training image of class 'kryss'"):
-        stages.train(dataset.load(few), tmp_path / "run", brief)
+        stages.train(loading.load(few), tmp_path / "run", brief)
     assert not (tmp_path / "run").exists()
 
 
@@ -166,7 +166,7 @@ def test_odd_photographs_go_through_the_whole_training(few: Path, brief: Trainin
     Image.fromarray(sixteen).save(folder / "sixteen-bit.png")
     shutil.copy(folder / "00.jpg", folder / "NO SUFFIX")
 
-    run = stages.train(dataset.load(few), tmp_path / "run", dataclasses.replace(brief, views=2))
+    run = stages.train(loading.load(few), tmp_path / "run", dataclasses.replace(brief, views=2))
     kept = Dataset.read(run.best_stage / run_folder.SPLITS)
     assert problems(kept) == {}
     assert sum(map(len, kept.splits.values())) == 24 + 6 + 8 + 2

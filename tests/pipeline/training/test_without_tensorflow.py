@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from spawned import Spawned
 
-from tlpipe.data import dataset
+from tlpipe.data import loading
 from tlpipe.data.augment import View
 from tlpipe.engine.choice import using
 from tlpipe.features import ahead, extractor, prefix
@@ -31,7 +31,7 @@ from tlpipe.training import stages
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.contract.manifest import ImageSpec
-from tlpipe_edge.errors import BadData, MissingInput
+from tlpipe_edge.errors import BadData, MissingInput, Unavailable
 
 DRAWN = Path(__file__).parents[2] / "data" / "bundle"
 
@@ -47,7 +47,7 @@ def test_a_weights_file_that_is_not_there_is_said_before_tensorflow_is_loaded(
 ) -> None:
     monkeypatch.setattr(stages, "_build", lambda *_: pytest.fail("the network is built"))
     with pytest.raises(MissingInput, match=r"gone\.h5: no such weights file"):
-        stages.train(dataset.load(few), tmp_path / "run", dataclasses.replace(brief, weights="gone.h5"))
+        stages.train(loading.load(few), tmp_path / "run", dataclasses.replace(brief, weights="gone.h5"))
 
 
 @pytest.mark.parametrize("crop_auto", [False, True])
@@ -65,7 +65,7 @@ def test_a_weights_file_that_changes_meanwhile_ends_the_training(
     monkeypatch.setattr(build, "build", changing)
     with pytest.raises(BadData, match="the weights file has changed since the start"):
         stages.train(
-            dataset.load(few), tmp_path / "run", dataclasses.replace(brief, weights=str(weights)), crop_auto=crop_auto
+            loading.load(few), tmp_path / "run", dataclasses.replace(brief, weights=str(weights)), crop_auto=crop_auto
         )
     assert not (tmp_path / "run").exists() and not stored()
 
@@ -75,7 +75,7 @@ def test_the_weights_file_is_not_needed_after_the_start(few: Path, brief: Traini
     weights.write_bytes(Path(brief.weights).read_bytes())
     remove = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: weights.unlink())
     training = dataclasses.replace(brief, weights=str(weights))
-    run = stages.train(dataset.load(few), tmp_path / "run", training, callbacks=[remove])
+    run = stages.train(loading.load(few), tmp_path / "run", training, callbacks=[remove])
 
     assert run_folder.backbone_sha256(run.best_stage) == sha256_of(Path(brief.weights))
 
@@ -85,8 +85,8 @@ def test_a_child_extracts_while_the_network_is_built(
 ) -> None:
     """With the converted backbone in the cache, this process computes only what the child could not read."""
     monkeypatch.setattr(ahead, "MIN_EXAMPLES", 1)
-    (few / "kryss" / "text.jpg").write_text("no image")
-    photos, training = dataset.load(few), dataclasses.replace(brief, views=2)
+    (few / "kryss" / "text.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    photos, training = loading.load(few), dataclasses.replace(brief, views=2)
     computed: list[int] = []
     compute = extractor._compute
 
@@ -125,7 +125,7 @@ def shelved(few: Path, backbone_weights: Path) -> tuple[Extractor, list[Pass]]:
     known = Extractor.at("pooling", weights, ImageSpec(64), lambda: pytest.fail("the network is built"))
     assert known.prefix is not None
     cache.put(f"prefixes/{known.prefix.key}", hashlib.sha256(content).digest() + content)
-    return known, [Pass(dataset.load(few).splits["train"], View(), "test")]
+    return known, [Pass(loading.load(few).splits["train"], View(), "test")]
 
 
 def test_the_child_starts_only_if_it_is_worth_it(
@@ -180,7 +180,7 @@ def test_a_cache_that_cannot_be_written_is_left_to_this_process(
     with ahead.computed_ahead(known, passes, strict=False) as wait:
         wait()
     assert capfd.readouterr().err.splitlines() == ["test (18)"]
-    with pytest.raises(OSError, match="features"):
+    with pytest.raises(Unavailable, match="features"):
         known.extract(passes[0].examples, View(), what="test")
 
 
@@ -191,7 +191,7 @@ def test_strict_does_not_wait_for_all_views(
     """The child does no more after an image that cannot be read. Otherwise it goes on, and does not read that again."""
     monkeypatch.setattr(ahead, "MIN_EXAMPLES", 1)
     known, (plain,) = shelved
-    plain.examples[0].file.write_text("no image")
+    plain.examples[0].file.write_bytes(b"\xff\xd8\xff no picture")
     passes = [plain, dataclasses.replace(plain, view=View(1, 0))]
     with ahead.computed_ahead(known, passes, strict=strict) as wait:
         wait()
@@ -242,7 +242,7 @@ def test_a_damaged_prefix_is_converted_again(shelved: tuple[Extractor, list[Pass
 
 
 def test_runs_of_one_weights_file_share_what_is_below_the_cut(few: Path, brief: Training, tmp_path: Path) -> None:
-    photographs = dataset.load(few)
+    photographs = loading.load(few)
     stage = Finetuning(top_layers=3, epochs=1)
     runs = []
     for seed in (0, 1):

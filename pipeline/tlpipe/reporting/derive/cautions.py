@@ -15,6 +15,7 @@ def cautions(groups: Sequence[Group], sources: Sources) -> tuple[Sentence, ...]:
     """All warnings, the most serious first."""
     return (
         *_of_accuracy(groups, sources),
+        *_of_origin(sources),
         *(warning for group in groups for warning in _of_group(group)),
         *_of_files(groups, sources),
         *_of_evaluation(sources),
@@ -41,6 +42,12 @@ def _of_accuracy(groups: Sequence[Group], sources: Sources) -> Iterator[Sentence
                 *(" on validation, which is more than chance (p = ", number(p, "p"), "): the images differ"),
                 *([overfitted] if validation.top1 > test.top1 else []),
             )
+
+
+def _of_origin(sources: Sources) -> Iterator[Sentence]:
+    if sources.bundle is not None and sources.bundle.manifest.provenance.adopted:
+        unknown = "whether it was trained on these images is not known, and its accuracy on new ones may be lower"
+        yield sentence(f"The model was trained elsewhere: {unknown}; the comparison with Keras does not depend on it")
 
 
 def few(found: Worth) -> Sentence:

@@ -22,6 +22,7 @@ from tlpipe.reporting.derive.pairing import Shared
 from tlpipe.reporting.sentences import Sentence, number, sentence
 from tlpipe.reporting.side import Side, SideAccuracy
 from tlpipe_edge.errors import BadData
+from tlpipe_edge.images.classes import composed
 
 KERAS = "Keras"
 MIN_SHARED = 0.5
@@ -74,7 +75,7 @@ def comparison(new: Side, old: Side) -> Comparison:
 
 
 def _check_classes(new: Side, old: Side) -> None:
-    ours, theirs = (set(each.summary.model.labels) for each in (new, old))
+    ours, theirs = (set(map(composed, each.summary.model.labels)) for each in (new, old))
     if ours == theirs:
         return
     differences = [
@@ -182,10 +183,10 @@ def _unpaired(before: _File, after: _File, reason: Sentence) -> AccuracyChange:
 
 def _classes(before: SideAccuracy, after: SideAccuracy) -> tuple[ClassChange, ...]:
     """The change of each class, on images of each side."""
-    theirs = {each.label: each for each in before.per_class}
+    theirs = {composed(each.label): each for each in before.per_class}
     changes = []
     for ours in after.per_class:
-        old = theirs.get(ours.label)
+        old = theirs.get(composed(ours.label))
         if old is not None and (old.images or ours.images):
             difference = None if old.top1 is None or ours.top1 is None else ours.top1 - old.top1
             images = old.images, ours.images

@@ -26,13 +26,17 @@ def report(sources: Sources) -> Report:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={"tlpipe": version("tlpipe")},
         model=_model(sources),
-        verdict=verdict.verdict(found, groups.ranks(sources.bundle)),
+        verdict=verdict.verdict(found, groups.ranks(sources.bundle), adopted=_is_adopted(sources)),
         warnings=cautions.cautions(found, sources),
         groups=tuple(found),
         disagreements=disagreements.disagreements(found, sources),
         training=tuple(_stages(sources.histories)),
         origin=None if sources.bundle is None else _origin(sources.bundle),
     )
+
+
+def _is_adopted(sources: Sources) -> bool:
+    return sources.bundle is not None and sources.bundle.manifest.provenance.adopted is not None
 
 
 def _model(sources: Sources) -> ModelDescription:
@@ -52,6 +56,7 @@ def _origin(bundle: Bundle) -> Origin:
         weights=origin.weights,
         created=origin.created,
         calibration_images=len(manifest.calibration.images) if manifest.calibration else None,
+        adopted=origin.adopted,
         notes={artifact.recipe: artifact.notes for artifact in manifest.artifacts if artifact.notes},
     )
 

@@ -9,6 +9,7 @@ from tlpipe.evaluation.per_image import SHA256_BYTES, Predictions
 from tlpipe.evaluation.significance import LEVEL, difference_interval, mcnemar, only_one
 from tlpipe.reporting.comparison import AccuracyChange, ClassChange, Outcome, Paired, Top1
 from tlpipe_edge.classify.accuracy import wilson
+from tlpipe_edge.images import classes
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,13 @@ class Shared:
 
 
 def shared(old: Predictions, new: Predictions, *, old_labels: Sequence[str], new_labels: Sequence[str]) -> Shared:
-    """The images of both; the labels are the same ones, in any order."""
+    """The images of both; the labels are the same ones, in any order and Unicode form."""
     old_hashes, new_hashes = (each.images.copy().view(f"S{SHA256_BYTES}").ravel() for each in (old, new))
     same, old_places, new_places = np.intersect1d(old_hashes, new_hashes, return_indices=True)
     known = same != b""  # the file could not be read, so that it has no hash
     old_places, new_places = old_places[known], new_places[known]
-    translation = np.array([*map(list(new_labels).index, old_labels), -1])
+    index = classes.indices(new_labels)
+    translation = np.array([*(index.get(label, index[classes.composed(label)]) for label in old_labels), -1])
     true_labels = new.true_labels[new_places]
     return Shared(
         images=new.images[new_places],

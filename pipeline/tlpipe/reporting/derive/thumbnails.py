@@ -13,8 +13,7 @@ from tlpipe.data.dataset import Dataset
 from tlpipe.runs import run_folder
 from tlpipe_edge.contract.bundle import GOLDEN, Bundle
 from tlpipe_edge.errors import TlpipeError
-from tlpipe_edge.images import decode
-from tlpipe_edge.images.walker import SUFFIXES
+from tlpipe_edge.images import decode, formats
 
 MAX_SIDE = 192
 """Maximum side of a thumbnail, in pixels: twice its size on the page, for high-resolution screens."""
@@ -28,8 +27,8 @@ def files_of_run(bundle: Bundle | None) -> dict[str, Path]:
         return {}
     run = Path(os.path.normpath(bundle.path.absolute() / bundle.manifest.provenance.keras_file)).parent
     try:
-        splits = Dataset.read(run / run_folder.SPLITS).splits
-    except TlpipeError:
+        splits = Dataset.read(run / run_folder.SPLITS).with_images().splits
+    except (OSError, TlpipeError):
         return {}
     return {example.sha256: example.file for examples in splits.values() for example in examples}
 
@@ -74,10 +73,13 @@ def _thumbnail(file: Path, sha256: str) -> str | None:
     A benchmark may name any path: only image files are read.
     """
     try:
-        if file.suffix.lower() not in SUFFIXES or not stat.S_ISREG(file.stat().st_mode):
+        if not stat.S_ISREG(file.stat().st_mode):
             return None
         with file.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+            head = stream.read(formats.HEAD_BYTES)
+            if formats.recognize(head) is None:
+                return None
+            content = head + stream.read(MAX_BYTES + 1 - len(head))
         if len(content) > MAX_BYTES or hashlib.sha256(content).hexdigest() != sha256:
             return None
         pixels = decode.decode(content, min_side=MAX_SIDE)

@@ -14,21 +14,23 @@ from tlpipe_edge.contract.scores import ClassCount
 Phrase = tuple[str | Part, ...]
 
 NOT_VALID = "no latency is valid yet"
+_TRAIN = "Add images, or train longer."
+_CHECK = "Check the order of its labels, and its normalization."
 DOMINANT = 0.1
 """The largest class is named if its share is this much above that of an average class."""
 
 
-def verdict(groups: Sequence[Group], ranks: Ranks) -> Verdict:
-    """A sentence for all groups, and one for each group with a measured device."""
+def verdict(groups: Sequence[Group], ranks: Ranks, *, adopted: bool) -> Verdict:
+    """A sentence for all groups, and one for each group with a measured device. ``adopted``: not trained here."""
     measured = [index for index, group in enumerate(groups) if group.device] or list(range(len(groups)))
-    choices = tuple(_choice(index, groups, ranks) for index in measured)
+    choices = tuple(_choice(index, groups, ranks, adopted=adopted) for index in measured)
     judged = max(choices, key=lambda each: each.images or 0)  # the same model on all devices
     alone = judged.hardly_better or len(choices) == 1
     parts = judged.sentence if alone else _of_several(groups, [each for each in choices if not each.hardly_better])
     return Verdict(text(parts), parts, choices)
 
 
-def _choice(index: int, groups: Sequence[Group], ranks: Ranks) -> Choice:
+def _choice(index: int, groups: Sequence[Group], ranks: Ranks, *, adopted: bool) -> Choice:
     group = groups[index]
     place = choose(group.rows, groups, ranks)
     row = group.rows[place]
@@ -36,7 +38,10 @@ def _choice(index: int, groups: Sequence[Group], ranks: Ranks) -> Choice:
     accuracy, images = known(row, groups, group)
     found = worth_of(accuracy)
     hardly_better = found is not None and found.hardly_better
-    words = useless(found) if found and hardly_better else _sentence(group, row, basis, accuracy, images)
+    if found and hardly_better:
+        words = useless(found, adopted=adopted)
+    else:
+        words = _sentence(group, row, basis, accuracy, images)
     if accuracy is not None:
         accuracy = replace(accuracy, per_class=(), confusion=None)
     return Choice(index, place, basis, accuracy, images, hardly_better, words)
@@ -50,14 +55,16 @@ def worth_of(accuracy: AccuracyFigures | None) -> Worth | None:
     return worth(counts) if counts else None
 
 
-def useless(found: Worth) -> Sentence:
-    """That the model is hardly better than a guess."""
+def useless(found: Worth, *, adopted: bool) -> Sentence:
+    """That the model is hardly better than a guess, and what to do about it."""
     guess: Phrase = ("chance: always naming one class is right on ",)
     if found.largest_share >= found.chance + DOMINANT:
         guess = ("always naming the largest class, ", name(found.largest), ", which is right on ")
     begin = ("Do not use this model yet: it is hardly better than ", *guess, number(found.largest_share, "percent"))
-    mean = (", and its balanced accuracy is ", number(found.balanced, "percent"), ". Add images, or train longer.")
-    return sentence(*begin, "; its ", *_top1(found.top1, found.interval, found.images), *mean)
+    mean = (", and its balanced accuracy is ", number(found.balanced, "percent"), ". ")
+    return sentence(
+        *begin, "; its ", *_top1(found.top1, found.interval, found.images), *mean, _CHECK if adopted else _TRAIN
+    )
 
 
 def _sentence(group: Group, row: Row, basis: Basis, accuracy: AccuracyFigures | None, images: int | None) -> Sentence:
