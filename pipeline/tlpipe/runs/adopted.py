@@ -66,8 +66,8 @@ class Adopted:
 
     @property
     def deterministic(self) -> bool:
-        """Always: nothing is trained, so it costs nothing."""
-        return True
+        """Never: nothing is trained, and the switch of TensorFlow would stay on for later trainings of a process."""
+        return False
 
     @property
     def origin(self) -> Network:

@@ -190,6 +190,14 @@ def test_the_report_warns_and_has_no_training(bundle: Bundle, tmp_path: Path) ->
     assert "width multiplier" not in page and "<h2>Training" not in page
 
 
+def test_its_export_does_not_change_how_a_process_trains(run: Run, tmp_path: Path) -> None:
+    """Another training in the same process must come to the same bits as in one of its own."""
+    from tensorflow.python.framework import config
+
+    tlpipe.export(run, ["float32"], out=tmp_path / "bundle")
+    assert not config.is_op_determinism_enabled()
+
+
 def test_a_device_names_the_origin(bundle: Bundle) -> None:
     from tlpipe_edge.cli import describe
 
