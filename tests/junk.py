@@ -25,7 +25,7 @@ PASSED_OVER = (
     "1 link to a folder that it is in",
     "1 empty file",
     "2 files that are named as images but are none",
-    "1 file that cannot be read",
+    "1 link to nothing",
     "1 raw photograph",
     "1 JPEG 2000 image",
 )

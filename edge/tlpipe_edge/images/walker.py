@@ -1,5 +1,6 @@
 """The only walk over a folder: which files are images, by their first bytes, and what is passed over, by kind."""
 
+import errno
 import os
 import unicodedata
 from collections.abc import Iterable
@@ -61,11 +62,14 @@ OTHER = Kind("other file", "other files")
 SPECIAL = Kind("device, pipe or socket", "devices, pipes or sockets")
 LOOP = Kind("link to a folder that it is in", "links to folders that they are in", shown=True)
 AGAIN = Kind("folder that is walked by another name", "folders that are walked by another name")
+DANGLING = Kind("link to nothing", "links to nothing", shown=True)
 EMPTY = Kind("empty file", "empty files", shown=True)
 MISNAMED = Kind("file that is named as an image but is none", "files that are named as images but are none", shown=True)
 UNREADABLE = Kind("file that cannot be read", "files that cannot be read", shown=True)
 CLOSED = Kind("folder that cannot be listed", "folders that cannot be listed", shown=True)
 
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""The errors for a link that points to nothing, or to itself."""
 _SYSTEM_FILES = frozenset(
     ("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "picasa.ini", "zbthumbnail.info")
 )
@@ -260,11 +264,11 @@ def _look(entry: os.DirEntry[str], path: Path) -> tuple[Kind | None, bool]:
     try:
         if entry.is_file():
             return _kind_of(path), False
-        if path.exists():
-            return SPECIAL, False
-    except OSError:  # a link that leads to itself, or into a closed folder
-        pass
-    return _unopened(path), False
+        path.stat()
+    except OSError as error:  # it is in a closed folder, or a link into one, or was deleted just now
+        nothing = entry.is_symlink() and error.errno in _NOTHING_THERE
+        return (DANGLING if nothing else _unopened(path)), False
+    return SPECIAL, False
 
 
 def _look_at_folder(entry: os.DirEntry[str]) -> tuple[Kind | None, bool]:

@@ -117,7 +117,7 @@ def test_links_to_what_is_walked_anyway(tmp_path: Path) -> None:
             walker.HIDDEN_FOLDER: 1,
             walker.AGAIN: 3,  # a/other, b/other, e/deep
             walker.LOOP: 3,  # a/up, b/root, e/above
-            walker.UNREADABLE: 1,
+            walker.DANGLING: 1,  # a/self
         }
 
 
@@ -170,12 +170,24 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
 def test_an_image_that_cannot_be_opened_is_one(closing: Path) -> None:
     for name in ("closed.jpg", "closed"):
         image(closing / name).chmod(0)
-    (closing / "broken.png").symlink_to("nowhere.png")
-    (closing / "broken").symlink_to("nowhere")
     found = walker.walk(closing)
 
-    assert names(found) == ["broken.png", "closed.jpg"]
-    assert found.left_out == "2 files that cannot be read (the first: broken)"
+    assert names(found) == ["closed.jpg"]
+    assert found.left_out == "1 file that cannot be read (closed)"
+
+
+def test_a_link_to_nothing_is_no_image_whatever_its_name(closing: Path) -> None:
+    image(closing / "shut/1.jpg")
+    (closing / "shut").chmod(0)
+    (closing / "broken.png").symlink_to("nowhere.png")
+    (closing / "broken").symlink_to("nowhere")
+    (closing / "itself.jpg").symlink_to("itself.jpg")
+    (closing / "hidden.jpg").symlink_to("shut/1.jpg")  # it may be there
+    found = walker.walk(closing)
+    (closing / "shut").chmod(0o700)
+
+    assert names(found) == ["hidden.jpg"]
+    assert found.left_out == "3 links to nothing (the first: broken), 1 folder that cannot be listed (shut)"
 
 
 def test_a_folder_that_cannot_be_listed_is_said(closing: Path, capsys: pytest.CaptureFixture[str]) -> None:

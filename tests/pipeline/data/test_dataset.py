@@ -347,13 +347,17 @@ def test_images_to_score_are_those_of_the_test_split(tmp_path: Path) -> None:
     assert (name, len(examples)) == ("data", 2)
 
 
-def test_a_broken_link_is_unreadable_and_not_passed_over(data: Path) -> None:
-    (data / "cat/broken.jpg").symlink_to("gone.jpg")
+def test_an_unreadable_file_is_an_example_and_a_link_to_nothing_is_none(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (data / "cat/broken.jpg").symlink_to("/proc/self/mem")  # which nobody reads
+    (data / "cat/gone.jpg").symlink_to("gone.jpg")
 
     found = loading.load(data)
+    assert "1 link to nothing (cat/gone.jpg)" in capsys.readouterr().err
     examples = [each for split in found.splits.values() for each in split]
     assert [(each.file.name, each.problem) for each in examples if each.problem] == [
-        ("broken.jpg", "cannot be read (No such file or directory)")
+        ("broken.jpg", "cannot be read (Input/output error)")
     ]
 
 
