@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tlpipe_edge.errors import Unavailable
+from tlpipe_edge.errors import BadConfiguration, Unavailable
 
 VARIABLE = "TLPIPE_CACHE"
 """The environment variable that names the folder."""
@@ -27,11 +27,12 @@ def folder(name: str, *, warn: Callable[[str], None]) -> Path:
     to, below a temporary folder that only this user can read. ``warn`` gets the warning about the last one, once; it is
     removed at the end of the program. The programs that this one starts use the same.
 
-    Raise Unavailable if $TLPIPE_CACHE cannot be written to, and NoFolder if there is no temporary folder either.
+    Raise BadConfiguration if $TLPIPE_CACHE is no absolute path, Unavailable if it cannot be written to, and NoFolder if
+    there is no temporary folder either.
     """
     named = os.environ.get(VARIABLE)
     if named:
-        path = Path(named) / name
+        path = _named(named) / name
         problem = _problem(path)
         if problem:
             raise Unavailable(problem, "Name another folder, or unset it.", where=f"${VARIABLE} ({named})")
@@ -42,6 +43,18 @@ def folder(name: str, *, warn: Callable[[str], None]) -> Path:
         return place / name
     where = "" if place is None else f"{place / name}: "
     return _made(_temporary(f"{where}{problem}", warn) / name)
+
+
+def _named(written: str) -> Path:
+    """The folder that $TLPIPE_CACHE names. systemd and Docker give a ~ as it is written.
+
+    Raise BadConfiguration for a relative path, which would be another cache in each working folder.
+    """
+    path = Path(os.path.expanduser(written))  # noqa: PTH111  (which leaves a ~ without a home folder as it is)
+    if not path.is_absolute():
+        reason = "a relative path, so each working folder would have a cache of its own"
+        raise BadConfiguration(reason, "Name it by its absolute path, or unset it.", where=f"${VARIABLE} ({written})")
+    return path
 
 
 def _platform_place() -> Path | None:

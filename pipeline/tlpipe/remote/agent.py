@@ -240,7 +240,7 @@ def main() -> None:
     os.umask(0o077)
     try:
         named = os.environ.get("TLPIPE_CACHE") or os.environ.get("XDG_CACHE_HOME")
-        work(Link(), Path(named or Path.home() / ".cache") / "tlpipe-remote")
+        work(Link(), Path(named or "~/.cache").expanduser() / "tlpipe-remote")
     except (Gone, BrokenPipeError):
         pass
     except Changed as problem:

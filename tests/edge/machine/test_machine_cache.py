@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tlpipe_edge.errors import Unavailable
+from tlpipe_edge.errors import BadConfiguration, Unavailable
 from tlpipe_edge.machine import cache
 
 
@@ -43,6 +43,31 @@ def test_a_named_folder_that_cannot_be_made_is_an_error(
 
     assert caught.value.what == f"$TLPIPE_CACHE ({tmp_path / 'file'}): Not a directory"
     assert caught.value.advice == "Name another folder, or unset it." and warnings == []
+
+
+def test_a_tilde_in_the_name_is_the_home_folder(
+    tmp_path: Path, warnings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TLPIPE_CACHE", "~/cache")
+
+    assert cache.folder("name", warn=warnings.append) == tmp_path / "home/cache/name"
+    assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize("named", ["below/here", "~nobody-of-this-name/cache"])
+def test_a_relative_name_is_refused(
+    tmp_path: Path, warnings: list[str], monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TLPIPE_CACHE", named)
+    with pytest.raises(BadConfiguration) as caught:
+        cache.folder("name", warn=warnings.append)
+
+    reason = "a relative path, so each working folder would have a cache of its own"
+    assert caught.value.what == f"$TLPIPE_CACHE ({named}): {reason}" and caught.value.advice
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_temporary_folder_is_private_used_by_children_and_removed(tmp_path: Path) -> None:

@@ -30,13 +30,6 @@ def test_what_was_put_is_got() -> None:
     assert cache.folder() in file.parents
 
 
-def test_the_folder_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TLPIPE_CACHE", "below/here")
-
-    assert cache.folder() == tmp_path / "below/here/tlpipe"
-
-
 def test_the_oldest_goes_first() -> None:
     fill(c=30, a=10, b=20)
 
