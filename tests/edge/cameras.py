@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tlpipe_edge.camera.sources import Still
-from tlpipe_edge.errors import Unavailable
+from tlpipe_edge.errors import Unavailable, WrongUsage
 
 
 def picture(number: int) -> np.ndarray:
@@ -30,6 +30,13 @@ def three(source: str, *, loop: bool) -> Iterator[np.ndarray]:
     for number in range(3):
         yield picture(number)
         time.sleep(0.2)
+
+
+def once_of_no_known_kind(source: str, *, loop: bool) -> Iterator[np.ndarray]:
+    """A frame, and then the error about a URL of no known kind."""
+    yield picture(0)
+    time.sleep(0.3)
+    raise WrongUsage("no known kind of URL", "Use rtsp.")
 
 
 def blocked(source: str, *, loop: bool) -> Iterator[np.ndarray]:

@@ -25,6 +25,17 @@ def is_url(source: str) -> bool:
     return "://" in source
 
 
+def has_scheme(text: str) -> bool:
+    """Whether a text begins as a URL does, not only has one in it."""
+    match = _SCHEME.match(text)
+    return match is not None and bool(match["slashes"])
+
+
+def without_secrets(text: str) -> str:
+    """The text; of a URL, what messages may say of it."""
+    return shown(text) if is_url(text) else text
+
+
 def shown(source: str) -> str:
     """The source as messages name it, without anything that may be a user, a password, a token or a query.
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from tlpipe_edge.camera.address import is_url
 from tlpipe_edge.camera.sources import Still
-from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable
+from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable, WrongUsage
 from tlpipe_edge.images.decode import Pixels
 
 READER = "tlpipe_edge.camera.sources:read"
@@ -35,7 +35,9 @@ _QUIET = {"OPENCV_LOG_LEVEL": "SILENT", "OPENCV_FFMPEG_LOGLEVEL": "-8"}
 
 _HEADER = struct.Struct("<cQII")
 _FRAME, _STILL, _ERROR, _END = b"F", b"S", b"E", b"."
-_ERRORS: dict[str, type[TlpipeError]] = {kind.__name__: kind for kind in (BadData, MissingInput, Unavailable)}
+_ERRORS: dict[str, type[TlpipeError]] = {
+    kind.__name__: kind for kind in (BadData, MissingInput, Unavailable, WrongUsage)
+}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from tlpipe_edge.camera import address
 from tlpipe_edge.camera.answer import UNKNOWN, Answer
 from tlpipe_edge.camera.capture import READER, Capture, Frame
 from tlpipe_edge.classify.classifier import Classifier
-from tlpipe_edge.errors import TlpipeError, Unavailable
+from tlpipe_edge.errors import TlpipeError, Unavailable, WrongUsage
 
 TIMEOUT = 5.0
 """Seconds without a frame, or with only black or repeated frames, after which there is an outage."""
@@ -54,10 +54,11 @@ def watch(
 
     ``smoothing`` (0 to below 1) is the weight of the scores so far against those of a new frame. Below ``threshold``
     (0..1) the label is ``UNKNOWN``. A file or folder ends the loop at its end, and its errors are raised. A live source
-    that gives nothing new for ``timeout`` seconds is opened again after 1, 2, 4, ... 60 s, and its outage is reported.
+    that gives nothing new for ``timeout`` seconds is opened again after 1, 2, 4, ... 60 s, and its outage is reported,
+    but WrongUsage is raised for a URL of no known kind that never gave a frame.
     A URL that gives one image per request may repeat one for ``STILL_TIMEOUT`` seconds.
     """
-    live, attempt = address.is_live(source), 0
+    live, attempt, answered = address.is_live(source), 0, False
     while True:
         smoother = _Smoother(classifier, threshold=threshold, smoothing=smoothing)
         try:
@@ -65,13 +66,14 @@ def watch(
                 sight, opened = _Sight(timeout), time.monotonic()
                 while (frame := capture.frame(timeout)) is not None:
                     if not live or sight.is_news(frame):
+                        answered = True
                         yield smoother.answer(frame)
                         attempt = 0 if time.monotonic() - opened >= STEADY else attempt
             if not live:
                 return
             raise Unavailable("the stream ended", "Check that it is still connected.", where=address.shown(source))
         except TlpipeError as error:
-            if not live:
+            if not live or (isinstance(error, WrongUsage) and not answered):
                 raise
             cause = error
         attempt += 1

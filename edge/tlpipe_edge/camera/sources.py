@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tlpipe_edge.camera.address import PICAMERA, is_live, is_url, shown
+from tlpipe_edge.camera.address import PICAMERA, has_scheme, is_live, is_url, shown
 from tlpipe_edge.camera.image_url import INTERVAL, ImageUrl
-from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable
+from tlpipe_edge.contract import kinds
+from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable, WrongUsage, listed
 from tlpipe_edge.images import decode, walker
 from tlpipe_edge.images.decode import Pixels
 
@@ -19,6 +20,15 @@ DEFAULT_RATE = 25.0
 """Frames a second of a video file that does not state its own."""
 IMAGE_SECONDS = 1.0
 """How long each image of a folder is shown."""
+_FOR_CAMERAS = ("rtsp", "rtmp", "http", "https", "udp", "srt")
+_FFMPEG = (
+    "async bluray cache concat concatf crypto data dtls fd ffrtmpcrypt ffrtmphttp file ftp gopher gophers hls http "
+    "httpproxy https icecast ipfs ipfs_gateway ipns md5 mmsh mmst pipe prompeg rtmp rtmpe rtmps rtmpt rtmpte rtmpts "
+    "rtp sctp srtp subfile tcp tee tls udp udplite unix amqp rist sftp smb srt ssh zmq mms rtsp rtsps satip"
+)
+_GSTREAMER = "rtsph rtsp-sdp rtspt rtspu rtspsh rtspst rtspsu rtmp2 v4l2 v4l ndi webrtc whep gs s3 device dvb"
+_SCHEMES = frozenset((*_FFMPEG.split(), *_GSTREAMER.split()))
+"""The schemes that some OpenCV reads. Which ones are built in cannot be asked, so another one is tried, too."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,8 @@ def read(source: str, *, loop: bool = False) -> Iterator[Pixels | Still]:
     folder of images. Videos and streams are turned as their container says. A URL that gives a single image is asked
     every ``INTERVAL`` seconds, and its frames are ``Still``.
 
-    Raise Unavailable if a camera or stream does not open or ends, MissingInput and BadData for files.
+    Raise Unavailable if a camera or stream does not open or ends, WrongUsage if it does not open and its URL is of no
+    known kind, MissingInput and BadData for files.
     """
     if source == PICAMERA:
         return _from_picamera()
@@ -83,6 +94,7 @@ def _from_live(device: int | str) -> Iterator[Pixels]:
     capture = _capture(device)
     try:
         if not capture.isOpened():
+            _refuse_unknown_scheme(str(device))
             local = "Plug it in, close other programs that use it, and run tlpipe-edge doctor."
             advice = "Check its address, and its login." if is_url(str(device)) else local
             raise Unavailable("cannot be opened", advice, where=f"camera {source}")
@@ -96,6 +108,20 @@ def _from_live(device: int | str) -> Iterator[Pixels]:
             yield _rgb(frame)
     finally:
         capture.release()
+
+
+def _refuse_unknown_scheme(url: str) -> None:
+    """Raise WrongUsage for a URL that could not be opened and whose scheme is not known: waiting will not help.
+
+    The scheme is named if it is like one for cameras: else it may be a user.
+    """
+    scheme = url.split(":", 1)[0].strip().lower()
+    if not has_scheme(url) or not _SCHEMES.isdisjoint(scheme.split("+")):
+        return
+    near = kinds.nearest(scheme, _FOR_CAMERAS)
+    named = f" ({scheme}://)" if near else ""
+    advice = f"Did you mean {listed(f'{each}://' for each in near)}?" if near else f"Use {listed(_FOR_CAMERAS)}."
+    raise WrongUsage(f"no known kind of URL{named}", advice, where=f"camera {shown(url)}")
 
 
 def _capture(source: int | str) -> cv2.VideoCapture:

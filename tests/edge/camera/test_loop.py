@@ -11,7 +11,7 @@ from tlpipe_edge import Answer, Bundle, Classifier, Outage, watch
 from tlpipe_edge.camera.answer import UNKNOWN
 from tlpipe_edge.camera.capture import Frame
 from tlpipe_edge.camera.loop import _Smoother
-from tlpipe_edge.errors import BadData, MissingInput
+from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 
 pytestmark = pytest.mark.usefixtures("importable_cameras")
 
@@ -52,6 +52,41 @@ def test_an_outage_says_why_and_what_to_do(camera: str, said: str, advice: str, 
 
     assert said in outage.reason and (outage.attempt, outage.seconds) == (1, 1.0)
     assert outage.advice == advice
+
+
+@pytest.mark.parametrize(
+    ("url", "what", "advice"),
+    [
+        ("rtps://owner:Secret1@127.0.0.1:1/live", "(rtps://)", "Did you mean rtsp:// or rtmp://?"),
+        ("htp://127.0.0.1:1/live", "(htp://)", "Did you mean http:// or https://?"),
+        ("owner://127.0.0.1:1/live", "kind of URL", "Use rtsp, rtmp, http, https, udp or srt."),
+    ],
+)
+def test_a_url_of_no_known_kind_is_not_tried_again(classifier: Classifier, url: str, what: str, advice: str) -> None:
+    with pytest.raises(WrongUsage) as caught:
+        next(watch(classifier, url, sleep=lambda _: pytest.fail("waits")))
+
+    assert caught.value.what.endswith(what) and caught.value.advice == advice
+    assert "owner" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["tcp://127.0.0.1:1", "rtsp+tcp://127.0.0.1:1"])
+def test_a_known_kind_that_does_not_open_is_an_outage(classifier: Classifier, url: str) -> None:
+    events = watch(classifier, url, sleep=lambda _: None)
+    assert isinstance(next(events), Outage)
+    events.close()
+
+
+def test_what_has_opened_once_is_opened_again(classifier: Classifier) -> None:
+    """Whatever its kind: OpenCV may read more than is known here."""
+    found = []
+    events = watch(classifier, "new://127.0.0.1", reader="cameras:once_of_no_known_kind", sleep=lambda _: None)
+    for event in events:
+        found.append(event)
+        if isinstance(event, Outage):
+            break
+    events.close()
+    assert isinstance(found[0], Answer)
 
 
 def test_black_pictures_are_not_classified(classifier: Classifier) -> None:
