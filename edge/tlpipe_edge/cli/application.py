@@ -154,6 +154,7 @@ def _taken(parameter: Any, context: Any, value: Any) -> Any:
     try:
         if wrong_value.is_empty(value):  # an empty path would be the working folder
             raise WrongUsage("an empty value", "Give one, or set the variable that it comes from.")
+        wrong_value.refuse_urls(parameter, value)
         return type(parameter).process_value(parameter, context, value)
     except WrongUsage as error:
         found, cause = error, error.__cause__

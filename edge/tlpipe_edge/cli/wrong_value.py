@@ -1,11 +1,13 @@
 """What is wrong with the value of an option, and what to give instead: Pydantic says it in words of Python."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperArgument, TyperOption
 
+from tlpipe_edge.camera import address
 from tlpipe_edge.errors import WrongUsage, listed
 
 _WORDS = {int: "a whole number", float: "a number"}
@@ -15,6 +17,25 @@ def is_empty(value: object) -> bool:
     """Whether a value, or one of several, is text without a visible character."""
     values = value if isinstance(value, list | tuple) else (value,)
     return any(isinstance(each, str) and not each.strip() for each in values)
+
+
+def refuse_urls(parameter: TyperArgument | TyperOption, value: object) -> None:
+    """Raise WrongUsage if a value of a parameter that takes paths is a URL: as a path it would lose a slash, and errors
+    would name it with its password."""
+    if parameter.type_descriptor.annotation in (Path, list[Path]):
+        for each in value if isinstance(value, list | tuple) else (value,):
+            refuse_url(str(each))
+
+
+def refuse_url(written: str) -> None:
+    """Raise WrongUsage if what is to be a path is a URL."""
+    if not address.has_scheme(written):
+        return
+    if written.strip().lower().startswith("file:"):
+        raise WrongUsage("a URL, not a path", "Write the path without file://.")
+    shown = address.shown(written)
+    reason = f"a URL, not a path{f': {shown}' if address.is_url(shown) else ''}"
+    raise WrongUsage(reason, "Download it, and name the file or the folder.")
 
 
 def explained(error: typer.BadParameter, parameter: TyperArgument | TyperOption) -> WrongUsage:

@@ -14,6 +14,7 @@ from tlpipe.network import backbones
 from tlpipe.network.backbones import DEFAULT as BACKBONE
 from tlpipe.runs.config import ClassWeights
 from tlpipe_edge.cli.application import checked
+from tlpipe_edge.cli.wrong_value import refuse_url
 from tlpipe_edge.contract.ranges import MAX_COUNT
 from tlpipe_edge.errors import listed
 
@@ -84,6 +85,7 @@ Weights = Annotated[
     typer.Option(
         metavar="WEIGHTS",
         help=f"imagenet (downloaded by Keras), none (train the whole network), or a FILE: {BACKBONE.weights_file}.",
+        callback=checked(refuse_url),
         rich_help_panel=_NETWORK,
     ),
 ]

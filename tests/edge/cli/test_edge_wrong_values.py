@@ -42,6 +42,29 @@ def test_an_empty_value_is_that_of_its_argument(
     assert ended.value.code == code and said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["info", "HTTPS://me:pw@example.org/m.tflite?t=pw"], " info MODEL: a URL, not a path: https://example.org\n"),
+        (["classify", "gone", "a.jpg", "http://example.org/pw.jpg"], " classify IMAGE: a URL, not a path: http://exam"),
+        (["bench", "gone", "--data", "s3://pw/photos"], " bench --data: a URL, not a path\nDownload it, and name"),
+        (
+            ["info", "gone", "--labels", "file:///pw/l.txt"],
+            " --labels: a URL, not a path\nWrite the path without",
+        ),
+    ],
+)
+def test_a_url_is_no_path(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tlpipe-edge", *words])
+    with pytest.raises(SystemExit) as ended:
+        commands.main()
+
+    told = capsys.readouterr().err
+    assert ended.value.code == 2 and said in told and "pw" not in told
+
+
 def test_the_help_is_printed_beside_an_empty_value(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

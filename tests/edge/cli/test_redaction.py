@@ -15,7 +15,7 @@ from tlpipe_edge import Bundle
 from tlpipe_edge.camera import address, sources
 from tlpipe_edge.camera.capture import Capture
 from tlpipe_edge.cli.redaction import redact
-from tlpipe_edge.errors import MissingInput, TlpipeError, Unavailable
+from tlpipe_edge.errors import MissingInput, TlpipeError, Unavailable, WrongUsage
 
 SECRETS = ("secret", "ret1", "owner", "word")
 """What no output may have; in lower case. In the URLs, each user is owner, and each password has some of the others."""
@@ -93,7 +93,7 @@ def test_an_error_of_a_source_has_no_secrets(source: str, monkeypatch: pytest.Mo
     monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "timeout;1000000")
     if "local" in source or ("://" in source and HOST not in source):
         monkeypatch.setattr(sources.cv2, "VideoCapture", lambda _: _Closed())  # no search for hosts
-    with pytest.raises((Unavailable, MissingInput)) as caught:
+    with pytest.raises((Unavailable, MissingInput, WrongUsage)) as caught:
         next(sources.read(source))
 
     assert_no_secrets(f"{caught.value} {caught.value!r} {caught.value.__cause__!r}")
@@ -122,7 +122,7 @@ RUN = (
     f"rtsp://{HOST}/user=owner&password=Secret1&channel=1&stream=0.sdp",
     f"rtsp://owner:Sec/ret1@{HOST}/live",
     f"HTTP://owner:Sec[ret1@{HOST}/live?token=Secret1",
-    f"owner://owner:Secret1@{HOST}/live",
+    f"srt://owner:Secret1@{HOST}/live",
 )
 
 
@@ -179,6 +179,10 @@ def children(process: int) -> list[int]:
         [f"rtsp://owner:Secret1@{HOST}/live"],
         ["classify", "BUNDLE", f"--source=rtsp://owner:Secret1@{HOST}/live"],
         ["info", f"http://owner:Secret1@{HOST}/live"],
+        ["info", "s3://owner/Secret1", "-v"],
+        ["classify", "BUNDLE", "1.jpg", f"https://owner:Secret1@{HOST}/1.jpg"],
+        ["bench", "BUNDLE", "--data", f"https://owner:Secret1@{HOST}/1.zip", "-v"],
+        ["camera", "BUNDLE", "--source", f"owner://owner:Secret1@{HOST}/live"],
     ],
 )
 def test_no_error_repeats_a_url_or_a_token(arguments: list[str], drawn: Bundle) -> None:

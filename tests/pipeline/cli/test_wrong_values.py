@@ -48,3 +48,33 @@ def test_every_wrong_value_in_a_file_is_said_in_plain_words(tlpipe: Command, val
                 wrong_values.check(done.stderr, f"tlpipe.toml: [{command}] {key}")
                 wrong += 1
     assert wrong > 20
+
+
+URL = "https://me:pw@example.org/photos.zip?token=pw"
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (("train", URL), "train DATA"),
+        (("train", "photos", "--weights", URL), "train --weights"),
+        (("train", "photos", "--config", URL), "train --config"),
+        (("evaluate", "gone", "--data", URL), "evaluate --data"),
+        (("report", "gone", URL, "--out", "report"), "report BUNDLE|FILE"),
+        (("adopt", URL, "--labels", "l.txt", "--data", "photos"), "adopt MODEL"),
+    ],
+)
+def test_a_url_is_no_path(tlpipe: Command, words: tuple[str, ...], place: str) -> None:
+    done = tlpipe(*words)
+
+    assert done.code == 2 and "pw" not in done.stderr
+    assert f"{place}: a URL, not a path: https://example.org\nDownload it" in done.stderr
+
+
+@pytest.mark.parametrize("key", ["data", "weights"])
+def test_a_url_in_a_file_is_no_path(tlpipe: Command, key: str) -> None:
+    Path("tlpipe.toml").write_text(f"[train]\n{key} = '{URL}'\n")
+    done = tlpipe("train", "photos")
+
+    assert (done.code, done.stdout) == (78, "") and "pw" not in done.stderr
+    assert f"[train] {key}: a URL, not a path: https://example.org\n" in done.stderr
