@@ -87,7 +87,8 @@ def _file(path: Path, options: FileOptions, width: int | None) -> Iterator[str]:
         yield wrapped(f"signatures: {', '.join(map(printable, names))}", width)
     found = _classifier(path, content, options)
     if isinstance(found, TlpipeError):
-        yield printable(f"no classifier for tlpipe-edge: {found.reason.removeprefix('refused: ')}")
+        place = "" if found.where == str(path) else f"{found.where}: "
+        yield printable(f"no classifier for tlpipe-edge: {place}{found.reason.removeprefix('refused: ')}")
         yield printable(found.advice)
         return
     yield wrapped(f"{printable(found.name)}: {_classes(found.labels)}", width)

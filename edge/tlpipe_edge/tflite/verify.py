@@ -82,6 +82,7 @@ MAX_NAME = 60
 EDGE_TPU = "edgetpu-custom-op"
 END_TYPES = ("float32", "uint8", "int8")
 """The types of inputs and outputs."""
+_OTHER_TYPE = f"Convert the model with inputs and outputs of {listed(END_TYPES)}."
 MAX_INPUTS = 64
 """Maximum number of inputs and outputs of one operator."""
 
@@ -197,11 +198,12 @@ def _check_graph(graph: Table, buffers: list[int], codes: list[int], classes: in
 
 def _check_image(tensor: "_Tensor") -> None:
     """One RGB image of a fixed size, with as many rows as columns."""
-    _suits(tensor.dtype in END_TYPES, f"an input of {tensor.dtype}, not of {listed(END_TYPES)}")
+    square = "Use a model of square RGB images, with an input of shape (1, size, size, 3)."
+    _suits(tensor.dtype in END_TYPES, f"an input of {tensor.dtype}, not of {listed(END_TYPES)}", _OTHER_TYPE)
     shape, signature = tensor.shape, tensor.signature
-    _suits(len(shape) == 4, f"an input of shape {shape}, not one image of shape (1, size, size, 3)")
+    _suits(len(shape) == 4, f"an input of shape {shape}, not one image of shape (1, size, size, 3)", square)
     batch, height, width, channels = shape
-    _suits(batch == 1, f"an input of {batch} images, not of one")
+    _suits(batch == 1, f"an input of {batch} images, not of one", "Convert the model for one image.")
     _suits(
         min(signature[1:], default=1) > 0, "an input without a fixed size", "Convert the model for one size of images."
     )
@@ -209,18 +211,23 @@ def _check_image(tensor: "_Tensor") -> None:
     _suits(
         not first, f"an input of shape {shape}: channels first (NCHW)", "Convert the model for channels last (NHWC)."
     )
-    _suits(channels == 3, f"an input of {channels} channel{'s' * (channels > 1)}, not of the three of RGB")
-    _suits(height == width, f"an input of {width} x {height} pixels, which is not square")
-    _suits(height <= MAX_SIZE, f"an input of {height} pixels, more than {MAX_SIZE}")
+    _suits(channels == 3, f"an input of {channels} channel{'s' * (channels > 1)}, not of the three of RGB", square)
+    _suits(height == width, f"an input of {width} x {height} pixels, which is not square", square)
+    _suits(
+        height <= MAX_SIZE,
+        f"an input of {height} pixels, more than {MAX_SIZE}",
+        "Convert the model for smaller images.",
+    )
 
 
 def _check_scores(tensor: "_Tensor", classes: int | None) -> None:
     """One score for each class, in any shape without another axis."""
-    _suits(tensor.dtype in END_TYPES, f"an output of {tensor.dtype}, not of {listed(END_TYPES)}")
+    _suits(tensor.dtype in END_TYPES, f"an output of {tensor.dtype}, not of {listed(END_TYPES)}", _OTHER_TYPE)
+    one_each = "Use an image classifier with one score for each class, and two classes or more."
     shape, number = tensor.shape, math.prod(tensor.shape)
-    _suits(max(shape, default=1) == number, f"an output of shape {shape}, not one score for each class")
+    _suits(max(shape, default=1) == number, f"an output of shape {shape}, not one score for each class", one_each)
     if classes is None:
-        _suits(number > 1, "one score, so there are no classes to choose from")
+        _suits(number > 1, "one score, so there are no classes to choose from", one_each)
     else:
         _require(number == classes, f"an output of shape {shape} for {classes} labels")
 

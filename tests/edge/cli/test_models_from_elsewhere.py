@@ -124,6 +124,14 @@ def test_info_of_a_model_without_labels_says_how_to_name_them(tlpipe_edge: Comma
     assert tlpipe_edge("info", model, "--labels", "gone.txt").returncode == 66
 
 
+def test_info_names_the_labels_that_do_not_fit(tlpipe_edge: Command, model: Path) -> None:
+    labels = model.with_name("labels.txt")
+    labels.write_text("red\ngreen\nblue\nother\n")
+    done = tlpipe_edge("info", model)
+
+    assert f"no classifier for tlpipe-edge: {labels}: 4 labels for a model with 3 outputs" in done.stdout.splitlines()
+
+
 def test_info_finds_the_damage_of_a_file(tlpipe_edge: Command, model: Path) -> None:
     content = model.read_bytes()
     for length in (0, 8, 100, len(content) - 40):

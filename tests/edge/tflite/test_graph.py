@@ -103,6 +103,25 @@ UNSUITABLE = {
 }
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("grey", "square RGB images"),
+        ("not square", "square RGB images"),
+        ("a vector", "square RGB images"),
+        ("a batch", "for one image"),
+        ("int16", "inputs and outputs of float32, uint8 or int8"),
+        ("int64 scores", "inputs and outputs of float32, uint8 or int8"),
+        ("a map", "one score for each class"),
+        ("one score", "two classes or more"),
+    ],
+)
+def test_the_advice_is_about_what_a_model_does_not_have(name: str, advice: str) -> None:
+    with pytest.raises(Unsuitable) as raised:
+        verify.check(UNSUITABLE[name][0](), where="model.tflite")
+    assert advice in raised.value.advice
+
+
 @pytest.mark.parametrize("name", UNSUITABLE)
 def test_a_sound_model_that_is_no_classifier_is_told_from_a_damaged_one(name: str) -> None:
     make, reason = UNSUITABLE[name]
