@@ -1,9 +1,9 @@
 """Names of classes compared: two names that differ in their Unicode form only are one class."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from tlpipe_edge.errors import BadData
+from tlpipe_edge.errors import BadData, listed
 
 MAX_NAMES = 5
 """Maximum number of names that a message lists."""
@@ -26,8 +26,21 @@ def find(index: Mapping[str, int], name: str) -> int | None:
     return index.get(composed(name)) if exact is None else exact
 
 
-def near(name: str, labels: Iterable[str]) -> str:
-    """A question with the label that differs from ``name`` in case or blanks only; empty if there is none."""
+def numbered(name: str, labels: Sequence[str]) -> list[str]:
+    """The labels that ``contract.labels`` has made of a repeated ``name``: "crane (134)" and "crane (517)"."""
+    ends = [(label, f" ({number})") for number, label in enumerate(labels)]
+    found = [
+        label for label, end in ends if label.endswith(end) and composed(label.removesuffix(end)) == composed(name)
+    ]
+    return found if len(found) > 1 else []
+
+
+def near(name: str, labels: Sequence[str]) -> str:
+    """A question with the label that differs from ``name`` in case or blanks only, or with those of a repeated
+    ``name``; empty if there is none."""
+    repeated = numbered(name, labels)
+    if repeated:
+        return f"the label of {len(repeated)} outputs: did you mean {listed(map(repr, repeated))}?"
     for label in labels:
         difference = _difference(name, label)
         if difference:

@@ -51,5 +51,8 @@ def normalization_of(inside: Sequence[str], given: Normalization | None) -> Norm
             "(0..255).",
         )
     if given is not None and inside and given != Normalization((0.0,) * CHANNELS, (1.0,) * CHANNELS):
-        progress.warn(f"the model has a normalization ({', '.join(inside)}), and --mean and --std come before it")
+        progress.warn(
+            f"the model has a normalization ({', '.join(inside)}), and --mean and --std come before it. "
+            "Leave them out, unless the model was trained so"
+        )
     return given

@@ -64,17 +64,21 @@ def adopt(job: AdoptJob, out: Path, *, overwrite: bool = False) -> Run:
     with atomic.directory(out, overwrite=overwrite, marker=run_folder.RUN_FILE) as folder:
         _write(folder / ADOPTED, model, config, dataset)
         run_folder.write(folder, best=ADOPTED)
-    _say_accuracy(run_folder.validation_top1(out / ADOPTED), dataset.splits["validation"])
+    doubtful = "the order of the labels"
+    if config.normalization is not None:
+        doubtful += ", and --mean and --std"
+    _say_accuracy(run_folder.validation_top1(out / ADOPTED), dataset.splits["validation"], doubtful)
     return Run.open(out)
 
 
-def _say_accuracy(top1: float, examples: tuple[Example, ...]) -> None:
-    """Say the top-1 on these images; with a warning if a guess of their largest class is as good."""
+def _say_accuracy(top1: float, examples: tuple[Example, ...], doubtful: str) -> None:
+    """Say the top-1 on these images; with a warning if a guess of their largest class is as good, and what is
+    ``doubtful`` then."""
     guess = max(Counter(example.label for example in examples).values()) / len(examples)
     images = f"{len(examples)} validation image{'s' * (len(examples) != 1)}"
     progress.say(f"adopted: top-1 of Keras {percent(top1)} on {images}; a guess of the largest class: {percent(guess)}")
     if top1 <= guess:
-        progress.warn("the model is no better than a guess. Check the order of the labels, and --mean and --std")
+        progress.warn(f"the model is no better than a guess. Check {doubtful}")
 
 
 def _completed(given: "keras.Model", source: AdoptedFrom, job: AdoptJob) -> "tuple[keras.Model, Adopted]":
@@ -132,7 +136,7 @@ def _checked(dataset: Dataset, spec: ImageSpec) -> Dataset:
         split: images.extract(examples, View(), what=f"reading {split} images").examples
         for split, examples in dataset.splits.items()
     }
-    warn_of_problems(splits, strict=False)
+    warn_of_problems(splits, strict=False, in_train="not used for calibration")
     checked = replace(dataset, splits=splits)
     checked.check_usable()
     return checked

@@ -143,6 +143,11 @@ def _of_model(found: Listing, labels: tuple[str, ...], data: Path) -> tuple[List
         raise _no_train(data)
     index = classes.indices(labels)
     unknown = Counter(label for files in found.values() for _, label in files if classes.find(index, label) is None)
+    for name in unknown:
+        repeated = classes.numbered(name, labels)
+        if repeated:
+            reason = f"class {name!r} is the label of {len(repeated)} outputs ({', '.join(repeated)}, counted from 0)"
+            raise BadData(reason, "Correct the labels file, or name the class as one of them.", where=data)
     kept = {split: [row for row in files if row[1] not in unknown] for split, files in found.items()}
     if not kept["train"]:
         raise classes.none_known(unknown, labels, folders.meant(data), where=data)

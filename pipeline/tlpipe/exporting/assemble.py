@@ -31,7 +31,7 @@ from tlpipe.storage import atomic
 from tlpipe_edge.classify import accuracy
 from tlpipe_edge.console import progress
 from tlpipe_edge.console.interrupted import kept
-from tlpipe_edge.console.text import percent
+from tlpipe_edge.console.text import percent, printable
 from tlpipe_edge.contract.bundle import GOLDEN, MANIFEST, REFERENCE, Bundle
 from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.contract.manifest import Artifact, Calibration, ImageSpec, Manifest, Provenance
@@ -107,7 +107,7 @@ def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = 
         converted = _convert(original, recipes, representative)
         described = metadata.Metadata(
             # Not the bundle's name: the same run gives the same file, whatever the name of the bundle is.
-            name=f"{model.name}_{config.origin.alpha:g}_{config.image_size}",
+            name=_network_name(config, model),
             description=f"image classifier, {len(dataset.labels)} classes",
             labels=dataset.labels,
         )
@@ -126,6 +126,14 @@ def export(run: Run, recipes: Sequence[Recipe], out: Path, *, overwrite: bool = 
         _copy_training(bundle / "training", run)
         (bundle / MANIFEST).write_text(manifest.to_json(), "utf-8")
     return Bundle.open(out)
+
+
+def _network_name(config: Training | Adopted, model: keras.Model) -> str:
+    """The name of a network and its size. Keras calls most models "functional", so an adopted one is named as its file
+    is."""
+    if isinstance(config, Adopted):
+        return f"{printable(Path(config.source.file).stem)}_{config.image_size}"
+    return f"{model.name}_{config.alpha:g}_{config.image_size}"
 
 
 def _extractor(config: Training | Adopted, weights: str, model: keras.Model) -> Extractor | None:

@@ -65,14 +65,17 @@ def _augmented(train: Sequence[Example], views: int, seed: int) -> list[Pass]:
     return [Pass(train, View(number, seed), f"view {number + 1} of {views}") for number in range(1, views)]
 
 
-def warn_of_problems(splits: Mapping[str, Sequence[Example]], *, strict: bool) -> None:
-    """Warn of each example that has a problem; raise BadData with ``strict`` if there is one."""
+def warn_of_problems(
+    splits: Mapping[str, Sequence[Example]], *, strict: bool, in_train: str = "left out of training"
+) -> None:
+    """Warn of each example that has a problem, and what follows (``in_train``: in the split train); raise BadData with
+    ``strict`` if there is one."""
     found = []
     for split, examples in splits.items():
         for each in examples:
             if each.problem is not None:
                 found.append(each)
-                outcome = "left out of training" if split == "train" else f"counts as wrong in {split}"
+                outcome = in_train if split == "train" else f"counts as wrong in {split}"
                 progress.warn(f"{each.file}: {each.problem}; {outcome}")
     if found and strict:
         first = found[0]

@@ -20,6 +20,15 @@ def test_a_model_that_has_both_forms_keeps_them_apart() -> None:
     assert (classes.find(index, COMPOSED), classes.find(index, DECOMPOSED)) == (0, 1)
 
 
+def test_a_name_of_several_outputs_is_told_as_such() -> None:
+    labels = ("crane (0)", "hat", "crane (2)", "bag (7)")
+
+    assert classes.numbered("crane", labels) == ["crane (0)", "crane (2)"]
+    assert not classes.numbered("hat", labels) and not classes.numbered("bag", labels)
+    said = "'crane' (3 images; the label of 2 outputs: did you mean 'crane (0)' or 'crane (2)'?)"
+    assert classes.foreign({"crane": 3}, labels) == said
+
+
 @pytest.mark.parametrize(
     ("name", "difference"),
     [

@@ -25,6 +25,7 @@ from tlpipe.runs.run_folder import ADOPTED, Run
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.manifest import Crop
 from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
+from tlpipe_edge.tflite import metadata
 
 LABELS = ("ring", "bars", "cross")
 
@@ -198,6 +199,30 @@ def test_its_export_does_not_change_how_a_process_trains(run: Run, tmp_path: Pat
     assert not config.is_op_determinism_enabled()
 
 
+def test_a_file_is_named_as_the_model_that_was_given(bundle: Bundle) -> None:
+    for artifact in bundle.manifest.artifacts:
+        described = metadata.read(bundle.read(artifact))
+        assert described is not None and described.name == f"stranger_{foreign.SIZE}"
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_advice_is_about_what_was_named(
+    quick: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], inside: bool
+) -> None:
+    """A model that gives every class the same score, with or without a normalization inside."""
+    layers = keras.layers
+    scaling = [layers.Rescaling(1 / 127.5, -1)] if inside else []
+    head = layers.Dense(3, activation="softmax", kernel_initializer="zeros")
+    foreign.classifier(*scaling, layers.GlobalAveragePooling2D(), head).save(tmp_path / "flat.keras")
+    if inside:
+        del quick["mean"], quick["std"]
+    tlpipe.adopt(tmp_path / "flat.keras", **quick)
+
+    said = capsys.readouterr().err
+    assert ("Check the order of the labels, and --mean and --std\n" in said) is not inside
+    assert ("Check the order of the labels\n" in said) is inside
+
+
 def test_a_device_names_the_origin(bundle: Bundle) -> None:
     from tlpipe_edge.cli import describe
 
@@ -257,6 +282,16 @@ def test_no_class_in_common_is_refused(elsewhere: Elsewhere, quick: dict[str, An
     assert not quick["out"].exists()
 
 
+def test_images_of_a_repeated_label_are_refused(elsewhere: Elsewhere, quick: dict[str, Any], tmp_path: Path) -> None:
+    first, second, _ = sorted(LABELS)
+    quick["labels"] = foreign.labels_file(tmp_path, [first, second, second])
+
+    with pytest.raises(BadData) as caught:
+        tlpipe.adopt(elsewhere.model, **quick)
+    reason = f"class {second!r} is the label of 2 outputs ({second} (1), {second} (2), counted from 0)"
+    assert caught.value.reason == reason and caught.value.advice and not quick["out"].exists()
+
+
 def test_another_number_of_labels_is_refused(elsewhere: Elsewhere, quick: dict[str, Any], tmp_path: Path) -> None:
     quick["labels"] = foreign.labels_file(tmp_path, [*LABELS, "d", "e"])
 
@@ -267,10 +302,14 @@ def test_another_number_of_labels_is_refused(elsewhere: Elsewhere, quick: dict[s
 def test_an_unreadable_image_is_left_out(
     elsewhere: Elsewhere, quick: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (quick["data"] / "ring" / "broken.png").write_bytes(b"no image")
+    for number in range(5):  # most of them in train
+        (quick["data"] / "ring" / f"broken{number}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50 + number))
     run = tlpipe.adopt(elsewhere.model, **quick)
 
-    assert "broken.png" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert (
+        "broken0.png: " in said and "; not used for calibration\n" in said and "training" not in said.split("broken")[1]
+    )
     tlpipe.export(run, ["int8"], out=quick["out"].with_name("bundle"))
 
 
