@@ -18,11 +18,12 @@ from tlpipe.data.members import Kind, Member, members, name_of, too_much
 from tlpipe.data.places import IMAGE_SUFFIXES
 from tlpipe.storage import atomic, cache
 from tlpipe_edge.console import progress
+from tlpipe_edge.contract import kinds
 from tlpipe_edge.contract.files import parse_json, sha256_of
 from tlpipe_edge.errors import BadData, Busy, MissingInput, Unavailable
 from tlpipe_edge.images import formats, walker
 from tlpipe_edge.images.decode import MAX_BYTES
-from tlpipe_edge.machine.cache import VARIABLE
+from tlpipe_edge.machine.cache import ADVICE_IF_FULL, VARIABLE
 
 VERSION = 1
 """Incremented when more or other members are unpacked, so that what an earlier version unpacked is not used."""
@@ -99,14 +100,12 @@ def _unpack(path: Path, name: str, sha256: str) -> None:
     _check_cache()
     images = max(FREE_OF_RATIO, MAX_RATIO * path.stat().st_size)
     with atomic.directory(cache.folder() / name, overwrite=True, marker=_MARKER) as folder:
-        room = shutil.disk_usage(folder).free - KEPT_FREE
-        unpacking = _Unpacking(path, folder / _FILES, min(room, images))
+        unpacking = _Unpacking(path, folder / _FILES, images, room=shutil.disk_usage(folder).free - KEPT_FREE)
         with contextlib.closing(members(path, max_bytes=images)) as found:
             for member in progress.track(found, description=f"unpacking {path.name}"):
                 unpacking.add(member)
         if not unpacking.images:
-            others = unpacking.not_used()
-            raise BadData(f"no images in it{others and f', but {others}'}", "Name another archive.", where=path)
+            raise unpacking.no_images()
         if sha256_of(path) != sha256:
             raise BadData("not the archive that the images are from", "Move the right one there.", where=path)
         document = {"schema": 1, "archive": sha256, "bytes": _bytes(folder / _FILES), "notes": unpacking.notes()}
@@ -138,17 +137,20 @@ def _check_cache() -> None:
 
 @dataclass
 class _Unpacking:
-    """Writes members into ``folder``, at most ``limit`` bytes."""
+    """Writes members into ``folder``, at most ``limit`` bytes, for which there must be ``room`` on the disk."""
 
     archive: Path
     folder: Path
     limit: int
+    room: int
     members: int = 0
     images: int = 0
     written: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     repeated: list[str] = field(default_factory=list)
     alike: list[tuple[str, str]] = field(default_factory=list)
+    archives: list[str] = field(default_factory=list)
+    """The archives in the archive, which are not unpacked."""
     guessed: dict[str, str] = field(default_factory=dict)
     """The names whose encoding is a guess, and that encoding."""
     _names: dict[str, str] = field(default_factory=dict)
@@ -183,6 +185,12 @@ class _Unpacking:
             notes.append(f"names that are not in UTF-8, and so read as {encoding}: {len(self.guessed)} ({name})")
         return notes
 
+    def no_images(self) -> BadData:
+        """The error for an archive without images."""
+        others = self.not_used()
+        inner = f"Unpack it, and name {_short(self.archives[0])}." if self.archives else "Name another archive."
+        return BadData(f"no images in it{others and f', but {others}'}", inner, where=self.archive)
+
     def not_used(self) -> str:
         """What was left out, as in "1 link, 2 other files"; empty if nothing was."""
         return ", ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in sorted(self.left_out.items()))
@@ -208,7 +216,9 @@ class _Unpacking:
         # What is only named as an image is unpacked, too, as ``walker`` tells of it.
         is_image = formats.recognize(first[: formats.HEAD_BYTES]) is not None
         if not is_list and not is_image and suffix not in IMAGE_SUFFIXES:
-            self.left_out["other file"] += 1
+            if suffix in kinds.ARCHIVES:
+                self.archives.append(member.name)
+            self.left_out["archive" if suffix in kinds.ARCHIVES else "other file"] += 1
             return
         if member.size > MAX_BYTES:
             raise self._refused(f"{_short(member.name)}: {member.size} bytes, too large for an image")
@@ -217,9 +227,7 @@ class _Unpacking:
         file = self._place(parts)
         with _writing(self.archive, member.name), file.open("wb") as stream:
             for chunk in itertools.chain([first], chunks):
-                self.written += len(chunk)
-                if self.written > self.limit:
-                    raise too_much(self.archive, self.limit)
+                self._count(len(chunk))
                 stream.write(chunk)
         self.images += not is_list
 
@@ -229,14 +237,20 @@ class _Unpacking:
         if not target or not source.is_file():
             self.left_out["link"] += 1
             return
-        self.written += source.stat().st_size
-        if self.written > self.limit:
-            raise too_much(self.archive, self.limit)
+        self._count(source.stat().st_size)
         content = source.read_bytes()
         file = self._place(parts)
         with _writing(self.archive, "/".join(parts)):
             file.write_bytes(content)
         self.images += 1
+
+    def _count(self, size: int) -> None:
+        """Raise BadData if these bytes are more than images come to, Unavailable if there is no room for them."""
+        self.written += size
+        if self.written > self.limit:
+            raise too_much(self.archive, self.limit)
+        if self.written > self.room:
+            raise _full(self.archive)
 
     def _place(self, parts: tuple[str, ...]) -> Path:
         """The file to write, in a folder that exists."""
@@ -266,7 +280,15 @@ def _writing(archive: Path, name: str) -> Iterator[None]:
         if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
             reason = f"not unpacked: {_short(name)}: {error.strerror}"
             raise BadData(reason, "Unpack it yourself, and name the folder.", where=archive) from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _full(archive) from error
         raise
+
+
+def _full(archive: Path) -> Unavailable:
+    kept = f"{KEPT_FREE // 10**6} MB are left free"
+    reason = f"no room to unpack {archive.name} ({kept})"
+    return Unavailable(reason, ADVICE_IF_FULL, where=cache.folder() / cache.TREES)
 
 
 def _short(name: str) -> str:

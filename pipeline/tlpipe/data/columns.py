@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tlpipe_edge.camera import address
 from tlpipe_edge.contract import kinds
 from tlpipe_edge.errors import BadData
 
@@ -97,4 +98,5 @@ def _plain(name: str) -> str:
 
 def _shown(names: Sequence[str]) -> str:
     most = 4 * kinds.MAX_NAMES
-    return ", ".join(" ".join(name[:40].split()) for name in names[:most]) + ", ..." * (len(names) > most)
+    shown = (" ".join(address.without_secrets(name)[:40].split()) for name in names[:most])
+    return ", ".join(shown) + ", ..." * (len(names) > most)

@@ -95,11 +95,16 @@ def lost(data: Path, label: str, unreadable: int = 0) -> str:
 
 
 def meant(data: Path) -> str:
-    """The advice for a folder that holds a list, or a single folder that holds folders again; empty for any other."""
+    """The advice for a folder that holds a list, an archive, or a single folder that holds folders again; empty for any
+    other."""
+    children = sorted(data.iterdir()) if data.is_dir() else []
     folders = walker.folders(data) if data.is_dir() else []
-    lists = sorted(child for child in data.iterdir() if child.suffix.lower() in SUFFIXES) if data.is_dir() else []
+    lists = [child for child in children if child.suffix.lower() in SUFFIXES]
+    archives = [child for child in children if child.suffix.lower() in kinds.ARCHIVES]
     if lists:
         return f"If {lists[0]} says which image has which label, name that."
+    if archives:
+        return f"If the images are in {archives[0]}, name that."
     if len(folders) != 1 or not walker.folders(folders[0]):
         return ""
     return f"If the folders in {folders[0]} are the classes or the splits, name that."

@@ -1,13 +1,15 @@
 """The folders of Hugging Face's ImageFolder: metadata.csv or metadata.jsonl beside the images, or in each split."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from tlpipe.data import columns, listed
 from tlpipe.data.listed import Listed
 from tlpipe.data.places import Places
-from tlpipe.data.splits import SPLITS
+from tlpipe.data.splits import SPLITS, Listing
 from tlpipe_edge.errors import BadData
+from tlpipe_edge.images import walker
 
 NAMES = ("metadata.jsonl", "metadata.csv")
 """The names of metadata files."""
@@ -59,6 +61,20 @@ def read(found: tuple[Metadata, ...], *, closed: bool) -> Listed:
         for split, examples in one.files.items():
             files.setdefault(each.split or split, []).extend(examples)
     return Listed(f"Hugging Face {found[0].file.name}, {one.description}", files)
+
+
+def notes(found: tuple[Metadata, ...], listed: Listing) -> list[str]:
+    """A warning for each metadata file in whose folder are images that it does not list; ``listed`` is what was."""
+    used = {os.path.normpath(file) for files in listed.values() for file, _ in files}
+    warnings = []
+    for each in found:
+        others = [file for file in walker.walk(each.file.parent).images if os.path.normpath(file) not in used]
+        if others:
+            images = f"1 image is not in it ({others[0].name})"
+            if len(others) > 1:
+                images = f"{len(others)} images are not in it (the first: {others[0].name})"
+            warnings.append(f"{each.file}: {images}, so not used")
+    return warnings
 
 
 def _splits(folder: Path) -> list[tuple[Path, str]]:

@@ -1,15 +1,19 @@
 """Reads JSON Lines: an object on each line, with a path, a label and perhaps a split."""
 
+import codecs
 import re
 from pathlib import Path
 
 from tlpipe.data import columns
-from tlpipe.data.columns import NEEDED, Columns
-from tlpipe.data.rows import LabelList, Row, check_label, named, read_text
+from tlpipe.data.columns import Columns
+from tlpipe.data.rows import LabelList, Row, check_label, incomplete, named, read_text
 from tlpipe_edge.contract.files import parse_json
 from tlpipe_edge.errors import BadData
 
 ADVICE = 'JSON Lines have an object on each line: {"path": "1.jpg", "label": "cat"}.'
+_HEAD = 4096
+"""Bytes that tell what a file is."""
+_FROM_ARRAY = "jq -c '.[]' writes an array so."
 
 
 def read(file: Path) -> LabelList:
@@ -37,10 +41,23 @@ def names(file: Path) -> tuple[str, ...]:
     return tuple(_object(first, f"{file}, line 1"))
 
 
+def advice_for(file: Path) -> str:
+    """What to do with a .json file, which may be an array, JSON Lines by another name, or something else."""
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(_HEAD).removeprefix(codecs.BOM_UTF8)
+    except OSError:
+        return ADVICE
+    if re.match(rb"\s*\[", head):
+        return f"{ADVICE} {_FROM_ARRAY}"
+    is_lines = re.match(rb"\s*\{[^\n]*\}\s*(\n|$)", head)
+    return f"{ADVICE} Name such a file .jsonl." if is_lines else ADVICE
+
+
 def _refuse_array(text: str, file: Path) -> None:
     """Raise BadData for an array of objects, as most programs write JSON."""
     if re.match(r"\s*\[\s*\{", text):
-        raise BadData("a JSON array, not JSON Lines", f"{ADVICE} jq -c '.[]' writes an array so.", where=file)
+        raise BadData("a JSON array, not JSON Lines", f"{ADVICE} {_FROM_ARRAY}", where=file)
 
 
 def _object(line: str, where: str) -> dict[str, object]:
@@ -58,7 +75,7 @@ def _row(row: dict[str, object], found: Columns, number: int, where: str) -> Row
     by_name = {key.strip(): value for key, value in row.items()}
     path, label, split = (_text(by_name.get(key), key, where) for key in keys)
     if not path or not label:
-        raise BadData(f"no {keys[1] if path else keys[0]}", NEEDED, where=where)
+        raise incomplete(keys[1] if path else keys[0], where=where)
     check_label(label, where=where)
     return Row(number, path, label, split)
 

@@ -10,6 +10,7 @@ from tlpipe.data.places import Places
 from tlpipe.data.reading import Format
 from tlpipe.data.rows import LabelList, Row
 from tlpipe.data.splits import SPLITS, Listing
+from tlpipe_edge.camera import address
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract import kinds
 from tlpipe_edge.errors import BadData, MissingInput
@@ -100,11 +101,11 @@ def _files(found: LabelList, places: Places) -> dict[int, Path]:
 
 
 def _missing(found: LabelList, missing: list[Row], places: Places) -> MissingInput:
-    first = ", ".join(f"{row.path} (line {row.line})" for row in missing[: kinds.MAX_NAMES])
+    first = ", ".join(f"{address.without_secrets(row.path)} (line {row.line})" for row in missing[: kinds.MAX_NAMES])
     more = ", ..." * (len(missing) > kinds.MAX_NAMES)
     reason = f"{len(missing)} of {len(found.rows)} images are not there: {first}{more}"
     kind_of_error = NoneFound if len(missing) == len(found.rows) else MissingInput
-    if any("://" in row.path for row in missing):
+    if any(address.is_url(row.path) for row in missing):
         return kind_of_error(reason, "Download the images, and write their paths in the list.", where=found.file)
     near = places.near(missing[0].path)
     if near is not None:

@@ -82,7 +82,8 @@ def _inside(folder: Path, packed: Path, reading: Reading, *, every_class: bool) 
     metadata = _metadata(folder, reading.format)
     _say_choice(folder, metadata, reading.format)
     if metadata:
-        return huggingface.read(metadata, closed=True), []
+        found = huggingface.read(metadata, closed=True)
+        return found, huggingface.notes(metadata, found.files)
     found = Listed("class folders", _in_folders(folder, every_class=every_class, where=packed))
     return found, notes(folder, found.files, reading)
 
@@ -102,7 +103,7 @@ def check(data: Path, reading: Reading = FROM_DATA) -> None:
     if data.is_file() and not is_container and data.suffix.lower() in kinds.ARCHIVES:
         raise BadData("named as an archive, but no zip or tar", LAYOUT, where=data)
     if what is not None and (data.is_dir() or not (known or reading.format in _OF_FILES)):
-        advice = f"{json_lines.ADVICE} Name such a file .jsonl." if what == kinds.JSON_FILE else LAYOUT
+        advice = json_lines.advice_for(data) if what == kinds.JSON_FILE else LAYOUT
         raise BadData(f"this is {what}, not a folder of images, a list or an archive", advice, where=data)
     _check_fits(data, reading, is_container=is_container)
 
@@ -156,9 +157,12 @@ def counted(files: Listing) -> str:
 
 
 def notes(data: Path, found: Listing, reading: Reading) -> list[str]:
-    """Warnings as of ``folders.notes``, if labels are the names of folders; ``found`` is what ``read`` gave."""
-    has_class_folders = data.is_dir() and not _metadata(data, reading.format)
-    return folders.notes(data, found) if has_class_folders else []
+    """Warnings of images that are not used: as of ``folders.notes``, or as of ``huggingface.notes`` if that is read;
+    none for a list, which may well be of some images only. ``found`` is what ``read`` gave."""
+    if not data.is_dir():
+        return []
+    metadata = _metadata(data, reading.format)
+    return huggingface.notes(metadata, found) if metadata else folders.notes(data, found)
 
 
 def _can_be_data(path: Path) -> bool:

@@ -213,5 +213,5 @@ class _Bounded:
 
 def too_much(path: Path, max_bytes: int) -> BadData:
     """The error for an archive that would take more than ``max_bytes``."""
-    reason = f"unpacks to more than {max_bytes / 1e9:.1f} GB, more than there is room for or than images come to"
+    reason = f"unpacks to more than {max_bytes / 1e9:.1f} GB, which is more than images come to"
     return BadData(reason, "Check where it is from. If it is right, unpack it, and name the folder.", where=path)

@@ -16,6 +16,15 @@ _BOMS = (
     (b"\xff\xfe", "utf-16", "UTF-16"),
     (b"\xfe\xff", "utf-16", "UTF-16"),
 )
+_TABLES = {
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
+    b"FEA1": "a Feather file",
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file",
+    b"SQLite format 3\0": "an SQLite database",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Excel file",
+}
+"""The first bytes of binary files that hold tables."""
 _CONTROL = frozenset(map(chr, range(32))) - frozenset("\t\n\v\f\r\x1a")
 """What no text has. \x1a ends some files of DOS."""
 
@@ -51,10 +60,19 @@ def read_text(file: Path) -> tuple[str, str]:
         raise BadData(f"cannot be read ({error.strerror})", "Check the file.", where=file) from error
     if len(content) > MAX_BYTES:
         raise BadData(f"more than {MAX_BYTES // 10**6} MB", "Name a list of images.", where=file)
+    _refuse_tables(content, file)
     text, encoding = _decoded(content, file)
     if "\0" in text or not _CONTROL.isdisjoint(text[:_HEAD]):
         raise BadData("a binary file, not a list of images in UTF-8", "Save it as text in UTF-8.", where=file)
     return text, encoding
+
+
+def _refuse_tables(content: bytes, file: Path) -> None:
+    """Raise BadData for a table in a binary format, which no editor saves as text."""
+    name = next((name for mark, name in _TABLES.items() if content.startswith(mark)), None)
+    if name is not None:
+        advice = "Export it as CSV or JSON Lines, with a path and a label for each image file."
+        raise BadData(f"{name}, not a list of images in text", advice, where=file)
 
 
 def _decoded(content: bytes, file: Path) -> tuple[str, str]:
@@ -76,6 +94,11 @@ def named(description: str, encoding: str) -> str:
     """The description with the encoding, where that is a guess."""
     guessed = encoding in ("cp1252", "Latin-1")
     return f"{description}, not UTF-8 and so read as {encoding}" if guessed else description
+
+
+def incomplete(what: str, *, where: object) -> BadData:
+    """The error about a row without its path or its label; ``what`` is missing."""
+    return BadData(f"no {what}", f"Write the {what}, or remove the line.", where=where)
 
 
 def check_label(label: str, *, where: object) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlpipe.data import columns
-from tlpipe.data.columns import NEEDED, Columns
-from tlpipe.data.rows import LabelList, Row, check_label, named, read_text
+from tlpipe.data.columns import Columns
+from tlpipe.data.rows import LabelList, Row, check_label, incomplete, named, read_text
 from tlpipe_edge.errors import BadData
 
 _SEPARATORS = {",": "comma", ";": '";"', "\t": "tab", "|": '"|"', " ": "blanks"}
@@ -142,6 +142,6 @@ def _row(numbered: _Cells, found: Columns, file: Path) -> Row:
     if "\n" in path or "\r" in path:
         raise BadData("a line break in a path", "Close the quote before it.", where=where)
     if not path or not label:
-        raise BadData(f"no {'label' if path else 'path'}", NEEDED, where=where)
+        raise incomplete("label" if path else "path", where=where)
     check_label(label, where=where)
     return Row(line, path, label, split)

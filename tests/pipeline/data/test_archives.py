@@ -1,5 +1,6 @@
 """Zip and tar archives: unpacked once, and never outside of the cache. Hostile ones are refused and leave nothing."""
 
+import errno
 import gzip
 import io
 import os
@@ -19,6 +20,7 @@ from tlpipe.data.dataset import Dataset
 from tlpipe.data.reading import Format, Reading
 from tlpipe.storage import atomic, cache
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable, WrongUsage
+from tlpipe_edge.machine.cache import ADVICE_IF_FULL
 
 Files = Iterable[tuple[str, bytes]]
 FILES = tuple((path, image(path)) for path in paths())
@@ -497,10 +499,33 @@ def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "more than 5 members" in refusal(zipped(tmp_path / "a.zip"))
 
 
-def test_an_archive_larger_than_the_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_without_room_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "KEPT_FREE", 1 << 60)
+    file = zipped(tmp_path / "a.zip")
+    with pytest.raises(Unavailable) as caught:
+        loading.load(file)
 
-    assert "unpacks to more than" in refusal(zipped(tmp_path / "a.zip"))
+    assert "no room to unpack a.zip" in refusal(file, Unavailable) and "-" not in caught.value.reason
+    assert caught.value.advice == ADVICE_IF_FULL
+
+
+def test_a_disk_that_becomes_full_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(archive.itertools, "chain", full)  # what is written comes through it
+
+    assert "no room to unpack a.zip" in refusal(zipped(tmp_path / "a.zip"), Unavailable)
+
+
+def test_an_archive_in_an_archive_is_named(tmp_path: Path) -> None:
+    inner = zipped(tmp_path / "photos.zip").read_bytes()
+    file = zipped(tmp_path / "nested.zip", [("all/photos.zip", inner)])
+    with pytest.raises(BadData) as caught:
+        loading.load(file)
+
+    assert caught.value.reason == "no images in it, but 1 archive"
+    assert caught.value.advice == "Unpack it, and name 'all/photos.zip'."
 
 
 def test_a_cache_that_cannot_be_made_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

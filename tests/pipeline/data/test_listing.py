@@ -93,7 +93,7 @@ def test_a_class_without_readable_training_images_is_named_with_how_many_there_a
         fill(tmp_path / split / "hat", count=2)
     for file in (tmp_path / "train/hat").iterdir():
         file.unlink()
-        file.symlink_to("nowhere")
+        file.symlink_to("/proc/self/mem")  # which nobody reads
     (tmp_path / "train/hat/scan.jp2").write_bytes(JPEG_2000)
 
     why = "no readable training image of class 'hat' (2 unreadable; passed over: 1 JPEG 2000 image)"
@@ -177,3 +177,9 @@ def test_a_list_beside_the_images_is_pointed_at(tmp_path: Path, inside: str) -> 
     with pytest.raises(BadData) as caught:
         loading.load(tmp_path)
     assert caught.value.advice == f"If {tmp_path}/labels.csv says which image has which label, name that."
+
+
+def test_an_archive_in_a_folder_without_images_is_named(tmp_path: Path) -> None:
+    (tmp_path / "photos.zip").write_bytes(b"PK\5\6" + bytes(18))
+
+    assert refusal(tmp_path).advice == f"If the images are in {tmp_path}/photos.zip, name that."

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import zipfile
 from collections import Counter
 from collections.abc import Callable
@@ -335,9 +336,82 @@ def test_files_that_programs_write_in_other_formats_are_named(folder: Path) -> N
         file.writestr("xl/media/1.png", lists.image("1"))
     assert "a spreadsheet" in refusal(BadData, folder / "a.xlsx")
 
+
+@pytest.mark.parametrize(
+    ("text", "said", "not_said"),
+    [
+        ('\ufeff[{"path": "cat/0.jpg"}]', "jq -c '.[]'", ".jsonl"),
+        ('{"path": "cat/0.jpg", "label": "cat"}\n', "Name such a file .jsonl", "jq"),
+        ('{\n  "images": []\n}\n', "an object on each line", ".jsonl"),
+    ],
+)
+def test_what_to_do_with_json_depends_on_what_is_in_it(folder: Path, text: str, said: str, not_said: str) -> None:
     with pytest.raises(BadData) as caught:
-        listing.read(written(folder, "[]", "a.json"))
-    assert "Name such a file .jsonl" in caught.value.advice
+        listing.read(written(folder, text, "a.json"))
+    assert said in caught.value.advice and not_said not in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PAR1\x15\x04\x15", "a Parquet file, not a list"),
+        (b"SQLite format 3\0" + bytes(100), "an SQLite database, not a list"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "an old Excel file, not a list"),
+    ],
+)
+@pytest.mark.parametrize("name", ["data.parquet", "data.csv"])
+def test_a_table_in_binary_is_to_be_exported(folder: Path, name: str, content: bytes, said: str) -> None:
+    with pytest.raises(BadData) as caught:
+        listing.read(written(folder, content, name))
+    assert caught.value.reason.startswith(said) and caught.value.advice.startswith("Export it as CSV or JSON Lines")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "what"),
+    [
+        ("a.csv", "path,label\ncat/0.jpg, \n", "label"),
+        ("a.csv", "path,label\n,cat\n", "path"),
+        ("a.jsonl", '{"path": "cat/0.jpg", "label": null}\n', "label"),
+    ],
+)
+def test_an_empty_cell_is_to_be_filled(folder: Path, name: str, text: str, what: str) -> None:
+    with pytest.raises(BadData) as caught:
+        listing.read(written(folder, text, name))
+    assert caught.value.advice == f"Write the {what}, or remove the line."
+
+
+@pytest.mark.parametrize(
+    "text", ["path,label\n{},cat\n{},dog\n", "{},cat\n{},dog\n", '{{"path": "{}", "label": "cat"}}\n']
+)
+def test_a_url_in_a_list_is_named_without_its_password(folder: Path, text: str) -> None:
+    url = "https://owner:Secret1@images.example.org/1.jpg?token=Secret1"
+    name = "a.jsonl" if text.startswith("{{") else "a.csv"
+    with pytest.raises(TlpipeError) as caught:
+        listing.read(written(folder, text.format(url, url), name))
+
+    assert "https://images.example.org" in caught.value.reason
+    assert "Secret1" not in str(caught.value) and "owner" not in str(caught.value)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_images_that_metadata_does_not_list_are_counted(
+    tmp_path: Path, folder: Path, packed: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rest = "".join(f"{path},{label(path)}\n" for path in paths() if path not in ("cat/0.jpg", "dog/0.jpg"))
+    written(folder, f"file_name,label\n{rest}", "metadata.csv")
+    data = folder
+    if packed:
+        data = Path(shutil.make_archive(str(tmp_path / "photos"), "zip", folder))
+    found = loading.load(data)
+
+    said = f"{data}/metadata.csv: 2 images are not in it (the first: 0.jpg), so not used"
+    assert said in (capfd.readouterr().err if packed else found.warnings)
+
+
+def test_a_plain_list_may_be_of_some_images_only(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    found = loading.load(written(folder, "path,label\n" + "".join(rows().splitlines(keepends=True)[:-1])))
+
+    assert not found.warnings and "not in it" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/null")])
