@@ -7,10 +7,11 @@ because it runs before this package is installed.
 
 import errno
 import json
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
-from annotated_types import Ge, Le, MaxLen
+from annotated_types import Ge, Le, MaxLen, Predicate
 
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.files import parse_json
@@ -32,12 +33,17 @@ ExitCode = Annotated[int, Ge(-255), Le(255)]
 """The exit code of a process; a negative one is the signal that killed it."""
 
 
+def _is_sha256(text: str) -> bool:
+    """64 hexadecimal digits"""
+    return re.fullmatch("[0-9a-f]{64}", text) is not None
+
+
 @dataclass(frozen=True)
 class File:
     """A file of a job: its path below the folder of the job, its sha256, its size in bytes."""
 
     path: str
-    sha256: str
+    sha256: Annotated[str, Predicate(_is_sha256)]
     bytes: int
 
 

@@ -56,6 +56,18 @@ def test_a_disk_without_room_is_told_before_anything_is_sent(tmp_path: Path) -> 
     assert "not enough disk space: 1000000000000.0 MB to send" in failed.reason
 
 
+def test_a_hash_that_is_the_path_of_a_file_deletes_nothing(tmp_path: Path) -> None:
+    """A file of the cache whose content is not that of its name is deleted."""
+    other = tmp_path / "other"
+    other.write_text("not of tlpipe")
+    sha256, line = job(b"")
+    for path in (str(other), f"../{'./' * 28}other"):  # the second one is as long as a hash
+        (_, failed) = told(tmp_path, line.replace(sha256.encode(), path.encode()))
+        assert isinstance(failed, Failed) and failed.code == 65 and "files[0].sha256" in failed.reason
+
+    assert other.read_text() == "not of tlpipe"
+
+
 def test_what_is_no_job_is_refused(tmp_path: Path) -> None:
     for line in (b"{}\n", b'{"files": [{"path": 1}], "arguments": []}\n'):
         (_, failed) = told(tmp_path, line)
