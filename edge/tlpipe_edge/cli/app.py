@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -27,11 +28,16 @@ _DISK_ERRORS = {
     errno.EEXIST,
     errno.ENOTDIR,
     errno.ENAMETOOLONG,
+    errno.EPERM,
+    errno.ENOTEMPTY,
+    errno.EBUSY,  # a folder that is a mount point cannot be replaced
+    errno.EXDEV,
+    errno.ESTALE,
 }
 
 _DISK_ADVICE = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "Free some space"),
-    **dict.fromkeys((errno.EACCES, errno.EROFS), "Change its permissions"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Change its permissions"),
 }
 """How to begin the advice on such an error."""
 
@@ -42,7 +48,7 @@ MAX_THREADS = 1024
 def numbers(written: str) -> tuple[int, ...]:
     """The numbers in ``1,2``, each once. Raise WrongUsage for anything else."""
     parts = [part.strip() for part in written.split(",")]
-    if not all(part.isascii() and part.isdigit() and 1 <= int(part) <= MAX_THREADS for part in parts):
+    if not all(re.fullmatch("[0-9]{1,9}", part) and 1 <= int(part) <= MAX_THREADS for part in parts):
         advice = f"Write them as 1 or 1,2,4, each at most {MAX_THREADS}."
         raise WrongUsage("not numbers of threads", advice, where=written)
     return tuple(dict.fromkeys(map(int, parts)))
@@ -86,9 +92,21 @@ def run_program(
             where = error.filename or "writing"
             first = _DISK_ADVICE.get(error.errno, "")
             advice = f"{first}, or name another path." if first else "Name another path."
+            _leave_unwritten()
             _fail(Unavailable(f"{error.strerror}", advice, where=where), report)
         print(redact(traceback.format_exc()), end="", file=sys.stderr)
         sys.exit(TlpipeError.exit_code)
+
+
+def _leave_unwritten() -> None:
+    """Say nothing of files that fail again when Python closes them at its end, as an unfinished zip archive does."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: "sys.UnraisableHookArgs") -> None:
+        if not issubclass(unraisable.exc_type, OSError):
+            before(unraisable)
+
+    sys.unraisablehook = hook
 
 
 def _working_folder_exists() -> bool:

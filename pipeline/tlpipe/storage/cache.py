@@ -1,17 +1,18 @@
 """The user's cache on disk: what is costly to compute and can be computed again. Bounded: the oldest goes first.
 
-An entry is a file, or a tree: a folder directly in ``TREES``, which is deleted whole or not at all.
+An entry is a file, or a tree: a folder directly in ``TREES``, which is deleted whole or not at all. Who uses a tree
+shares the lock of the file ``_USE`` in it.
 """
 
 import contextlib
-import fcntl
 import os
-import shutil
+import secrets
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from tlpipe.storage import atomic
+from tlpipe.storage import atomic, leftovers, locks
 from tlpipe_edge.console import progress
 from tlpipe_edge.errors import Busy, Unavailable
 from tlpipe_edge.machine import cache
@@ -21,6 +22,8 @@ TREES = "archives"
 
 LIMIT = 8_000_000_000
 """The bytes beyond which the oldest entries go, but for those of the present run."""
+
+_USE = ".use"
 
 _held: dict[Path, int] = {}
 """The trees that this process uses, with the file descriptors of their locks."""
@@ -39,9 +42,7 @@ def used_by_libraries() -> None:
     also the folder for temporary files, if the system has none.
     """
     path = folder()
-    try:
-        tempfile.gettempdir()
-    except OSError:  # as in a container without /tmp
+    if not _temporary_folder():  # as in a container without /tmp
         tempfile.tempdir = os.environ["TMPDIR"] = str(path)
     named = bool(os.environ.get(cache.VARIABLE))
     if named or not os.access(os.path.expanduser("~"), os.W_OK | os.X_OK):  # noqa: PTH111
@@ -52,6 +53,15 @@ def used_by_libraries() -> None:
             if not os.environ.get(variable):
                 path.with_name(name).mkdir(exist_ok=True)
                 os.environ[variable] = str(path.with_name(name))
+
+
+def _temporary_folder() -> bool:
+    """Whether the system has one. Python's last resort is the working folder, where TensorFlow would leave files."""
+    try:
+        found = tempfile.gettempdir()
+    except OSError:
+        return False
+    return found in (os.environ.get("TMPDIR"), "/tmp", "/var/tmp") or found != os.getcwd()  # noqa: PTH109
 
 
 def get(name: str) -> Path | None:
@@ -78,12 +88,23 @@ def put(name: str, content: bytes) -> Path:
 def hold(name: str) -> Path | None:
     """The tree of this name, marked as used now, or None. No process deletes it while this one runs."""
     tree = folder() / name
-    if tree not in _held and tree.parent.is_dir():
-        with contextlib.suppress(OSError):  # a file system without locks
-            descriptor = os.open(_use(tree), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-            _held[tree] = descriptor
+    if tree in _held and not locks.is_at(_held[tree], tree / _USE):  # it was replaced
+        os.close(_held.pop(tree))
+    if tree not in _held:
+        with contextlib.suppress(OSError, locks.Unsupported):  # there is no such tree, or no locks
+            descriptor = locks.acquire(tree / _USE, shared=True, wait=True)
+            if descriptor is not None:
+                _held[tree] = descriptor
     return get(name)
+
+
+@contextlib.contextmanager
+def temporary(name: str) -> Iterator[Path]:
+    """A folder for what a command needs while it runs; what a killed one leaves does not stay, as ``shrink`` says."""
+    path = folder() / f"{name}-{secrets.token_hex(4)}"
+    leftovers.sweep(path.parent)
+    with locks.locked(path), atomic.temporary(path) as made:
+        yield made
 
 
 def names(below: str) -> list[str]:
@@ -100,8 +121,9 @@ def shrink(*, limit: int = LIMIT, keep_since: float = 0.0) -> int:
     """Delete the entries that were not used for longest until ``limit`` bytes are left; gives the bytes deleted.
 
     Entries used at or after ``keep_since`` (seconds since the epoch) stay, whatever their size: a run keeps its own. So
-    do trees that a process holds.
+    do trees that a process holds. What killed commands have left in the cache is deleted first, and not counted.
     """
+    _sweep()
     entries = sorted(_entries())
     excess, deleted = sum(size for _, size, _ in entries) - limit, 0
     for used, size, entry in entries:
@@ -116,14 +138,18 @@ def shrink(*, limit: int = LIMIT, keep_since: float = 0.0) -> int:
 
 
 def _entries() -> list[tuple[float, int, Path]]:
-    """When each entry was last used, its bytes, and where it is; another run may delete files meanwhile."""
+    """When each entry was last used, its bytes, and where it is; another run may delete files meanwhile.
+
+    What is hidden is being written, or is a lock.
+    """
     found = []
     trees: dict[Path, int] = {}
-    above = folder() / TREES
-    for file in folder().rglob("*"):
+    root = folder()
+    above = root / TREES
+    for file in root.rglob("*"):
         with contextlib.suppress(FileNotFoundError):
             status = file.stat()
-            if not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(status.st_mode) or _is_hidden(file.relative_to(root)):
                 continue
             if not file.is_relative_to(above):
                 found.append((status.st_mtime, status.st_size, file))
@@ -136,22 +162,32 @@ def _entries() -> list[tuple[float, int, Path]]:
     return found
 
 
-def _use(tree: Path) -> Path:
-    """The file whose lock those who use the tree share."""
-    return tree.parent / f".{tree.name}.use"
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _sweep() -> None:
+    """Delete what killed commands have left; of the trees also what earlier versions have, which named it otherwise."""
+    above = folder() / TREES
+    for place, folders, _ in os.walk(folder()):
+        folders[:] = [] if Path(place) == above else [name for name in folders if not name.startswith(".")]
+        leftovers.sweep(Path(place))
+    for entry in above.glob(".*.*"):
+        tree = above / entry.name.split(".")[1]
+        with contextlib.suppress(Busy, OSError), locks.locked(tree, patience=0) as certain:
+            if certain and not entry.name.endswith(".lock"):
+                leftovers.remove(entry)
 
 
 def _delete_tree(tree: Path) -> bool:
     """Delete a tree, unless a process holds or makes it. It is renamed first, so that no part of it has its name."""
-    partial = tree.name.startswith(".")  # of ``atomic.directory``, or of a deletion that was killed
-    if partial:
-        target = tree.name.split(".")[1]
-        with contextlib.suppress(Busy), atomic.locked(tree.parent / target):
-            shutil.rmtree(tree, ignore_errors=True)
-        return not tree.exists()
-    with contextlib.suppress(OSError), _use(tree).open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        aside = tempfile.mkdtemp(prefix=f".{tree.name}.", dir=tree.parent)
-        tree.rename(Path(aside, tree.name))
-        shutil.rmtree(aside, ignore_errors=True)
+    with contextlib.suppress(Busy, OSError, locks.Unsupported), locks.locked(tree, patience=0):
+        use = locks.acquire(tree / _USE)
+        if use is None:
+            return False
+        try:
+            aside = leftovers.set_aside(tree, tree)
+        finally:
+            os.close(use)
+        leftovers.remove(aside)
     return not tree.exists()

@@ -52,13 +52,37 @@ def test_an_error_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == "error: \\x1b[2Jgone\\u202e.jpg: 0 bytes\\rfine\nLine\\ntwo\n"
 
 
+def test_a_full_disk_is_told_once(tmp_path: Path) -> None:
+    """The archive is closed again when Python ends, and fails again."""
+    program = """
+import resource, sys, zipfile
+from tlpipe_edge.cli import app
+
+def write():
+    archive = zipfile.ZipFile(sys.argv[1], "w")
+    with archive.open("array", "w") as stream:
+        stream.write(bytes(1_000_000))
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
+app.run_program(write)
+"""
+    command = [sys.executable, "-c", program, tmp_path / "scores.npz"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 69
+    assert done.stderr.splitlines()[0].startswith("error: ") and "File too large" in done.stderr
+    assert done.stderr.splitlines()[1:] == ["Free some space, or name another path."]
+
+
 @pytest.mark.parametrize(
     ("number", "advice"),
     [
         (errno.ENOSPC, "Free some space, or name another path."),
         (errno.EFBIG, "Free some space, or name another path."),
         (errno.EACCES, "Change its permissions, or name another path."),
+        (errno.EPERM, "Change its permissions, or name another path."),
         (errno.ENOTDIR, "Name another path."),
+        (errno.EBUSY, "Name another path."),
     ],
 )
 def test_a_disk_that_fails_is_unavailable(number: int, advice: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,10 +32,11 @@ def room_for(size: int) -> Iterator[None]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
+    """All files but locks, and what was computed for the next time."""
     return {
         str(file.relative_to(folder)): file.read_bytes()
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and not file.name.endswith(".lock")
+        if file.is_file() and not file.name.endswith(".lock") and ".unfinished-" not in str(file)
     }
 
 
@@ -72,6 +73,9 @@ def test_training_without_room(train: Command, few: Path, tmp_path: Path, size: 
     assert ("kept epoch" in done.stderr) == (size == 30_000)
     assert contents(cache.folder()) == before
     assert contents(tmp_path / "runs") == {}
+    again = train("--out", "runs/run")
+    assert again.code == 0 and ("after epoch 1 of 1, the last" in again.stderr) == (size == 30_000)
+    assert not list((tmp_path / "runs").glob(".*unfinished*"))
 
 
 def test_what_was_there_survives_training_without_room(train: Command, tmp_path: Path) -> None:
