@@ -39,8 +39,7 @@ def model(path: Path, options: FileOptions = NO_OPTIONS, *, width: int | None = 
 
 def _bundle(bundle: Bundle, width: int | None) -> str:
     manifest, origin = bundle.manifest, bundle.manifest.provenance
-    for artifact in manifest.artifacts:
-        bundle.read(artifact)
+    checked = bundle.check()
     elsewhere = f"trained elsewhere ({printable(origin.adopted.file)})" if origin.adopted else ""
     network = elsewhere or f"{origin.backbone} x {origin.alpha:g}"
     lines = [
@@ -53,7 +52,7 @@ def _bundle(bundle: Bundle, width: int | None) -> str:
     lines += [
         "",
         table(("format", "size", "input", "output", "file"), map(_row, manifest.artifacts), width=width),
-        "every file has the sha256 that the manifest names",
+        wrapped(printable(str(checked)), width),
     ]
     lines += [wrapped(f"{each.recipe}: {note}", width) for each in manifest.artifacts for note in each.notes]
     return "\n".join(lines)

@@ -1,21 +1,30 @@
-"""A bundle: a folder with a manifest and its artifacts, whose hashes are checked when they are read."""
+"""A bundle: a folder with a manifest and the files it lists, whose hashes are checked when they are read."""
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from tlpipe_edge.console import notebook
-from tlpipe_edge.contract import arrays, kinds
+from tlpipe_edge.contract import arrays, checksums, kinds
+from tlpipe_edge.contract.checksums import Checked, Checksum
 from tlpipe_edge.contract.files import read
 from tlpipe_edge.contract.manifest import Artifact, Manifest
+from tlpipe_edge.contract.ranges import is_file_name
 from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 
 MANIFEST = kinds.BUNDLE.marker
 REFERENCE = "reference.npz"
 EVALUATION = "evaluation.json"
 GOLDEN = "golden"
+EXPECTED = "expected.npz"
+"""The file in ``GOLDEN`` with the expected results."""
+LABELS = "labels.txt"
+TRAINING = "training"
+
+_AGAIN = "Copy the bundle again."
+_LISTED_AGAIN = f'{_AGAIN} If you changed it on purpose, remove its entry and the key "{checksums.KEY}" in {MANIFEST}.'
 
 PREFERENCE = ("int8", "float16", "float32", "dynamic")
 """The formats of version 0.1.0, the fastest first (CPU, XNNPACK), for bundles without ranks."""
@@ -80,42 +89,96 @@ class Bundle:
         return by_recipe[recipe]
 
     def read(self, artifact: Artifact) -> bytes:
-        """The bytes of the artifact. Raise MissingInput if the file is gone, BadData if it is not the exported one."""
-        file = self.path / artifact.file
-        if not file.is_file():
-            raise MissingInput("named in the manifest, but not here", "Copy the bundle again.", where=file)
-        size = file.stat().st_size
-        if size != artifact.bytes:
-            raise BadData(
-                f"{size:,} bytes, but the manifest says {artifact.bytes:,}", "Copy the bundle again.", where=file
-            )
-        content = read(file)
-        if hashlib.sha256(content).hexdigest() != artifact.sha256:
-            raise BadData("its sha256 is not that of the manifest", "Copy the bundle again.", where=file)
+        """The bytes of the artifact. Raise BadData if the file is gone, or if it is not the exported one."""
+        listed = _listed(artifact)
+        checksums.check_size(self.path, listed, _AGAIN)
+        content = read(self.path / artifact.file)
+        checksums.check_sha256(self.path, listed, hashlib.sha256(content).hexdigest(), _AGAIN)
         return content
+
+    def checked(self, name: str) -> Path:
+        """The path of a file that the export wrote beside the artifacts, such as ``REFERENCE``.
+
+        Raise BadData if the manifest lists it and it is missing or changed. Bundles of earlier versions list none: such
+        a file is not checked, and need not exist.
+        """
+        if listed := checksums.find(self.manifest.files, name):
+            checksums.check(self.path, listed, _LISTED_AGAIN)
+        return self.path / name
+
+    def checked_in(self, folder: str, pattern: str) -> list[Path]:
+        """The files of a folder of the bundle that are listed or there, sorted, each as ``checked`` gives it."""
+        found = {f"{folder}/{file.name}" for file in (self.path / folder).glob(pattern)}
+        listed = {each.file for each in self.manifest.files if PurePosixPath(each.file).match(f"{folder}/{pattern}")}
+        return [self.checked(name) for name in sorted(found | listed)]
+
+    def check(self) -> Checked:
+        """Check each artifact and each listed file. Raise BadData if one is missing or changed."""
+        for artifact in self.manifest.artifacts:
+            self.read(artifact)
+        for listed in self.manifest.files:
+            checksums.check(self.path, listed, _LISTED_AGAIN)
+        known = {each.file for each in self.manifest.files}
+        there = [file for name in (LABELS, REFERENCE) if (file := self.path / name).is_file()]
+        there += [file for name in (GOLDEN, TRAINING) for file in sorted((self.path / name).glob("[!.]*"))]
+        names = (file.relative_to(self.path).as_posix() for file in there)
+        unlisted = tuple(name for name in names if name not in known)
+        return Checked(len(self.manifest.artifacts) + len(self.manifest.files), unlisted)
 
     def reference(self) -> Reference:
         """The scores of the Keras model. Raise BadData if they are damaged, MissingInput if there are none."""
-        file = self.path / REFERENCE
+        file = self.checked(REFERENCE)
         if not file.is_file():
             raise MissingInput("the bundle has no reference scores", "Export the run again.", where=file)
-        found = arrays.load(file, "Copy the bundle again.")
+        found = arrays.load(file, _AGAIN)
+        classes = len(self.manifest.labels)
         try:
-            return Reference(tuple(map(str, found["images"])), found["truth"], found["probabilities"])
+            images, truth, probabilities = (found[name] for name in ("images", "truth", "probabilities"))
+            _require(images, "U", (None,), "images")
+            _require(truth, "iu", (len(images),), "truth")
+            _require(probabilities, "f", (len(images), classes), "probabilities")
+            if len(truth) and not 0 <= truth.min() <= truth.max() < classes:
+                raise ValueError("truth: not an index of a label")
         except KeyError as error:
-            raise BadData(f"no array {error}", "Copy the bundle again.", where=file) from error
+            raise BadData(f"no array {error}", _AGAIN, where=file) from error
+        except ValueError as error:
+            raise BadData(f"damaged ({error})", _AGAIN, where=file) from error
+        return Reference(tuple(map(str, images)), truth, probabilities)
 
     def golden(self) -> Golden:
         """The golden images. Raise BadData if they are damaged, MissingInput if there are none."""
-        folder = self.path / GOLDEN
-        if not (folder / "expected.npz").is_file():
-            raise MissingInput("the bundle has no golden images", "Export the run again.", where=folder)
-        found = arrays.load(folder / "expected.npz", "Copy the bundle again.")
+        file = self.checked(f"{GOLDEN}/{EXPECTED}")
+        if not file.is_file():
+            raise MissingInput("the bundle has no golden images", "Export the run again.", where=file.parent)
+        found = arrays.load(file, _AGAIN)
+        size = self.manifest.image.size
         try:
-            files = tuple(folder / Path(str(name)).name for name in found.pop("files"))
-            return Golden(files, found.pop("pixels"), found)
+            names, pixels = found.pop("files"), found.pop("pixels")
+            _require(names, "U", (None,), "files")
+            _require(pixels, "u", (len(names), size, size, 3), "pixels")
+            for recipe, scores in found.items():
+                _require(scores, "f", (len(names), len(self.manifest.labels)), recipe)
+            for name in map(str, names):
+                if not is_file_name(name):
+                    raise ValueError(f"files: {name[:40]!r} is not a file name")
         except KeyError as error:
-            raise BadData(f"no array {error}", "Copy the bundle again.", where=folder) from error
+            raise BadData(f"no array {error}", _AGAIN, where=file) from error
+        except ValueError as error:
+            raise BadData(f"damaged ({error})", _AGAIN, where=file) from error
+        return Golden(tuple(self.checked(f"{GOLDEN}/{name}") for name in names), pixels, found)
+
+
+def _require(array: np.ndarray, kinds_of_dtype: str, shape: tuple[int | None, ...], name: str) -> None:
+    """Raise ValueError if an array is of another kind or shape; None is any length."""
+    fits = len(array.shape) == len(shape) and all(
+        wanted in (None, there) for there, wanted in zip(array.shape, shape, strict=True)
+    )
+    if array.dtype.kind not in kinds_of_dtype or not fits:
+        raise ValueError(f"{name[:40]}: {array.dtype}, shape {array.shape}")
+
+
+def _listed(artifact: Artifact) -> Checksum:
+    return Checksum(artifact.file, artifact.sha256, artifact.bytes)
 
 
 def _rank(artifact: Artifact) -> int:

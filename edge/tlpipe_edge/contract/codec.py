@@ -236,4 +236,6 @@ def _unfit(value: Any, expected: str) -> Misfit:
         shown = repr(value)
     except ValueError:  # int has a limit for digits that are printed (sys.set_int_max_str_digits)
         shown = "a very large number"
+    except RecursionError:
+        shown = "a deeply nested value"
     return Misfit(f"{shown if len(shown) <= 42 else shown[:40] + '...'} is not valid (expected: {expected})")

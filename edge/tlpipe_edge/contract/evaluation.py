@@ -10,14 +10,14 @@ Unknown keys are ignored. A key may be missing if its field has a default.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from annotated_types import Interval
 
 from tlpipe_edge.console import notebook
 from tlpipe_edge.console.text import percent
-from tlpipe_edge.contract import codec
+from tlpipe_edge.contract import checksums, codec
 from tlpipe_edge.contract.codec import Misfit, require_schema
 from tlpipe_edge.contract.ranges import Count, Difference, Interval95, Positive, Share
 from tlpipe_edge.contract.scores import ClassCount, Failed, Rates
@@ -33,10 +33,10 @@ class Scores(Rates):
     """The accuracy of a model. ``ties`` counts images with two or more best scores. ``balanced_accuracy`` is the mean
     of the top-1 of the classes with images."""
 
-    top1: Share
-    top1_interval: Interval95
-    top5: Share
-    per_class: dict[str, ClassCount]
+    top1: Share = field()  # without field(), these would have the defaults of Rates
+    top1_interval: Interval95 = field()
+    top5: Share = field()
+    per_class: dict[str, ClassCount] = field()
     ties: Count | None = None
     balanced_accuracy: Share | None = None
 
@@ -97,8 +97,8 @@ class Evaluation:
         return notebook.table(f"{self.images} images ({self.split})", header, rows)
 
     def to_json(self) -> str:
-        """The document as indented JSON, its schema number first."""
-        return codec.indented({"schema": self.schema} | codec.as_json(self))
+        """The document as indented JSON, its schema number first, its checksum last."""
+        return codec.indented(checksums.sealed({"schema": self.schema} | codec.as_json(self)))
 
 
 def evaluation(document: Any, labels: Sequence[str], where: str) -> Evaluation:
@@ -107,6 +107,7 @@ def evaluation(document: Any, labels: Sequence[str], where: str) -> Evaluation:
         raise BadData("not an evaluation", AGAIN, where=where)
     require_schema(document, SCHEMA, where)
     found = codec.read(Evaluation, document, where, AGAIN)
+    checksums.check_seal(document, where, AGAIN)
     try:
         places = {".keras": found.keras} | {f".artifacts[{at}]": each for at, each in enumerate(found.artifacts)}
         for place, scores in places.items():

@@ -43,15 +43,35 @@ def load_json(file: Path) -> Any:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Parse strict JSON: every number fits a float. Raise ValueError, or RecursionError if it is nested too deep."""
+    """Parse strict JSON: every number fits a float.
 
-    def finite(digits: str) -> float:
-        if not math.isfinite(number := float(digits)):
-            raise ValueError(f"{digits[:20]} is not a finite number")
-        return number
+    Raise ValueError, with the path of a number that does not fit, or RecursionError if it is nested too deep.
+    """
+    infinite: list[str] = []
 
-    def integer(digits: str) -> int:
-        finite(digits)
-        return int(digits)
+    def number(digits: str) -> float:
+        if not math.isfinite(found := float(digits)):
+            infinite.append(digits)
+        return found
 
-    return json.loads(text, parse_constant=finite, parse_float=finite, parse_int=integer)
+    def integer(digits: str) -> float:
+        return int(digits) if math.isfinite(found := number(digits)) else found
+
+    document = json.loads(text, parse_constant=number, parse_float=number, parse_int=integer)
+    if infinite:
+        raise ValueError(f"{_path_of_infinite(document)}: {infinite[0][:20]} is not a finite number".removeprefix(": "))
+    return document
+
+
+def _path_of_infinite(document: Any) -> str:
+    """The path of the first number that is not finite, such as ``results[0].bytes``; empty if the document is one."""
+    waiting = [("", document)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, float) and not math.isfinite(value):
+            return path.removeprefix(".")
+        if isinstance(value, dict):
+            waiting += reversed([(f"{path}.{key[:40]}", each) for key, each in value.items()])
+        elif isinstance(value, list):
+            waiting += reversed([(f"{path}[{place}]", each) for place, each in enumerate(value)])
+    return ""

@@ -26,8 +26,11 @@ class Kind:
 
     def is_at(self, path: Path) -> bool:
         """Whether ``path`` is such a folder. The marker states a schema: others call their files manifest.json, too."""
+        marker = path / self.marker
+        if not marker.is_file():  # opening a pipe would wait for its writer
+            return False
         try:
-            with (path / self.marker).open("rb") as stream:
+            with marker.open("rb") as stream:
                 return b'"schema"' in stream.read(_HEAD)
         except OSError:
             return False

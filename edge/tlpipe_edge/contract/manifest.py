@@ -11,9 +11,10 @@ from typing import Annotated
 
 from annotated_types import Interval, Len
 
-from tlpipe_edge.contract import codec
+from tlpipe_edge.contract import checksums, codec
+from tlpipe_edge.contract.checksums import Checksum
 from tlpipe_edge.contract.files import parse_json
-from tlpipe_edge.contract.ranges import Count, FileName, FilePath, Labels, Sha256
+from tlpipe_edge.contract.ranges import Count, FileName, FilePath, FileStem, Labels, Sha256
 from tlpipe_edge.errors import BadData
 
 SCHEMA = 1
@@ -88,7 +89,7 @@ class Provenance:
     """
 
     run: str
-    stage: str
+    stage: FileStem
     keras_file: FilePath
     keras_sha256: str
     backbone: str
@@ -110,7 +111,10 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The description of a bundle for a device, and its origin."""
+    """The description of a bundle for a device, and its origin.
+
+    ``files`` are the other files that the export wrote; bundles of earlier versions list none.
+    """
 
     name: str
     labels: Labels
@@ -118,15 +122,20 @@ class Manifest:
     artifacts: Annotated[tuple[Artifact, ...], Len(1)]
     provenance: Provenance
     calibration: Calibration | None = None
+    files: tuple[Checksum, ...] = ()
     schema: int = SCHEMA
 
     def to_json(self) -> str:
-        """The manifest as indented JSON, its schema number first."""
-        return json.dumps({"schema": self.schema} | codec.as_json(self), indent=2) + "\n"
+        """The manifest as indented JSON, its schema number first, its checksum last."""
+        document = {"schema": self.schema} | codec.as_json(self)
+        return json.dumps(checksums.sealed(document), indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes, *, where: str = "manifest.json") -> "Manifest":
-        """Read a manifest. Raise BadData, with ``where`` and the field, if it is invalid or of another schema."""
+        """Read a manifest.
+
+        Raise BadData, with ``where`` and the field, if it is invalid, of another schema, or not as it was written.
+        """
         try:
             document = parse_json(text)
         except (ValueError, RecursionError) as error:
@@ -138,4 +147,6 @@ class Manifest:
                 where=where,
             )
         codec.require_schema(document, SCHEMA, where, "Upgrade tlpipe-edge.")
-        return codec.read(cls, document, where)
+        found = codec.read(cls, document, where)
+        checksums.check_seal(document, where, "Copy the bundle again.")
+        return found

@@ -12,8 +12,10 @@ MAX_COUNT = 10**15
 """More than any count, size or reading of a machine. It keeps charts and ratios far below the largest float."""
 MAX_NAME_BYTES = 255
 """Maximum length of a file name on all usual file systems (a longer one gives ENAMETOOLONG)."""
-MAX_PATH_BYTES = 4095
-"""Maximum length of a path: PATH_MAX of Linux, without the NUL."""
+ROOM = 50
+"""Bytes for what a program adds to the beginning of a file name, such as "-metrics.json"."""
+MAX_PATH_BYTES = 2000
+"""Maximum length of a path. With the folder that it is relative to, Linux takes 4,095."""
 
 
 def _is_path(text: str) -> bool:
@@ -26,9 +28,14 @@ def _is_path(text: str) -> bool:
     return b"\0" not in encoded and len(encoded) <= MAX_PATH_BYTES and max(map(len, parts)) <= MAX_NAME_BYTES
 
 
-def _is_file_name(text: str) -> bool:
+def is_file_name(text: str) -> bool:
     """a file name without a folder"""
     return _is_path(text) and "/" not in text and text not in ("", ".", "..")
+
+
+def _is_file_stem(text: str) -> bool:
+    """the beginning of a file name"""
+    return is_file_name(text) and is_file_name(text + "x" * ROOM)
 
 
 Share = Annotated[float, Interval(ge=0, le=1)]
@@ -45,6 +52,7 @@ Interval95 = Annotated[tuple[Share, ...], Len(2, 2)]
 """The lower and the upper bound of a 95 % interval."""
 Sha256 = Annotated[str, Len(64, 64)]
 Labels = Annotated[tuple[str, ...], Len(2)]
-FileName = Annotated[str, Predicate(_is_file_name)]
+FileName = Annotated[str, Predicate(is_file_name)]
+FileStem = Annotated[str, Predicate(_is_file_stem)]
 FilePath = Annotated[str, Predicate(_is_path)]
 Scale = Annotated[float, Ge(0)]

@@ -224,18 +224,28 @@ class Preview:
         """Send the newest part, and the next one as soon as there is one and the client has received this one."""
         self._watchers += 1
         self._watched.set()
+        gone = asyncio.create_task(_read_all(reader))
         try:
-            while not reader.at_eof():  # without a frame nothing is sent, so no send would fail
+            while not gone.done():  # without a frame nothing is sent, so no send would fail
                 changed = self._changed
                 await _send(writer, part(self._shown) if self._shown else b"")
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(HEARTBEAT):
                         await changed.wait()
         finally:
+            gone.cancel()
             self._watchers -= 1
             if not self._watchers:
                 self._watched.clear()
                 self._shown = None
+
+
+async def _read_all(reader: asyncio.StreamReader) -> None:
+    """Read what a client sends after its request, until it is gone: where something is left to read, its end is not
+    seen."""
+    with contextlib.suppress(OSError):
+        while await reader.read(MAX_REQUEST):
+            pass
 
 
 async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:

@@ -133,7 +133,11 @@ def _hear(kind: type[T]) -> T:
     """The message in the next line. Raise EOFError if there is none, BadData if it is not of this kind."""
     while line := sys.stdin.buffer.readline():
         if line.strip():
-            return codec.read(kind, parse_json(line), "message from the workstation", "Run it again.")
+            where, advice = "message from the workstation", "Run it again."
+            try:
+                return codec.read(kind, parse_json(line), where, advice)
+            except (ValueError, RecursionError) as error:
+                raise BadData("not JSON", advice, where=where) from error
     raise EOFError
 
 

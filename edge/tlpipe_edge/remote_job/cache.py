@@ -90,7 +90,8 @@ class Cache:
             shutil.rmtree(old, ignore_errors=True)
         needed = set(keep)
         for path in self._trees.iterdir():
-            with contextlib.suppress(OSError, ValueError):  # damaged: it is made again when it is needed
+            # If it is damaged, it is made again when it is needed.
+            with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
                 needed |= {sha256 for _, sha256 in json.loads((path / "listing.json").read_text("utf-8"))}
         for file in self._files.iterdir():
             if file.name not in needed:
@@ -101,6 +102,8 @@ class Cache:
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(self._files / sha256, file)
+        except FileExistsError:  # a copy would be written into the linked file of the cache
+            raise
         except OSError:
             shutil.copyfile(self._files / sha256, file)
 

@@ -9,12 +9,16 @@ import errno
 import json
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Annotated, Any, cast
 
 from annotated_types import Ge, Le, MaxLen, Predicate
 
 from tlpipe_edge.contract import codec
+from tlpipe_edge.contract.checksums import PathBelow
+from tlpipe_edge.contract.codec import Misfit
 from tlpipe_edge.contract.files import parse_json
+from tlpipe_edge.contract.ranges import Count
 from tlpipe_edge.errors import BadData, TlpipeError
 
 MAX_LINE = 64_000_000
@@ -42,9 +46,9 @@ def _is_sha256(text: str) -> bool:
 class File:
     """A file of a job: its path below the folder of the job, its sha256, its size in bytes."""
 
-    path: str
+    path: PathBelow
     sha256: Annotated[str, Predicate(_is_sha256)]
-    bytes: int
+    bytes: Count
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,10 @@ class Job:
 
     files: tuple[File, ...]
     arguments: tuple[str, ...]
+
+    def check(self) -> None:
+        if len({PurePosixPath(file.path) for file in self.files}) < len(self.files):
+            raise Misfit("a path occurs twice", ".files")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,7 @@ def test_a_single_flipped_bit_is_found(copied: Path) -> None:
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
 
-    with pytest.raises(BadData, match=r"drawn-int8\.tflite: its sha256 is not that of the manifest"):
+    with pytest.raises(BadData, match=r"drawn-int8\.tflite: damaged: its sha256 is not that"):
         Classifier.open(copied)
 
 
@@ -49,10 +51,12 @@ def test_what_is_missing_is_named(copied: Path) -> None:
     bundle = Bundle.open(copied)
     for file in ("drawn-int8.tflite", "reference.npz", "golden/expected.npz", "manifest.json"):
         (copied / file).unlink()
-    for use in (lambda: bundle.read(bundle.artifact()), bundle.reference, bundle.golden, lambda: Bundle.open(copied)):
+    for use in (bundle.reference, bundle.golden, lambda: Bundle.open(copied)):
         with pytest.raises(MissingInput) as caught:
             use()
         assert str(copied) in caught.value.what and caught.value.advice
+    with pytest.raises(BadData, match=r"drawn-int8\.tflite: missing: .*\nCopy the bundle again"):
+        bundle.read(bundle.artifact())
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half an archive", b"no archive"])
@@ -76,6 +80,81 @@ def test_arrays_of_something_else_are_bad_data(copied: Path) -> None:
         bundle.reference()
     with pytest.raises(BadData, match="no array 'files'"):
         bundle.golden()
+
+
+def damaged(file: Path, **others: np.ndarray) -> None:
+    """The arrays of a file, with others in place of some."""
+    with np.load(file) as stored:
+        arrays = dict(stored)
+    np.savez(file, **arrays | others)  # type: ignore[arg-type, unused-ignore]  # NumPy 2's stub
+
+
+NO_TEXT = np.array([0x110000], "<u4").view("<U1")
+"""A character beyond Unicode, with which Python fails."""
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"images": np.zeros(())},
+        {"images": NO_TEXT},
+        {"truth": np.zeros(1, int)},
+        {"truth": np.array(3)},
+        {"truth": np.array(["x", "y"])},
+        {"truth": -1},
+        {"truth": 3},
+        {"probabilities": np.zeros((2, 2), np.float32)},
+        {"probabilities": np.zeros((), np.complex64)},
+    ],
+)
+def test_a_reference_that_does_not_fit_is_bad_data(copied: Path, others: dict[str, np.ndarray | int]) -> None:
+    count = len(Bundle.open(copied).reference().images)
+    filled = {name: np.full(count, each) if isinstance(each, int) else each for name, each in others.items()}
+    damaged(copied / "reference.npz", **filled)
+
+    with pytest.raises(BadData, match=r"reference\.npz: damaged"):
+        Bundle.open(copied).reference()
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"files": np.zeros(())},
+        {"files": NO_TEXT},
+        {"files": np.array(["x" * 300])},
+        {"files": np.array(["../0.jpg"])},
+        {"pixels": np.zeros((1, 2, 2, 3), np.uint8)},
+        {"pixels": np.zeros((), np.uint8)},
+        {"int8": np.zeros((2, 9), np.float32)},
+    ],
+)
+def test_golden_images_that_do_not_fit_are_bad_data(copied: Path, others: dict[str, np.ndarray]) -> None:
+    if "files" in others:
+        others = others | {"pixels": np.zeros((1, 64, 64, 3), np.uint8), "int8": np.zeros((1, 3), np.float32)}
+    damaged(copied / "golden/expected.npz", **others)
+
+    with pytest.raises(BadData, match=r"expected\.npz: damaged"):
+        Bundle.open(copied).golden()
+
+
+def test_a_member_that_is_no_array_is_bad_data(copied: Path) -> None:
+    with zipfile.ZipFile(copied / "reference.npz", "w") as archive:
+        for name in ("images", "truth", "probabilities"):
+            archive.writestr(name, b"no array")
+
+    with pytest.raises(BadData, match="'images' is no array"):
+        Bundle.open(copied).reference()
+
+
+def test_a_damaged_shape_gives_no_warning_of_numpy(copied: Path) -> None:
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (9223372036854775808, -1), }"
+    with zipfile.ZipFile(copied / "reference.npz", "w") as archive:
+        archive.writestr("images.npy", b"\x93NUMPY\1\0" + bytes([118, 0]) + header.ljust(117) + b"\n")
+
+    with warnings.catch_warnings(record=True) as printed, pytest.raises(BadData, match=r"reference\.npz: damaged"):
+        warnings.simplefilter("always")
+        Bundle.open(copied).reference()
+    assert not printed
 
 
 def test_pickles_are_never_loaded(copied: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tlpipe_edge import Bundle
+from tlpipe_edge.contract import checksums, codec
 from tlpipe_edge.contract.manifest import Manifest
 from tlpipe_edge.errors import BadData
 
@@ -14,8 +15,10 @@ pytestmark = pytest.mark.arm64
 
 @pytest.fixture
 def document(drawn: Bundle) -> dict[str, Any]:
-    """A real manifest as JSON, to change."""
-    return dict(json.loads(drawn.manifest.to_json()))
+    """A real manifest as JSON, to change, as an earlier version wrote it: without a checksum of its own."""
+    document = dict(json.loads(drawn.manifest.to_json()))
+    del document[checksums.KEY]
+    return document
 
 
 def refusal(document: Any) -> str:
@@ -88,7 +91,39 @@ def test_a_number_that_no_float_holds_is_refused(document: dict[str, Any], numbe
     with pytest.raises(BadData) as refused:
         Manifest.from_json(json.dumps(document).replace('"HERE"', number), where="here")
 
-    assert refused.value.what.startswith("here: not valid JSON (") and len(str(refused.value).splitlines()) == 2
+    assert refused.value.what.startswith("here: not valid JSON (artifacts[0].input.scale: ")
+    assert len(str(refused.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"":', "}")])
+def test_a_value_of_any_depth_is_refused(document: dict[str, Any], start: str, end: str) -> None:
+    """There are depths that the parser of JSON takes, and the writer of a message does not."""
+    document["artifacts"][0]["input"]["dtype"] = "HERE"
+    for depth in (*range(900, 1010), 100_000):
+        said = refusal(json.dumps(document).replace('"HERE"', start * depth + "0" + end * depth))
+        assert said.startswith(("here: artifacts[0].input.dtype: ", "here: not valid JSON ("))
+
+
+def test_a_value_that_cannot_be_shown_is_refused() -> None:
+    value: Any = 0
+    for _ in range(200_000):
+        value = [value]
+
+    with pytest.raises(BadData, match="here: a deeply nested value is not valid"):
+        codec.read(str, value, "here")
+
+
+@pytest.mark.parametrize("stage", ["x" * 250, "../x", "", "a\0b"])
+def test_a_stage_that_begins_no_file_name_is_refused(document: dict[str, Any], stage: str) -> None:
+    document["provenance"]["stage"] = stage
+
+    assert "provenance.stage: " in refusal(document)
+
+
+def test_a_path_that_is_too_long_below_a_folder_is_refused(document: dict[str, Any]) -> None:
+    document["provenance"]["keras_file"] = "x/" * 2040
+
+    assert "provenance.keras_file: " in refusal(document)
 
 
 @pytest.mark.parametrize("field", ["name", "labels", "image", "artifacts", "provenance"])

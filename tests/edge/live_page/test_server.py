@@ -194,6 +194,17 @@ def test_who_has_gone_is_noticed_while_there_is_nothing_to_send(
     wait_until(lambda: preview._watchers == 0)
 
 
+def test_who_has_gone_is_noticed_if_more_was_sent_than_a_request(
+    preview: Preview, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "HEARTBEAT", 0.05)
+    with socket.create_connection(("127.0.0.1", port(preview)), timeout=PATIENCE) as client:
+        client.sendall(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\nand more")
+        wait_until(lambda: preview._watchers == 1)
+        client.shutdown(socket.SHUT_WR)
+        wait_until(lambda: preview._watchers == 0)
+
+
 @pytest.mark.parametrize(("frames", "parts", "most"), [(10, 400, 15), (10, 8, 7)], ids=["few", "many"])
 def test_no_more_is_sent_than_allowed(
     preview: Preview, monkeypatch: pytest.MonkeyPatch, frames: int, parts: int, most: int

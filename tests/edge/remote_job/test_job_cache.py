@@ -60,7 +60,8 @@ def test_a_tree_replaces_an_older_one_of_the_same_files(cache: Cache, tmp_path: 
     assert (second / "images/x/y.png").read_bytes() == CONTENT
 
 
-def test_the_newest_are_kept_with_their_files(cache: Cache, tmp_path: Path) -> None:
+@pytest.mark.parametrize("listing", ["{", "3", "[" * 100_000])  # as when power fails, or a disk does
+def test_the_newest_are_kept_with_their_files(cache: Cache, tmp_path: Path, listing: str) -> None:
     for number in range(4):
         content = bytes([number])
         sha256 = hashlib.sha256(content).hexdigest()
@@ -69,7 +70,7 @@ def test_the_newest_are_kept_with_their_files(cache: Cache, tmp_path: Path) -> N
         os.utime(tree, (number, number))
         (tmp_path / f"venvs/{number}").mkdir()
         os.utime(tmp_path / f"venvs/{number}", (number, number))
-    (tree / "listing.json").write_text("{")  # as when power fails
+    (tree / "listing.json").write_text(listing)
     (tmp_path / "wheels/1").mkdir(parents=True)
     wanted = hashlib.sha256(b"\0").hexdigest()
     cache.prune(keep=[wanted])

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tlpipe_edge.remote_job.messages import AwaitsJob, Event, Failed, Missing, Running, read_event
 
 
@@ -50,10 +52,10 @@ def test_a_file_that_has_changed_is_an_error_with_its_fields(tmp_path: Path) -> 
 
 
 def test_a_disk_without_room_is_told_before_anything_is_sent(tmp_path: Path) -> None:
-    (_, failed) = told(tmp_path, job(b"", size=10**18)[1])
+    (_, failed) = told(tmp_path, job(b"", size=10**14)[1])
 
     assert isinstance(failed, Failed) and failed.code == 69
-    assert "not enough disk space: 1000000000000.0 MB to send" in failed.reason
+    assert "not enough disk space: 100000000.0 MB to send" in failed.reason
 
 
 def test_a_hash_that_is_the_path_of_a_file_deletes_nothing(tmp_path: Path) -> None:
@@ -69,9 +71,36 @@ def test_a_hash_that_is_the_path_of_a_file_deletes_nothing(tmp_path: Path) -> No
 
 
 def test_what_is_no_job_is_refused(tmp_path: Path) -> None:
-    for line in (b"{}\n", b'{"files": [{"path": 1}], "arguments": []}\n'):
+    for line in (
+        b"{}\n",
+        b"{\n",
+        b"[" * 100_000 + b"\n",
+        b'{"bytes": 1e999}\n',
+        b'{"files": [{"path": 1}], "arguments": []}\n',
+        job(b"", path="a\0b")[1],
+        job(b"", path="../a")[1],
+        job(b"", path="x" * 300)[1],
+        job(b"", size=-1)[1],
+        job(b"")[1].replace(hashlib.sha256(b"").hexdigest().encode(), b"../error.json"),
+    ):
         (_, failed) = told(tmp_path, line)
         assert isinstance(failed, Failed) and (failed.code, failed.where) == (65, "message from the workstation")
+
+
+@pytest.mark.parametrize("again", ["file", "./file"])
+def test_a_path_that_occurs_twice_changes_no_file_of_the_cache(tmp_path: Path, again: str) -> None:
+    contents = (b"one", b"another")
+    files = [
+        json.loads(job(each, path=path)[1])["files"][0] for each, path in zip(contents, ("file", again), strict=True)
+    ]
+    sent = json.dumps({"files": files, "arguments": []}).encode() + b"\n"
+    for content in contents:
+        sent += b'{"bytes": %d}\n' % len(content) + content
+    failed = told(tmp_path, sent)[-1]
+
+    assert isinstance(failed, Failed) and failed.code == 65 and "a path occurs twice" in failed.reason
+    for file in (tmp_path / "files").iterdir():
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == file.name
 
 
 def test_it_ends_when_nobody_is_there(tmp_path: Path) -> None:
