@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from tlpipe.adopting import inspection, model_file, translation
 from tlpipe.adopting.model_file import ModelFile
 from tlpipe.network.weights import reason
+from tlpipe.storage import disk_errors
 from tlpipe_edge.errors import BadData
 
 if TYPE_CHECKING:
@@ -35,5 +36,6 @@ def load(file: ModelFile) -> "keras.Model":
             model.load_weights(file.weights)
             return model
     except Exception as error:  # what Keras raises for a model that does not fit it
+        disk_errors.raise_of_the_disk(error)
         advice = "Save it again with the Keras version that trained it, or a newer one."
         raise BadData(f"Keras cannot build this model ({reason(error)})", advice, where=file.source) from error

@@ -6,7 +6,6 @@ file may come from anywhere, so sizes and nesting are limited, and HDF5 may not 
 
 import json
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tlpipe.storage import cache, disk_errors
 from tlpipe_edge.contract.files import parse_json, sha256_of
 from tlpipe_edge.errors import BadData, MissingInput
 
@@ -67,15 +67,17 @@ def unpacked(file: Path) -> Iterator[ModelFile]:
     Raise MissingInput if there is none, BadData if it is something else, weights without a model, or beyond the limits.
     """
     _refuse_others(file)
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "copy"
+    with cache.temporary("adopted") as folder:
+        copy = folder / "copy"
         try:
-            shutil.copyfile(file, copy)
-            sha256 = sha256_of(copy)
-            with copy.open("rb") as stream:
-                head = stream.read(len(_HDF5))
+            source = file.open("rb")
         except OSError as error:
             raise BadData(f"cannot be read ({error.strerror})", "Check the file.", where=file) from error
+        with disk_errors.naming(cache.folder()), source, copy.open("wb") as target:
+            shutil.copyfileobj(source, target)
+        sha256 = sha256_of(copy)
+        with copy.open("rb") as stream:
+            head = stream.read(len(_HDF5))
         is_hdf5 = head == _HDF5
         if not is_hdf5 and not zipfile.is_zipfile(copy):
             if head.startswith(_ZIP):
@@ -87,6 +89,7 @@ def unpacked(file: Path) -> Iterator[ModelFile]:
         except BadData as error:
             raise error.at(file) from error
         except Exception as error:  # zipfile, zlib and h5py raise a dozen kinds for a damaged file
+            disk_errors.raise_of_the_disk(error)
             raise BadData(f"damaged ({type(error).__name__})", "Copy it again.", where=file) from error
         yield ModelFile(file, config, weights, is_hdf5, sha256)
 

@@ -115,7 +115,6 @@ def _write(folder: Path, model: "keras.Model", config: Adopted, dataset: Dataset
     folder.mkdir()
     model.save(folder / run_folder.MODEL)
     stored = build.load(folder / run_folder.MODEL)
-    (folder / run_folder.CONFIG).write_text(config.to_json(versions(PACKAGES)), "utf-8")
     start = time.perf_counter()
     dataset = _checked(dataset, config.spec)
     scores = {
@@ -127,6 +126,7 @@ def _write(folder: Path, model: "keras.Model", config: Adopted, dataset: Dataset
     sample = artifacts.sample(dataset, config.spec, scores[dataset.evaluation_split])
     with progress.waiting("writing the plots", seconds=5):
         artifacts.write_scored(folder, stored, artifacts.Scored(dataset, scores, seconds, sample))
+    run_folder.write_config(folder, config.document(versions(PACKAGES)))
 
 
 def _checked(dataset: Dataset, spec: ImageSpec) -> Dataset:

@@ -12,6 +12,7 @@ from tlpipe.data.dataset import Example, label_indices
 from tlpipe.features.chunks import scored_chunks
 from tlpipe.features.work import ComputeScores
 from tlpipe.network.predict import keras_probabilities
+from tlpipe.runs.config import TENSORFLOW
 from tlpipe_edge.bench import latency, scoring, validity
 from tlpipe_edge.bench.latency import Latency, Rules
 from tlpipe_edge.bench.repeat import Repeats
@@ -96,7 +97,7 @@ def measure(
         bytes=original.bytes,
         **vars(judged(())),
         **vars(rates),
-        versions=versions(("tensorflow", "keras")),
+        versions=versions((TENSORFLOW, "keras")),
     )
     if emulated():
         return known

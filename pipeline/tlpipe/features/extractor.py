@@ -9,7 +9,6 @@ pixels are read each time.
 
 import functools
 import hashlib
-import itertools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -44,6 +43,8 @@ if TYPE_CHECKING:
     import keras
 
 SHARD_BYTES = 32_000_000
+SHARD_SECONDS = 20.0
+"""A shard is stored when it has so many bytes, or took so long: what a stopped command has not stored is lost."""
 
 
 class Source(Protocol):
@@ -192,8 +193,19 @@ def _compute(work: ComputeFeatures, name: str, examples: Sequence[Example], what
         closing(engine().run(work, examples)) as results,
         closing(progress.track(results, description=what, total=len(examples))) as tracked,
     ):
-        stream = rows(tracked)
-        for first in stream:
-            batch = [first, *itertools.islice(stream, max(0, SHARD_BYTES // first[1].nbytes - 1))]
+        for batch in _batches(rows(tracked)):
             shelf.store(name, batch)
     return reasons
+
+
+def _batches(rows: Iterator[tuple[str, np.ndarray]]) -> Iterator[list[tuple[str, np.ndarray]]]:
+    """The rows of a shard each."""
+    batch: list[tuple[str, np.ndarray]] = []
+    begun = time.monotonic()
+    for row in rows:
+        batch.append(row)
+        if (len(batch) + 1) * row[1].nbytes > SHARD_BYTES or time.monotonic() - begun >= SHARD_SECONDS:
+            yield batch
+            batch, begun = [], time.monotonic()
+    if batch:
+        yield batch

@@ -4,16 +4,17 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlpipe.conversion import recipes
 from tlpipe.network import backbones
+from tlpipe.runs.config import TENSORFLOW
 from tlpipe.storage import cache
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.errors import BadData
+from tlpipe_edge.machine.versions import versions
 
 if TYPE_CHECKING:
     import keras
@@ -103,7 +104,7 @@ def _name(key: str) -> str:
 
 def _hash(document: dict[str, object]) -> str:
     """A key, which also depends on the versions of the packages that build and convert a network."""
-    document = document | {package: version(package) for package in ("tensorflow", "keras")}
+    document = document | versions((TENSORFLOW, "keras"))
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:24]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import warnings
 import zlib
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
@@ -70,7 +71,9 @@ def index(shelf: str, dtype: str, wanted: Set[str]) -> tuple[tuple[np.ndarray, .
 def _read(file: Path, dtype: str) -> np.ndarray | None:
     """A shard, mapped into memory, or None if it is damaged. Raise OSError if it cannot be opened."""
     try:
-        shard = np.load(file, mmap_mode="r")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of a header that is not as NumPy writes it
+            shard = np.load(file, mmap_mode="r")
     except OSError:
         raise
     except Exception:  # for a damaged header, NumPy raises errors of its parser, of Python's and of mmap

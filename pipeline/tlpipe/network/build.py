@@ -13,6 +13,7 @@ from tlpipe.network.backend import keras
 from tlpipe.network.weights import get as get_weights
 from tlpipe.network.weights import load as load_weights
 from tlpipe.network.weights import reason
+from tlpipe.storage import disk_errors
 from tlpipe_edge.errors import BadData, MissingInput
 
 
@@ -52,6 +53,7 @@ def load(file: Path) -> keras.Model:
     try:
         return keras.models.load_model(file)
     except Exception as error:  # zipfile, h5py, json and Keras raise a dozen kinds for a damaged archive
+        disk_errors.raise_of_the_disk(error)
         raise BadData(f"not a Keras model ({reason(error)})", "Train the run again.", where=file) from error
 
 

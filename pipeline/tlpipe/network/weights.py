@@ -3,7 +3,6 @@
 import functools
 import os
 import socket
-import tempfile
 import textwrap
 import urllib.error
 import warnings
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from tlpipe.network import weights_file
 from tlpipe.network.backbones import IMAGENET, NONE, Backbone, load_keras_weights
 from tlpipe.network.weights_file import SUFFIX
-from tlpipe.storage import cache
+from tlpipe.storage import cache, disk_errors
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract import kinds
 from tlpipe_edge.contract.files import sha256_of
@@ -97,6 +96,7 @@ def load(entry: Backbone, alpha: float, weights: str, base: "keras.Model") -> No
             warnings.simplefilter("ignore")  # Keras names each layer that does not fit
             read(base, file)
     except Exception as error:  # h5py and Keras raise OSError, ValueError, KeyError and more
+        disk_errors.raise_of_the_disk(error)
         raise _not_weights(entry, alpha, file) from error
 
 
@@ -180,7 +180,7 @@ def _not_downloaded(error: Exception) -> Unavailable:
 
 
 def _keep(model: "keras.Model", stem: str) -> Path:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"downloaded{SUFFIX}"
+    with cache.temporary("weights") as folder:
+        file = folder / f"downloaded{SUFFIX}"
         model.save_weights(file)
         return cache.put(f"{stem}{sha256_of(file)}{SUFFIX}", file.read_bytes())

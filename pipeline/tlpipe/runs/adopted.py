@@ -1,7 +1,6 @@
 """The configuration of an adopted run: a Keras model that was trained elsewhere, and how images are given to it."""
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -74,15 +73,15 @@ class Adopted:
         """What the manifest of a bundle says of the network."""
         return Network(self.network, NO_WIDTH, self.source.file, self.source)
 
-    def to_json(self, versions: dict[str, str]) -> str:
-        """The config.json of the stage."""
-        document = {"schema": SCHEMA} | dataclasses.asdict(self) | {"versions": versions}
-        return json.dumps(document, indent=2) + "\n"
+    def document(self, versions: dict[str, str]) -> dict[str, object]:
+        """What ``run_folder.write_config`` writes for the stage."""
+        return {"schema": SCHEMA} | dataclasses.asdict(self) | {"versions": versions}
 
     @classmethod
     def read(cls, file: Path) -> "Adopted":
-        """Read what ``to_json`` wrote. Raise BadConfiguration if the file is damaged or of another schema."""
+        """Raise BadData if the file is damaged, BadConfiguration if it does not fit or is of another schema."""
+        document = read_document(file)
         try:
-            return codec.read(cls, read_document(file), str(file))
-        except (BadData, BadConfiguration) as error:
+            return codec.read(cls, document, str(file))
+        except BadData as error:
             raise BadConfiguration(error.reason, "Adopt the model again.", where=error.where) from error

@@ -4,7 +4,6 @@ Each stage's config.json is flat: the settings that both stages share, then thos
 """
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from numbers import Number
@@ -14,7 +13,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Interval
 
 from tlpipe.network import backbones
-from tlpipe_edge.contract import codec
+from tlpipe_edge.contract import checksums, codec
 from tlpipe_edge.contract.codec import Misfit
 from tlpipe_edge.contract.files import parse_json
 from tlpipe_edge.contract.manifest import AdoptedFrom, Crop, ImageSpec
@@ -23,7 +22,9 @@ from tlpipe_edge.errors import BadConfiguration, BadData, WrongUsage
 
 SCHEMA = 1
 
-PACKAGES = ("tlpipe", "tensorflow", "keras", "ai-edge-litert", "numpy", "opencv-python-headless", "pillow")
+TENSORFLOW = ("tensorflow", "tensorflow-cpu")
+"""Its distributions: the second has no code for GPUs."""
+PACKAGES = ("tlpipe", TENSORFLOW, "keras", "ai-edge-litert", "numpy", "opencv-python-headless", "pillow")
 """The packages on whose versions a result depends."""
 
 _ADDED = {"cosine", "warmup_steps", "average", "patience", "class_weights"}
@@ -206,18 +207,14 @@ class Training:
         """``head``; from scratch with ``cosine`` and without ``patience``, as the whole network needs it."""
         return dataclasses.replace(self.head, cosine=True, patience=0) if self.from_scratch else self.head
 
-    def to_json(self, stage: Stage, versions: dict[str, str], frozen_backbone: dict[str, str] | None = None) -> str:
-        """The config.json of ``stage``: the shared settings, its own, and the versions of ``PACKAGES``.
-
-        That of the first stage also has ``finetuning``, the settings for the second one. ``frozen_backbone`` is what
-        ``run_folder.backbone_sha256`` reads of a stage that did not change the backbone.
+    def document(self, stage: Stage, versions: dict[str, str]) -> dict[str, object]:
+        """What ``run_folder.write_config`` writes for ``stage``: the shared settings, its own, and the versions of
+        ``PACKAGES``. That of the first stage also has ``finetuning``, the settings for the second one.
         """
         shared = dataclasses.asdict(self)
         to_come = {"finetuning": shared["finetuning"]} if isinstance(stage, Head) else {}
         del shared["head"], shared["finetuning"]
-        kept = to_come if frozen_backbone is None else to_come | {"frozen_backbone": frozen_backbone}
-        document = {"schema": SCHEMA} | shared | dataclasses.asdict(stage) | kept | {"versions": versions}
-        return json.dumps(document, indent=2) + "\n"
+        return {"schema": SCHEMA} | shared | dataclasses.asdict(stage) | to_come | {"versions": versions}
 
     @classmethod
     def read(cls, head: Path, finetuning: Path | None = None) -> "Training":
@@ -225,7 +222,7 @@ class Training:
 
         Without the second, ``finetuning`` is read from the first file; a run of version 0.1.0 has its defaults.
 
-        Raise BadConfiguration if a file is damaged or of another schema.
+        Raise BadData if a file is damaged, BadConfiguration if it does not fit or is of another schema.
         """
         training: Training = _typed(cls, head)
         training = dataclasses.replace(training, head=_typed(Head, head))
@@ -255,11 +252,13 @@ def _fitted(kind: type, document: Any, file: Path) -> Any:
 
 
 def read_document(file: Path) -> dict[str, Any]:
-    """Read a JSON object of a run. Raise BadConfiguration if it is damaged or its schema is not ``SCHEMA``."""
+    """Read a JSON object of a run. Raise BadData if it is damaged, BadConfiguration if its schema is not ``SCHEMA``."""
     try:
         document = parse_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise BadConfiguration(f"cannot be read ({error})", "Train the run again.", where=file) from error
+        raise BadData(f"cannot be read ({error})", "Train the run again.", where=file) from error
+    if isinstance(document, dict):
+        checksums.check_seal(document, file, "Copy the run again from where it is intact, or train it again.")
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise BadConfiguration(f"not of schema {SCHEMA}", "Train the run again, or upgrade tlpipe.", where=file)
     return document

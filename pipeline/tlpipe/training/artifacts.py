@@ -93,13 +93,12 @@ def write(
     """Write all files to ``folder``; the learning curve also shows the histories of ``earlier`` stages."""
     folder.mkdir(exist_ok=True)
     model.save(folder / run_folder.MODEL)
-    weights = outcome.frozen_weights
-    frozen = None if weights is None else run_folder.frozen_backbone(folder, weights)
-    (folder / run_folder.CONFIG).write_text(training.to_json(stage, versions(PACKAGES), frozen), "utf-8")
     (folder / run_folder.HISTORY).write_text(outcome.history.to_jsonl(), "utf-8")
     plots.learning_curve([*earlier, outcome.history], folder / "learning-curve.png")
     trained = [layer.name for layer in model.layers if layer.trainable and layer.weights]
     write_scored(folder, model, outcome, first_trained=trained[0])
+    document = training.document(stage, versions(PACKAGES))
+    run_folder.write_config(folder, document, frozen_weights=outcome.frozen_weights)
 
 
 def write_scored(folder: Path, model: "keras.Model", outcome: Scored, *, first_trained: str | None = None) -> None:

@@ -1,11 +1,11 @@
 """Trains the suffix of a model on cached activations, over seeded views, and keeps the best weights on validation."""
 
+import dataclasses
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,8 +15,11 @@ from tlpipe.network.backend import keras
 from tlpipe.network.predict import keras_probabilities
 from tlpipe.runs.config import ClassWeights, Stage
 from tlpipe.runs.history import Epoch, History
+from tlpipe.storage.checkpoint import Checkpoint
+from tlpipe.training import log_errors
+from tlpipe.training.recorder import Continued, Evaluated, Recorder, figures, reached
+from tlpipe.training.state import State, load
 from tlpipe_edge.console import progress
-from tlpipe_edge.console.text import percent
 
 
 @dataclass(frozen=True)
@@ -29,56 +32,112 @@ class Examples:
     class_weights: ClassWeights = ClassWeights.NONE
 
 
+@dataclass(frozen=True)
+class Course:
+    """How a stage is trained. ``name`` is its name in the history; messages, callbacks and TensorBoard count the epochs
+    from the ``epochs_before`` of earlier stages."""
+
+    stage: Stage
+    name: str
+    batch_size: int
+    seed: int
+    epochs_before: int = 0
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The history of a training, and the ``seconds`` that it took, before it was stopped, too."""
+
+    history: History
+    seconds: float
+
+
 def fit(
     model: keras.Model,
     train: Examples,
     validation: Examples,
-    stage: Stage,
+    course: Course,
     *,
-    name: str,
-    batch_size: int,
-    seed: int,
     tensorboard: Path,
+    saved: Checkpoint,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    epochs_before: int = 0,
-) -> History:
-    """Train the trainable layers of ``model`` in place, and return the history; epoch 0 is the state before training.
+) -> Fitted:
+    """Train the trainable layers of ``model`` in place; epoch 0 of the history is the state before training.
 
     At the end, the model has the weights of the epoch with the best ``quality``. ``callbacks`` run after the weights
-    are averaged, so they see the validated model; a callback can stop the training. ``name`` is the name of the stage
-    in the history. Messages, callbacks and TensorBoard count the epochs from the ``epochs_before`` of earlier stages.
+    are averaged, so they see the validated model; a callback can stop the training. A training in ``saved`` is
+    continued after its last epoch; ``callbacks`` see only the epochs from there.
     """
-    training = batches(train, batch_size=batch_size, seed=seed, shuffle=True)
-    keras.utils.set_random_seed(seed)
+    start = time.perf_counter()
+    stage = course.stage
+    training = batches(train, batch_size=course.batch_size, seed=course.seed, shuffle=True)
+    held_out = batches(validation, batch_size=course.batch_size, seed=course.seed, shuffle=False)
+    keras.utils.set_random_seed(course.seed)
     _compile(model, stage, len(training))
     _create_variables(model, train.classes)
-    plain, held_out = (
-        batches(examples, batch_size=batch_size, seed=seed, shuffle=False)
-        for examples in (Examples(train.views[:1], train.classes), validation)
-    )
-    with progress.bar("scoring before training: batches", total=len(plain) + len(held_out)) as advance:
-        before, held_out_before = (
-            model.evaluate(each, callbacks=[_Progress(advance)], verbose=0, return_dict=True)
-            for each in (plain, held_out)
-        )
-    first = Epoch(0, *_of(before), *_of(held_out_before))
     # First, so that the callbacks after it see the averaged weights.
-    averaging = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if stage.average else []
-    log = keras.callbacks.TensorBoard(tensorboard, write_graph=False)
-    with progress.bar("training: batches", total=stage.epochs * len(training)) as advance:
-        recorder = _Recorder(first, stage, epochs_before, advance)
-        if stage.epochs:
-            model.fit(
-                training,
-                initial_epoch=epochs_before,
-                epochs=epochs_before + stage.epochs,
-                validation_data=held_out,
-                callbacks=[*averaging, log, *callbacks, recorder],
-                class_weight=_class_weight(train),
-                verbose=0,
-            )
-            model.set_weights(recorder.weights)
-    return History(name, tuple(recorder.epochs), recorder.best.number)
+    ours = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if stage.average else []
+    ours.append(keras.callbacks.TensorBoard(tensorboard, write_graph=False))
+    restored = load(saved, model)
+    if restored is None:
+        state = _before(model, train, held_out, course)
+    else:
+        state = restored.state
+        saved.say_continuing(reached(state, stage, course.epochs_before), restored.part)
+        ours.append(Continued(restored, tuple(ours), epochs_before=course.epochs_before, batches=len(training)))
+    with log_errors.of_the_disk(tensorboard):
+        if state.finished:
+            _write_log_of_finished(ours, model)
+        elif stage.epochs:
+            with progress.bar("training: batches", total=stage.epochs * len(training)) as advance:
+                recorder = Recorder(state, stage, saved, epochs_before=course.epochs_before, advance=advance)
+                _train(model, training, held_out, recorder, [*ours, *callbacks], _class_weight(train))
+    model.set_weights(state.weights)
+    seconds = state.seconds_before + time.perf_counter() - start
+    return Fitted(History(course.name, tuple(state.epochs), state.best.number), seconds)
+
+
+def _train(
+    model: keras.Model,
+    training: "_Batches",
+    held_out: "_Batches",
+    recorder: Recorder,
+    callbacks: Sequence[keras.callbacks.Callback],
+    class_weight: dict[int, float] | None,
+) -> None:
+    """Train the epochs that are left, from the state of the ``recorder``, which runs after ``callbacks``."""
+    training.epoch = len(recorder.state.logs)
+    recorder.advance(training.epoch * len(training))
+    model.fit(
+        training,
+        initial_epoch=recorder.epochs_before + training.epoch,
+        epochs=recorder.epochs_before + recorder.stage.epochs,
+        validation_data=held_out,
+        callbacks=[*callbacks, recorder],
+        class_weight=class_weight,
+        shuffle=False,  # the batches are; Keras would draw from the state of the module random
+        verbose=0,
+    )
+
+
+def _write_log_of_finished(callbacks: Sequence[keras.callbacks.Callback], model: keras.Model) -> None:
+    """The log of a training whose epochs were all done before: it is new in the new folder."""
+    ended = keras.callbacks.CallbackList(callbacks, model=model, epochs=0)
+    ended.on_train_begin()
+    ended.on_train_end()
+
+
+def _before(model: keras.Model, train: Examples, held_out: "_Batches", course: Course) -> State:
+    """The state before training, whose epoch is 0: the best one, if the first epoch diverges."""
+    plain = dataclasses.replace(train, views=train.views[:1])
+    shown = batches(plain, batch_size=course.batch_size, seed=course.seed, shuffle=False)
+    with progress.bar("scoring before training: batches", total=len(shown) + len(held_out)) as advance:
+        before, held_out_before = (
+            model.evaluate(each, callbacks=[Evaluated(advance)], verbose=0, return_dict=True)
+            for each in (shown, held_out)
+        )
+    epoch = Epoch(0, *figures(before), *figures(held_out_before))
+    return State([epoch], [], epoch, model.get_weights())
 
 
 def _compile(model: keras.Model, stage: Stage, batches: int) -> None:
@@ -175,75 +234,3 @@ class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
         if not self.shuffle:
             return self.usable
         return self.usable[np.random.default_rng([self.seed, self.epoch]).permutation(len(self.usable))]
-
-
-class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
-    """Advances a bar by the batches of an evaluation."""
-
-    def __init__(self, advance: Callable[[int], None]) -> None:
-        super().__init__()
-        self.advance, self.done = advance, 0
-
-    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
-        before, self.done = self.done, _ended(batch, self.params)
-        self.advance(self.done - before)
-
-
-class _Recorder(keras.callbacks.Callback):  # type: ignore[misc]
-    """Records the epochs and the best weights, prints them, and stops after ``patience`` epochs without improvement."""
-
-    def __init__(self, before: Epoch, stage: Stage, epochs_before: int, advance: Callable[[int], None]) -> None:
-        super().__init__()
-        self.epochs, self.best, self.stage, self.advance = [before], before, stage, advance
-        self.epochs_before = epochs_before
-        self.weights: list[np.ndarray] = []
-        self.start, self.done = 0.0, 0
-        progress.say(_row("", "training", "", "validation", ""))
-        progress.say(_row("epoch", "loss", "top-1", "loss", "top-1"))
-        progress.say(_row("before", *_figures(before)))
-
-    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
-        self.weights = self.model.get_weights()  # in case the first epoch diverges
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
-        before, self.done = self.done, _ended(batch, self.params)
-        self.advance(self.done - before)
-
-    def on_epoch_begin(self, _epoch: int, logs: Any = None) -> None:  # noqa: ARG002  (Keras names it)
-        self.start, self.done = time.perf_counter(), 0
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        seconds = time.perf_counter() - self.start
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        latest = Epoch(epoch + 1 - self.epochs_before, *_of(logs), *_of(logs, "val_"), rate, seconds)
-        if not (math.isfinite(latest.loss) and math.isfinite(latest.val_loss)):
-            progress.warn(f"the loss diverged in epoch {epoch + 1}. Training stops. Use a lower learning rate.")
-            self.model.stop_training = True
-            return
-        best_so_far = latest.quality > max(each.quality for each in self.epochs)
-        self.epochs.append(latest)
-        progress.say(_row(f"{epoch + 1} of {self.params['epochs']}", *_figures(latest)) + "  best so far" * best_so_far)
-        if latest.number == 1 or latest.quality > self.best.quality:
-            self.best, self.weights = latest, self.model.get_weights()
-        if 0 < self.stage.patience <= latest.number - self.best.number:
-            self.model.stop_training = True
-
-
-def _ended(batch: int, params: dict[str, Any]) -> int:
-    """The number of batches of this epoch that have ended. With several steps per execution, Keras names the last one
-    of the group, although the epoch may have ended before it."""
-    return min(batch + 1, params.get("steps") or batch + 1)
-
-
-def _of(logs: dict[str, Any], prefix: str = "") -> tuple[float, float]:
-    """Cross-entropy and accuracy in the logs of Keras."""
-    return float(logs[f"{prefix}cross_entropy"]), float(logs[f"{prefix}accuracy"])
-
-
-def _row(*cells: str) -> str:
-    """A row of the table of epochs, aligned as the rows before: they are printed one by one."""
-    return "{:>10}  {:>8} {:>8}  {:>10} {:>8}".format(*cells).rstrip()
-
-
-def _figures(epoch: Epoch) -> tuple[str, str, str, str]:
-    return f"{epoch.loss:.3f}", percent(epoch.accuracy), f"{epoch.val_loss:.3f}", percent(epoch.val_accuracy)

@@ -3,12 +3,9 @@
 TensorFlow is imported by the functions that need it: features that need no TensorFlow are extracted in the meantime.
 """
 
-import contextlib
 import dataclasses
 import functools
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,43 +14,31 @@ from tlpipe.features.ahead import computed_ahead
 from tlpipe.features.extractor import Extractor
 from tlpipe.features.prefix import Weights
 from tlpipe.network import backbones, weights
-from tlpipe.network.backbones import IMAGE, POOLING
+from tlpipe.network.backbones import IMAGE, NONE, POOLING
 from tlpipe.runs import run_folder
-from tlpipe.runs.config import Finetuning, Stage, Training
+from tlpipe.runs.config import Finetuning, Training
 from tlpipe.runs.history import History
 from tlpipe.runs.run_folder import FINETUNED, FROZEN, Run
-from tlpipe.storage import atomic, cache
+from tlpipe.runs.unfinished import basis, sha256_of_text, training_key
+from tlpipe.storage import atomic, cache, checkpoint, locks
+from tlpipe.storage.checkpoint import Checkpoint
+from tlpipe.storage.resume import RESUME, Resume
 from tlpipe.training import checks
-from tlpipe.training.classes import warn_of_lost_classes, warn_of_small_classes
+from tlpipe.training.classes import warn_of_small_classes
 from tlpipe.training.crop import choose_crop
 from tlpipe.training.inputs import Inputs, extract, passes, warn_of_problems
+from tlpipe.training.job import Callbacks, Job, carry_out, timed
 from tlpipe_edge.console import progress
 from tlpipe_edge.console.interrupted import kept
 from tlpipe_edge.console.text import percent
+from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.errors import BadData
 
 if TYPE_CHECKING:
     import keras
 
-    from tlpipe.training.artifacts import Outcome
 
-Callbacks = Sequence["keras.callbacks.Callback"]
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One stage: train the layers ``trained`` of ``model``, on the activations at ``cut``, by ``stage``."""
-
-    name: str
-    model: "keras.Model"
-    trained: "list[keras.layers.Layer]"
-    cut: str
-    stage: Stage
-    callbacks: Callbacks
-    epochs_before: int = 0
-
-
-@kept("Nothing is kept but the computed features, in the cache. The same command trains again.")
+@kept("The computed features are in the cache.")
 def train(
     dataset: Dataset,
     out: Path,
@@ -62,6 +47,7 @@ def train(
     crop_auto: bool = False,
     strict: bool = False,
     overwrite: bool = False,
+    resume: Resume = RESUME,
     callbacks: Callbacks = (),
 ) -> Run:
     """The frozen stage: a new head on cached features of the backbone (or, without weights, the whole network).
@@ -69,14 +55,25 @@ def train(
     The run folder ``out`` appears when it is complete. With ``strict``, an unreadable image is an error; otherwise
     there is a warning: it is left out of training, and counts as wrong in other splits. The model of ``callbacks`` is
     the suffix, which shares its layers with the full model.
-    Raise the errors of ``build.build`` and ``atomic.directory``.
+
+    The same training that was stopped is continued after its last saved epoch, unless ``resume`` says otherwise;
+    ``callbacks`` see only the epochs from there. Raise the errors of ``build.build`` and ``atomic.directory``.
     """
     atomic.refuse_existing(out, overwrite=overwrite, marker=run_folder.RUN_FILE)
     checks.check(training, crop_auto=crop_auto)
-    for warning in dataset.warnings:
-        progress.warn(warning)
-    _describe(dataset)
-    warn_of_small_classes(dataset, training.class_weights)
+    if (out / FINETUNED).exists():
+        progress.warn(f"{out / FINETUNED} will be deleted with the run, and its bundles cannot be evaluated after that")
+    _describe(dataset, training)
+    key = training_key(
+        dataset.source,
+        training,
+        dataset.fractions,
+        dataset.reading,
+        crop_auto=crop_auto,
+        strict=strict,
+        within=resume.within,
+    )
+    saved = Checkpoint(out, key)
     with atomic.directory(out, overwrite=overwrite, marker=run_folder.RUN_FILE) as folder:
         warn_of_problems(dataset.splits, strict=strict)
         given = None if training.from_scratch else _given_weights(training)
@@ -85,37 +82,33 @@ def train(
             pooled = Extractor.at(POOLING, given, training.spec, model)
             dataset, crop = choose_crop(pooled, dataset, strict=strict)
             training = dataclasses.replace(training, crop=crop)
-        extractor = _first_extractor(training, given, model)
-        seconds: dict[str, float] = {}
-        with computed_ahead(extractor, passes(dataset, training.views, training.seed), strict=strict) as wait:
-            with _timed(seconds, "building"):
-                model()
-            with _timed(seconds, "features"):
-                wait()
-                inputs = _extract(extractor, dataset, training, strict=strict)
-        trained, stage = _first_trained(training, model()), training.first_stage
-        job = _Job(FROZEN, model(), trained, extractor.cut, stage, callbacks)
-        outcome = _fit(job, inputs, training, folder / FROZEN, seconds)
-        if given is not None and extractor.cut == POOLING:
-            outcome = dataclasses.replace(outcome, frozen_weights=given.sha256)
-        _write(folder / FROZEN, job, training, outcome)
+        job = _first_job(dataset, training, given, model, strict=strict)
+        images = sha256_of_text(job.inputs.dataset.to_json())
+        weights_sha256 = NONE if given is None else given.sha256
+        saved.open(basis(images=images, weights=weights_sha256, crop=training.crop), restart=resume.restart)
+        frozen = given.sha256 if given is not None and job.cut == POOLING else None
+        carry_out(job, folder / FROZEN, saved, callbacks, frozen_weights=frozen)
         run_folder.write(folder, best=FROZEN)
+        resume.made(saved.finish(folder, f"{FROZEN}/{run_folder.MODEL}"))
+    saved.delete()
     return Run.open(out)
 
 
-@kept("The run is as it was. The computed features are in the cache.")
+@kept("The run is as it was, and the computed features are in the cache.")
 def finetune(
     run: Run,
     finetuning: Finetuning | None = None,
     *,
     overwrite: bool = False,
+    resume: Resume = RESUME,
     callbacks: Callbacks = (),
 ) -> Run:
     """Continue from the frozen stage: train the top layers and the head, on cached activations below them.
 
     ``finetuning`` is that of the run's training configuration if left out. Write the stage folder 2-finetuned, and
-    write to the run which stage is better on validation. ``callbacks`` are as in ``train``. Raise BadData if an image
-    has changed since the splits were made, WrongUsage if the backbone has fewer layers or the stage exists.
+    write to the run which stage is better on validation. ``resume`` and ``callbacks`` are as in ``train``. Raise
+    BadData if an image has changed since the splits were made, WrongUsage if the backbone has fewer layers or the stage
+    exists.
     """
     run.check_trained()
     frozen = run.path / FROZEN
@@ -124,30 +117,64 @@ def finetune(
     training = dataclasses.replace(training, finetuning=finetuning)
     checks.check_top_layers(training, finetuning)
     run_folder.check(frozen)
-    dataset = Dataset.read(frozen / run_folder.SPLITS).with_images()
-    with atomic.locked(run.path):  # so that `train --overwrite` cannot replace the run now
-        with atomic.directory(run.path / FINETUNED, overwrite=overwrite, marker=run_folder.CONFIG) as folder:
-            from tlpipe.network import build
-            from tlpipe.network.cut import cut_below
-
-            _prepare(training)
-            seconds: dict[str, float] = {}
-            with _timed(seconds, "building"):
-                model = build.load(frozen / run_folder.MODEL)
-            trained = build.trained_layers(model, finetuning.top_layers)
-            given = Weights(training.backbone, training.alpha, run_folder.backbone_sha256(frozen))
-            extractor = Extractor.at(cut_below(model, trained), given, training.spec, lambda: model)
-            with _timed(seconds, "features"):
-                inputs = _extract(extractor, dataset, training, strict=True)
+    saved = Checkpoint(
+        run.path / FINETUNED,
+        checkpoint.key("finetune", {"finetuning": dataclasses.asdict(finetuning), "within": resume.within}),
+    )
+    atomic.check_writable(run.path.parent)
+    with locks.locked(run.path):  # so that `train --overwrite` cannot replace the run now
+        atomic.refuse_existing(run.path / FINETUNED, overwrite=overwrite, marker=run_folder.CONFIG)
+        with atomic.together(run.path / FINETUNED) as written:
+            folder = written / FINETUNED
+            folder.mkdir()
+            run_folder.verify(frozen)
             earlier = History.read(frozen / run_folder.HISTORY)
-            job = _Job(FINETUNED, model, trained, extractor.cut, finetuning, callbacks, earlier.epochs[-1].number)
-            outcome = _fit(job, inputs, training, folder, seconds)
-            _write(folder, job, training, outcome, earlier=[earlier])
-        before, after = (run_folder.validation_top1(run.path / name) for name in (FROZEN, FINETUNED))
-        best = FINETUNED if after >= before else FROZEN
-        run_folder.write(run.path, best=best)
+            job = _second_job(frozen, training, earlier)
+            images = sha256_of_text(job.inputs.dataset.to_json())
+            saved.open(basis(images=images, model=sha256_of(frozen / run_folder.MODEL)), restart=resume.restart)
+            carry_out(job, folder, saved, callbacks, earlier=[earlier])
+            before, after = (run_folder.validation_top1(stage) for stage in (frozen, folder))
+            best = FINETUNED if after >= before else FROZEN
+            run_folder.write(written, best=best)
+            resume.made(saved.finish(folder, run_folder.MODEL))
+        saved.delete()
     progress.say(f"selected {best}: validation top-1 {percent(before)} frozen, {percent(after)} fine-tuned")
     return Run.open(run.path)
+
+
+def _first_job(
+    dataset: Dataset, training: Training, given: Weights | None, model: "Callable[[], keras.Model]", *, strict: bool
+) -> Job:
+    """The job of the frozen stage, with its features; ``model`` is only called when they need it, or are there."""
+    extractor = _first_extractor(training, given, model)
+    seconds: dict[str, float] = {}
+    with computed_ahead(extractor, passes(dataset, training.views, training.seed), strict=strict) as wait:
+        with timed(seconds, "building"):
+            model()
+        with timed(seconds, "features"):
+            wait()
+            inputs = _extract(extractor, dataset, training, strict=strict)
+    trained, stage = _first_trained(training, model()), training.first_stage
+    return Job(FROZEN, model(), trained, extractor.cut, stage, training, inputs, seconds)
+
+
+def _second_job(frozen: Path, training: Training, earlier: History) -> Job:
+    """The job of the fine-tuning of a ``frozen`` stage, with its features."""
+    dataset, finetuning = Dataset.read(frozen / run_folder.SPLITS).with_images(), training.finetuning
+    from tlpipe.network import build
+    from tlpipe.network.cut import cut_below
+
+    _prepare(training)
+    seconds: dict[str, float] = {}
+    given = Weights(training.backbone, training.alpha, run_folder.backbone_sha256(frozen))
+    with timed(seconds, "building"):
+        model = build.load(frozen / run_folder.MODEL)
+    trained = build.trained_layers(model, finetuning.top_layers)
+    extractor = Extractor.at(cut_below(model, trained), given, training.spec, lambda: model)
+    with timed(seconds, "features"):
+        inputs = _extract(extractor, dataset, training, strict=True)
+    before = earlier.epochs[-1].number
+    return Job(FINETUNED, model, trained, extractor.cut, finetuning, training, inputs, seconds, before)
 
 
 def _build(training: Training, labels: tuple[str, ...], given: Weights | None) -> "keras.Model":
@@ -203,12 +230,15 @@ def _first_trained(training: Training, model: "keras.Model") -> "list[keras.laye
     return build.trained_layers(model, training.first_stage.top_layers)
 
 
-def _describe(dataset: Dataset) -> None:
+def _describe(dataset: Dataset, training: Training) -> None:
+    for warning in dataset.warnings:
+        progress.warn(warning)
     counts = {split: f"{len(examples)} {split}" for split, examples in dataset.splits.items()}
     given = ", ".join(count for split, count in counts.items() if split not in dataset.cut)
     held_out = ", ".join(counts[split] for split in dataset.cut)
     then = f"; held out from train: {held_out}" if held_out else ""
     progress.say(f"{len(dataset.labels)} classes; images: {given}{then}")
+    warn_of_small_classes(dataset, training.class_weights)
 
 
 def _extract(extractor: Extractor, dataset: Dataset, training: Training, *, strict: bool) -> Inputs:
@@ -220,72 +250,3 @@ def _extract(extractor: Extractor, dataset: Dataset, training: Training, *, stri
             f"of at most {cache.LIMIT / 1e9:g} GB"
         )
     return inputs
-
-
-def _fit(job: _Job, inputs: Inputs, training: Training, folder: Path, seconds: dict[str, float]) -> "Outcome":
-    """Train the layers of the job; the log for TensorBoard is in ``folder``.
-
-    ``seconds`` has the durations measured before, by name.
-    """
-    from tlpipe.network import build
-    from tlpipe.network.cut import suffix
-    from tlpipe.training import artifacts, fit
-
-    build.freeze_all_but(job.model, job.trained)
-    layers = f"{len(job.trained)} layer{'s' * (len(job.trained) != 1)} with weights"
-    progress.say(f"training {layers}: {build.parameters(job.trained):,} of {job.model.count_params():,} parameters")
-    progress.detail(f"on the activations of {job.cut}")
-    suffix_model = suffix(job.model, job.cut)
-    classes = len(inputs.dataset.labels)
-    with _timed(seconds, "training"):
-        history = fit.fit(
-            suffix_model,
-            fit.Examples(inputs.views, classes, training.class_weights),
-            fit.Examples([inputs.plain["validation"]], classes),
-            job.stage,
-            name=job.name,
-            batch_size=training.batch_size,
-            seed=training.seed,
-            tensorboard=folder / run_folder.TENSORBOARD,
-            callbacks=job.callbacks,
-            epochs_before=job.epochs_before,
-        )
-    progress.say(f"kept {_kept_epoch(history, job)}")
-    scores = {
-        split: fit.scores(suffix_model, features, what=f"scoring {split} images: batches")
-        for split, features in inputs.plain.items()
-        if split != "train" and features.examples
-    }
-    warn_of_lost_classes(inputs.dataset, scores["validation"])
-    sample = artifacts.sample(inputs.dataset, training.spec, scores[inputs.dataset.evaluation_split])
-    return artifacts.Outcome(inputs.dataset, scores, seconds, sample, history)
-
-
-def _write(folder: Path, job: _Job, training: Training, outcome: "Outcome", *, earlier: Sequence[History] = ()) -> None:
-    from tlpipe.training import artifacts
-
-    with progress.waiting("writing the model and the plots", seconds=5):
-        artifacts.write(folder, job.model, training, job.stage, outcome, earlier=earlier)
-
-
-def _kept_epoch(history: History, job: _Job) -> str:
-    """The epoch whose weights are kept, and the reason if training stopped early."""
-    ran, stage = history.epochs[-1].number, job.stage
-    number = job.epochs_before + history.best
-    said = f"epoch {number}, the best top-1 on validation" if history.best else "the state before training"
-    if history.epochs[0].quality > history.epochs[history.best].quality:
-        said += ", though not better than before"
-    if ran == stage.epochs:
-        return said
-    lost_patience = 0 < stage.patience == ran - history.best
-    reason = (
-        f"no improvement in {stage.patience} epochs" if lost_patience else "a callback or a diverging loss ended it"
-    )
-    return f"{said}; {reason}"
-
-
-@contextlib.contextmanager
-def _timed(seconds: dict[str, float], what: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[what] = time.perf_counter() - start

@@ -145,10 +145,16 @@ def test_half_floats_take_half_the_room_and_three_digits(pooled: bytes, examples
     assert (rounded != exact).any()
 
 
+@pytest.mark.parametrize(("limit", "value", "rows"), [("SHARD_BYTES", 3 * 1280 * 4, 3), ("SHARD_SECONDS", 0.0, 1)])
 def test_an_interrupted_run_goes_on_where_it_ended(
-    pooled: bytes, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
+    pooled: bytes,
+    examples: tuple[Example, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    value: float,
+    rows: int,
 ) -> None:
-    monkeypatch.setattr(extractor, "SHARD_BYTES", 3 * 1280 * 4)
+    monkeypatch.setattr(extractor, limit, value)
     put, stored = cache.put, []
 
     def interrupted(name: str, content: bytes) -> Path:
@@ -164,7 +170,7 @@ def test_an_interrupted_run_goes_on_where_it_ended(
     Counted.runs = 0
     take(pooled_extractor(pooled), examples)
 
-    assert Counted.runs == len(examples) - 6
+    assert Counted.runs == len(examples) - 2 * rows
 
 
 def test_the_cache_is_bounded_but_a_run_keeps_its_own(
@@ -334,7 +340,7 @@ def test_a_prefix_is_converted_once_and_known_by_its_weights_file(
     load()
     monkeypatch.setattr(backbones, "VERSION", "another")
     load()
-    monkeypatch.setattr(prefix, "version", lambda _: "another")
+    monkeypatch.setattr(prefix, "versions", lambda _: {"keras": "another"})
     load()
     assert len(converted) == 7
     with pytest.raises(BadData, match="cannot be read"):

@@ -1,6 +1,7 @@
 """The Keras model: what trains, where it is cut, and which weights it takes."""
 
 import dataclasses
+import errno
 import functools
 import socket
 import sys
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from fingerprints import weights_sha256
 
-from tlpipe.network import build
+from tlpipe.network import build, weights
 from tlpipe.network.backbones import BACKBONES, MOBILENET_V2
 from tlpipe.network.backend import keras
 from tlpipe.network.cut import cut_below, prefix, suffix
@@ -202,3 +203,20 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes | Non
 
     with pytest.raises(MissingInput if content is None else BadData, match=r"model\.keras"):
         build.load(file)
+
+
+def test_a_full_disk_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras unpacks weights into the folder for temporary files."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "model.keras").touch()
+    (tmp_path / "backbone.weights.h5").touch()
+    monkeypatch.setattr(keras.models, "load_model", full)
+    with pytest.raises(OSError, match="No space"):
+        build.load(tmp_path / "model.keras")
+    monkeypatch.setattr(weights, "get", lambda *_: tmp_path / "backbone.weights.h5")
+    entry = dataclasses.replace(MOBILENET_V2, load_weights=full)
+    with pytest.raises(OSError, match="No space"):
+        weights.load(entry, 0.35, "backbone.weights.h5", keras.Sequential())

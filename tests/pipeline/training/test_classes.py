@@ -11,6 +11,7 @@ from tlpipe.data.dataset import Dataset, Example
 from tlpipe.features.extractor import Features
 from tlpipe.network.backend import keras
 from tlpipe.runs.config import ClassWeights, Finetuning
+from tlpipe.storage.checkpoint import Checkpoint
 from tlpipe.training import classes, fit
 
 BALANCED = "Add images, or train with --class-weights balanced"
@@ -84,8 +85,9 @@ def test_balanced_weights_make_the_prior_of_all_classes_equal(tmp_path: Path, we
     stage = Finetuning(epochs=60, learning_rate=0.1, weight_decay=0.0, label_smoothing=0.0, cosine=False, average=False)
     learned: list[np.ndarray] = []  # at the end: fit keeps the weights of the best epoch
     end = keras.callbacks.LambdaCallback(on_train_end=lambda _: learned.append(model(np.ones((1, 1), np.float32))))
-    options: Any = {"name": "test", "batch_size": 40, "seed": 0, "tensorboard": tmp_path, "callbacks": [end]}
-    fit.fit(model, given, dataclasses.replace(given), stage, **options)
+    course = fit.Course(stage, name="test", batch_size=40, seed=0)
+    saved = Checkpoint(tmp_path / "run", "0" * 16)
+    fit.fit(model, given, dataclasses.replace(given), course, tensorboard=tmp_path, saved=saved, callbacks=[end])
 
     expected = [0.5, 0.5] if weights is ClassWeights.BALANCED else [0.75, 0.25]
     np.testing.assert_allclose(learned[0][0], expected, atol=0.03)

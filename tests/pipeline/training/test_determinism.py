@@ -4,6 +4,7 @@ The switch holds for the rest of a process, so that each of both is one of its o
 """
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -40,7 +41,7 @@ print(assemble.export(run, recipes.parse(["int8"]), out / sys.argv[3].rpartition
 def test_two_processes_come_to_the_same_bits(few: Path, brief: Training, tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     training = dataclasses.replace(brief, deterministic=True, views=2)
-    file.write_text(training.to_json(training.head, {}))
+    file.write_text(json.dumps(training.document(training.head, {})))
     processes = []
     for name in ("one", "two"):
         environment = os.environ | {

@@ -1,21 +1,25 @@
 """Fine-tuning: what changes, what must not, and which stage is kept."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import older
 import pytest
 from tiny import LAYERS
 
+from tlpipe.data.dataset import Dataset
 from tlpipe.network import build
 from tlpipe.network.backend import keras
 from tlpipe.runs import run_folder
 from tlpipe.runs.config import Finetuning
 from tlpipe.runs.run_folder import FINETUNED, FROZEN, Run
+from tlpipe.storage import leftovers
 from tlpipe.training import stages
 from tlpipe_edge.console.text import percent
-from tlpipe_edge.errors import BadData, WrongUsage
+from tlpipe_edge.errors import BadData, Unavailable, WrongUsage
 
 
 @pytest.fixture
@@ -90,6 +94,49 @@ def test_a_second_time_needs_overwrite(run: Run, tmp_path: Path) -> None:
     assert copy.training.finetuning.top_layers == 0
 
 
+def test_who_trains_over_a_run_is_told_of_its_second_stage(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = Run.open(Path(shutil.copytree(run.path, tmp_path / "run")))
+
+    def ended(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stages, "_describe", ended)
+    with pytest.raises(KeyboardInterrupt):
+        stages.train(Dataset.read(copy.path / FROZEN / run_folder.SPLITS), copy.path, copy.training, overwrite=True)
+    assert f"warning: {copy.path / FINETUNED} will be deleted with the run" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(frozen: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    access, runs = os.access, frozen.path.parent
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != runs and access(path, mode))
+    with pytest.raises(Unavailable, match="cannot be written to") as caught:
+        stages.finetune(frozen, Finetuning(top_layers=2, epochs=1))
+    assert caught.value.where == str(runs)
+
+
+def test_a_run_whose_stage_was_put_in_place_when_the_command_ended_is_whole_for_the_next_one(
+    frozen: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the folder of the stage and run.json, which says which stage is the best."""
+    replace = Path.replace
+
+    def ended(path: Path, target: Path) -> Path:
+        if Path(target).name == run_folder.RUN_FILE and FINETUNED in {each.name for each in frozen.stages}:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    monkeypatch.setattr(stages.run_folder, "validation_top1", lambda _: 0.5)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "replace", ended)
+        stages.finetune(frozen, Finetuning(top_layers=2, epochs=1))
+
+    assert Run.open(frozen.path).best == FINETUNED
+    there = sorted(entry.name for entry in frozen.path.iterdir() if not leftovers.CHECKPOINT.fullmatch(entry.name))
+    assert there == [FROZEN, FINETUNED, run_folder.RUN_FILE]
+
+
 def test_more_layers_than_there_are_leaves_the_run_as_it_was(frozen: Run) -> None:
     with pytest.raises(WrongUsage, match=f"the number of top layers is {LAYERS + 1}"):
         stages.finetune(frozen, Finetuning(top_layers=LAYERS + 1, epochs=1, learning_rate=1e-4))
@@ -97,7 +144,7 @@ def test_more_layers_than_there_are_leaves_the_run_as_it_was(frozen: Run) -> Non
 
 
 def test_a_photograph_that_changed_is_named(frozen: Run, few: Path, photographs: Path) -> None:
-    splits = frozen.path / FROZEN / run_folder.SPLITS
+    splits = older.without_checksums(frozen.path) / FROZEN / run_folder.SPLITS
     moved_to = few.parent / "moved"
     shutil.copytree(photographs, moved_to)
     splits.write_text(splits.read_text().replace(str(photographs), str(moved_to)))

@@ -1,17 +1,21 @@
 """What it costs to fit: Keras traces each function of a model once."""
 
 import dataclasses
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from tlpipe.data.dataset import Example
 from tlpipe.features.extractor import Features
-from tlpipe.network.backend import keras
+from tlpipe.network.backend import keras, tf
 from tlpipe.network.predict import keras_probabilities
 from tlpipe.runs.config import Finetuning
-from tlpipe.training import fit
+from tlpipe.storage.checkpoint import Checkpoint
+from tlpipe.training import fit, log_errors
 
 COUNT = 40
 
@@ -47,7 +51,8 @@ def test_a_step_is_traced_once(tmp_path: Path) -> None:
     examples = tuple(Example(Path("no file"), number % 3, f"{number}") for number in range(COUNT))
     given = fit.Examples([Features(Rows(), examples)], classes=3)
     model, noted = network()
-    fit.fit(model, given, given, Finetuning(epochs=2), name="test", batch_size=8, seed=0, tensorboard=tmp_path)
+    course = fit.Course(Finetuning(epochs=2), name="test", batch_size=8, seed=0)
+    fit.fit(model, given, given, course, tensorboard=tmp_path, saved=Checkpoint(tmp_path / "run", "0" * 16))
 
     assert sorted(noted.calls) == [False, True]  # an evaluation, and a training step
 
@@ -60,3 +65,19 @@ def test_scores_are_traced_once_whatever_the_number_of_inputs() -> None:
     for count in (1, 31, 32, 33, 70):
         np.testing.assert_allclose(keras_probabilities(model, inputs[:count]), expected[:count], rtol=1e-5)
     assert noted.calls == [False]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("place", ["/log/train/events.out.tfevents.1.v2", ""], ids=["file", "folder"])
+def test_a_log_without_room_is_an_error_of_the_disk(tmp_path: Path, number: int, place: str) -> None:
+    """TensorFlow says so in a message alone."""
+    said = f"{tmp_path}{place}; {os.strerror(number)}\n\tFailed to flush 4 events"
+    with pytest.raises(OSError) as raised, log_errors.of_the_disk(tmp_path / "log"):
+        raise tf.errors.UnknownError(None, None, said)
+
+    assert (raised.value.errno, raised.value.filename) == (number, str(tmp_path / "log"))
+
+
+def test_another_error_of_tensorflow_stays(tmp_path: Path) -> None:
+    with pytest.raises(tf.errors.ResourceExhaustedError), log_errors.of_the_disk(tmp_path):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")

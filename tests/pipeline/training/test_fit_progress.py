@@ -2,7 +2,7 @@
 
 import pytest
 
-from tlpipe.training import fit
+from tlpipe.training import recorder
 
 
 @pytest.mark.parametrize(
@@ -12,4 +12,4 @@ from tlpipe.training import fit
 def test_batches_that_ended_are_at_most_those_of_the_epoch(
     named: tuple[int, ...], steps: int | None, ended: tuple[int, ...]
 ) -> None:
-    assert tuple(fit._ended(batch, {"steps": steps}) for batch in named) == ended
+    assert tuple(recorder.ended(batch, {"steps": steps}) for batch in named) == ended
