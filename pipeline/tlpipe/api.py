@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 from tlpipe.benchmark.timed import Timed
 from tlpipe.data import reading
 from tlpipe.data.reading import Reading
+from tlpipe.runs import places
 from tlpipe.runs.config import Finetuning, Training
 from tlpipe.runs.run_folder import Run
+from tlpipe.storage.resume import Resume
 from tlpipe_edge.contract import benchmark
 from tlpipe_edge.contract.benchmark import Bench
 from tlpipe_edge.contract.bundle import Bundle
@@ -28,10 +30,11 @@ from tlpipe_edge.errors import WrongUsage
 if TYPE_CHECKING:
     import keras
 
+    from tlpipe.full_run import Reported
     from tlpipe.reporting.comparison import Comparison
     from tlpipe.reporting.document import Report
     from tlpipe.reporting.side import Side
-    from tlpipe.workflow import Reported, TrainingJob
+    from tlpipe.workflow import TrainingJob
 
 Place = Path | str
 Model = Bundle | Bench | Place | Sequence[Bundle | Bench | Place]
@@ -46,6 +49,7 @@ def run(
     *,
     out: Place | None = None,
     overwrite: bool = False,
+    restart: bool = False,
     validation_fraction: float = 0.1,
     test_fraction: float = 0.1,
     strict: bool = False,
@@ -60,16 +64,17 @@ def run(
     folder, runs/DATA if left out. ``validation_fraction`` and ``test_fraction`` (0 to below 0.9) are the shares of
     train that are held out for splits that ``data`` does not have. ``format`` is folders, csv, jsonl or huggingface,
     told from ``data`` if left out; ``images`` is the folder of the images in a list, if it is not that of the list.
-    With ``strict``, an unreadable image is an error.
+    With ``strict``, an unreadable image is an error. The same call that was stopped is continued, to the same ``out``;
+    ``restart`` begins anew.
     ``timed``: which files are benchmarked beside Keras, "recommended", "all" or "none". ``callbacks`` are Keras
     callbacks for both stages. Their model is the suffix: it takes features, not images, and shares its layers with
-    the full model.
+    the full model. A training that is continued calls them only for the epochs that were left.
     """
-    from tlpipe import workflow
+    from tlpipe import full_run
 
     fractions, how = (validation_fraction, test_fraction), reading.parse(format, images)
-    job = _job(data, training, out, fractions, how, overwrite=overwrite, strict=strict)
-    return workflow.run(job, command=f"tlpipe.run({str(data)!r})", timed=_timed(timed), callbacks=callbacks)
+    job = _job(data, training, out, fractions, how, overwrite=overwrite, restart=restart, strict=strict)
+    return full_run.run(job, command=f"tlpipe.run({str(data)!r})", timed=_timed(timed), callbacks=callbacks)
 
 
 def train(
@@ -78,6 +83,7 @@ def train(
     *,
     out: Place | None = None,
     overwrite: bool = False,
+    restart: bool = False,
     validation_fraction: float = 0.1,
     test_fraction: float = 0.1,
     strict: bool = False,
@@ -89,7 +95,7 @@ def train(
     from tlpipe import workflow
 
     fractions, how = (validation_fraction, test_fraction), reading.parse(format, images)
-    job = _job(data, training, out, fractions, how, overwrite=overwrite, strict=strict)
+    job = _job(data, training, out, fractions, how, overwrite=overwrite, restart=restart, strict=strict)
     return workflow.train(job, callbacks=callbacks)
 
 
@@ -137,27 +143,35 @@ def finetune(
     finetuning: Finetuning | None = None,
     *,
     overwrite: bool = False,
+    restart: bool = False,
     callbacks: Callbacks = (),
 ) -> Run:
     """Fine-tune the top layers of the backbone. The export uses the fine-tuned model unless its
     validation accuracy is lower.
 
-    ``finetuning`` is that of the run's training configuration if left out; ``callbacks`` are as in ``run``.
+    ``finetuning`` is that of the run's training configuration if left out; ``restart`` and ``callbacks`` are as in
+    ``run``.
     """
     opened = _run(run)
     from tlpipe.training import stages
 
-    return stages.finetune(opened, finetuning, overwrite=overwrite, callbacks=callbacks)
+    resume = Resume(restart)
+    return stages.finetune(opened, finetuning, overwrite=overwrite, resume=resume, callbacks=callbacks)
 
 
 def export(
-    run: Run | Place, formats: Sequence[str] = ("int8",), *, out: Place | None = None, overwrite: bool = False
+    run: Run | Place,
+    formats: Sequence[str] = ("int8",),
+    *,
+    out: Place | None = None,
+    overwrite: bool = False,
+    restart: bool = False,
 ) -> Bundle:
-    """Write a bundle with these number formats; ``out`` is exported/RUN if left out."""
+    """Write a bundle with these number formats; ``out`` is exported/RUN if left out. ``restart`` is as in ``run``."""
     names = _names("formats", formats)
     from tlpipe import workflow
 
-    return workflow.export(_run(run), names, out=None if out is None else Path(out), overwrite=overwrite)
+    return workflow.export(_run(run), names, out=_path(out), overwrite=overwrite, resume=Resume(restart))
 
 
 def evaluate(
@@ -169,13 +183,14 @@ def evaluate(
     keras: Place | None = None,
     max_drop: float | None = None,
     min_agreement: float | None = None,
+    restart: bool = False,
 ) -> Evaluation:
     """Measure the accuracy of the Keras model and of every file of the bundle on the same images.
 
     The images are ``data``, or the test split of the run. ``format`` and ``images`` are as in ``run``. ``keras`` is the
     path of the Keras model, if it has moved.
     ``max_drop`` of top-1 below Keras and ``min_agreement`` with Keras (both 0..1) set ``gate`` in the result; no error
-    is raised if the gate is not met.
+    is raised if the gate is not met. ``restart`` is as in ``run``.
     """
     opened = _bundle(bundle)
     from tlpipe.evaluation import evaluate
@@ -187,6 +202,7 @@ def evaluate(
         keras_file=_path(keras),
         max_drop=max_drop,
         min_agreement=min_agreement,
+        resume=Resume(restart),
     )
 
 
@@ -275,6 +291,7 @@ def _job(
     how: Reading,
     *,
     overwrite: bool,
+    restart: bool,
     strict: bool,
 ) -> "TrainingJob":
     if not isinstance(training, Training):
@@ -286,6 +303,7 @@ def _job(
         training,
         _path(out),
         overwrite=overwrite,
+        restart=restart,
         strict=strict,
         validation_fraction=fractions[0],
         test_fraction=fractions[1],
@@ -319,7 +337,7 @@ def _run(run: Run | Place) -> Run:
 
 def _bundle(bundle: Bundle | Place) -> Bundle:
     _require(bundle, Bundle)
-    return bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+    return bundle if isinstance(bundle, Bundle) else places.bundle(bundle)
 
 
 def _require(value: object, kind: type) -> None:

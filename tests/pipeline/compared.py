@@ -67,9 +67,7 @@ def bundle(
     (folder / EVALUATION).write_text(json.dumps(document))
     keys = per_image.of_hashes([benches.sha256(name) if name else "" for name, _ in examples])
     by_hash = {hashes[recipe]: each for recipe, each in predicted.items()}
-    per_image.write(
-        Bundle.open(folder), Predictions(keys, truth, truth, by_hash), evaluation=(folder / EVALUATION).read_text()
-    )
+    per_image.write(folder, Predictions(keys, truth, truth, by_hash), evaluation=(folder / EVALUATION).read_text())
     return folder
 
 

@@ -133,12 +133,12 @@ def test_a_benchmark_is_the_commands(
 
 
 def test_run_gives_all_that_it_came_to(few: Path, brief: Training, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tlpipe import workflow
+    from tlpipe import full_run
 
-    def run(job: workflow.TrainingJob, **given: Any) -> Any:
+    def run(job: Any, **given: Any) -> Any:
         return SimpleNamespace(job=job, **given)
 
-    monkeypatch.setattr(workflow, "run", run)
+    monkeypatch.setattr(full_run, "run", run)
     done: Any = tlpipe.run(str(few), brief, out="there", overwrite=True)
     assert (done.job.data, done.job.training, done.job.out, done.job.overwrite) == (few, brief, Path("there"), True)
     assert done.command == f"tlpipe.run({str(few)!r})"

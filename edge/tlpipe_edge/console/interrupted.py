@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
@@ -36,12 +36,16 @@ def _end(*_: object) -> NoReturn:
 
 
 @contextmanager
-def kept(what: str) -> Iterator[None]:
-    """If the block is interrupted, note ``what`` is kept, and how to continue. Inner notes come first."""
+def kept(what: str | Callable[[], str]) -> Iterator[None]:
+    """If the block is interrupted, note ``what`` is kept, and how to continue; a function says it then, or nothing.
+
+    Inner notes come first.
+    """
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        interrupt.add_note(what)
+        if note := what if isinstance(what, str) else what():
+            interrupt.add_note(note)
         raise
 
 

@@ -1,5 +1,8 @@
 """Score Keras and every artifact on the same test images, by the code that runs on the device; and the gate."""
 
+import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +19,16 @@ from tlpipe.evaluation.significance import drop_bound, mcnemar, only_one
 from tlpipe.features.chunks import scored_chunks
 from tlpipe.features.work import ComputeScores
 from tlpipe.network.predict import keras_probabilities
-from tlpipe.storage import atomic
+from tlpipe.runs.unfinished import basis, reading_key, sha256_of_text
+from tlpipe.storage import atomic, checkpoint, locks
+from tlpipe.storage.checkpoint import Checkpoint
+from tlpipe.storage.resume import RESUME, Resume
 from tlpipe_edge.classify.accuracy import Accuracy, accuracy, agreement, predictions
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.console import progress
 from tlpipe_edge.console.interrupted import kept
 from tlpipe_edge.console.text import percent
+from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.bundle import EVALUATION, MANIFEST, Bundle
 from tlpipe_edge.contract.evaluation import ArtifactScores, Evaluation, Gate, Scores
 from tlpipe_edge.contract.manifest import Artifact
@@ -33,6 +40,8 @@ if TYPE_CHECKING:
 
 ROUNDING = 1e-12
 """The rates are quotients of whole numbers, which differ by more than this."""
+
+_SCORES = "scores"
 
 
 class _Rates(TypedDict):
@@ -55,23 +64,23 @@ def evaluate(
     keras_file: Path | None = None,
     max_drop: float | None = None,
     min_agreement: float | None = None,
+    resume: Resume = RESUME,
 ) -> Evaluation:
     """Score the bundle, and write evaluation.json, the predictions for each image and the model card into it.
 
     ``data`` are any labelled images, with ``reading`` as for ``loading.load``; without it, the test split of the run is
     scored, or validation if there is no test split. ``gate`` of the result is whether the top-1 of every artifact is at
-    most ``max_drop`` below that of Keras, and its agreement with Keras at least ``min_agreement`` (both 0..1). Raise
-    MissingInput if the Keras model cannot be found, BadData if it is not the exported one, or if no image can be read,
-    Busy if another process evaluates or replaces the bundle.
+    most ``max_drop`` below that of Keras, and its agreement with Keras at least ``min_agreement`` (both 0..1). The same
+    evaluation that was stopped is continued, unless ``resume`` says otherwise. Raise MissingInput if the Keras model
+    cannot be found, BadData if it is not the exported one, or if no image can be read, Busy if another process
+    evaluates or replaces the bundle.
     """
-    for name, limit in (("max_drop", max_drop), ("min_agreement", min_agreement)):
-        if limit is not None and not 0 <= limit <= 1:
-            raise WrongUsage(f"{name}={limit:g}: not a share", "Give a number from 0 to 1.")
+    _check_limits(max_drop=max_drop, min_agreement=min_agreement)
     if data is None and reading != FROM_DATA:
         raise WrongUsage("--format and --images say how --data is read", "Add --data DATA, or leave them out.")
     atomic.check_writable(bundle.path)
-    atomic.check_free(bundle.path)
-    with atomic.locked(bundle.path / EVALUATION):
+    locks.check_free(bundle.path)
+    with atomic.together(bundle.path / EVALUATION) as written:
         manifest = (bundle.path / MANIFEST).read_bytes()
         for artifact in bundle.manifest.artifacts:
             bundle.read(artifact)
@@ -79,7 +88,12 @@ def evaluate(
         images = images_of(bundle, keras_model, data, reading)
         from tlpipe.network import build
 
-        scores, failed = _score(bundle, build.load(keras_model), images.examples)
+        saved = Checkpoint(bundle.path / EVALUATION, _key(data, reading, keras_file, resume.within))
+        listed = [(each.sha256, str(each.file), each.label) for each in images.examples]
+        hashes = {"images": sha256_of_text(json.dumps(listed)), "manifest": hashlib.sha256(manifest).hexdigest()}
+        saved.open(basis(**hashes, model=bundle.manifest.provenance.keras_sha256), restart=resume.restart)
+        with kept(saved.outlook):
+            scores, failed = _score(bundle, build.load(keras_model), images.examples, saved)
         if len(failed) == len(images.examples):
             first = f"{failed[0].file}: {failed[0].reason}"
             raise BadData(f"none of the {len(failed)} images can be read; the first: {first}", "Name other images.")
@@ -88,21 +102,40 @@ def evaluate(
             evaluation = replace(evaluation, gate=_gate(evaluation, max_drop, min_agreement))
         if (bundle.path / MANIFEST).read_bytes() != manifest:
             raise Busy("replaced while it was evaluated", "Evaluate it again.", where=bundle.path)
-        _write(bundle, evaluation, _predictions(bundle, images.examples, scores))
+        _write(written, bundle, evaluation, _predictions(bundle, images.examples, scores))
+        saved.finish(written / EVALUATION)
+    saved.delete()
     return evaluation
 
 
-def _write(bundle: Bundle, evaluation: Evaluation, predictions: Predictions) -> None:
+def _check_limits(**limits: float | None) -> None:
+    for name, limit in limits.items():
+        if limit is not None and not 0 <= limit <= 1:
+            raise WrongUsage(f"{name}={limit:g}: not a share", "Give a number from 0 to 1.")
+
+
+def _key(data: Path | None, reading: Reading, keras_file: Path | None, within: str) -> str:
+    arguments = {
+        "data": None if data is None else data.resolve(),
+        "reading": reading_key(reading),
+        "keras": None if keras_file is None else keras_file.resolve(),
+        "within": within,
+    }
+    return checkpoint.key("evaluate", arguments)
+
+
+def _write(folder: Path, bundle: Bundle, evaluation: Evaluation, predictions: Predictions) -> None:
+    """Write into ``folder`` what replaces the evaluation of the bundle."""
+    text, card = evaluation.to_json() + "\n", model_card.render(bundle, evaluation)
     there = (bundle.path / EVALUATION).exists()
     progress.say(f"{'replacing' if there else 'writing'} the evaluation in {bundle.path}")
-    text = evaluation.to_json() + "\n"
-    per_image.write(bundle, predictions, evaluation=text)
-    atomic.write_text(bundle.path / EVALUATION, text)
-    atomic.write_text(bundle.path / "MODEL_CARD.md", model_card.render(bundle, evaluation))
+    per_image.write(folder, predictions, evaluation=text)
+    (folder / EVALUATION).write_text(text, "utf-8")
+    (folder / "MODEL_CARD.md").write_text(card, "utf-8")
 
 
 def _score(
-    bundle: Bundle, model: "keras.Model", examples: Sequence[Example]
+    bundle: Bundle, model: "keras.Model", examples: Sequence[Example], saved: Checkpoint
 ) -> tuple[dict[str, np.ndarray], list[Failed]]:
     """(N, classes) float32 for "keras" and each recipe, NaN for images that cannot be read; and those, with reasons."""
     manifest = bundle.manifest
@@ -110,16 +143,45 @@ def _score(
         Classifier.open(bundle.path, recipe=artifact.recipe)  # checks that the model is sound
     work = ComputeScores(tuple(bundle.read(artifact) for artifact in manifest.artifacts), manifest.image)
     recipes = [artifact.recipe for artifact in manifest.artifacts]
-    scores = {name: np.full((len(examples), len(manifest.labels)), np.nan, np.float32) for name in ("keras", *recipes)}
-    failed: list[Failed] = []
-    for chunk in scored_chunks(work, examples, what="scoring by Keras and every file"):
+    shape = len(examples), len(manifest.labels)
+    scores = {name: np.full(shape, np.nan, np.float32) for name in ("keras", *recipes)}
+    start, failed = _continued(saved, scores)
+    if start == len(examples):
+        return scores, failed
+    done = start
+    for chunk in scored_chunks(work, examples[start:], what="scoring by Keras and every file"):
         failed += chunk.failed
-        if not chunk.places:
-            continue
-        scores["keras"][chunk.places] = keras_probabilities(model, chunk.pixels)
-        for number, recipe in enumerate(recipes):
-            scores[recipe][chunk.places] = chunk.scores[:, number]
+        if chunk.places:
+            places = start + np.array(chunk.places)
+            scores["keras"][places] = keras_probabilities(model, chunk.pixels)
+            for number, recipe in enumerate(recipes):
+                scores[recipe][places] = chunk.scores[:, number]
+        done += len(chunk.places) + len(chunk.failed)
+        if saved.due() or done == len(examples):
+            record = {"done": done, "failed": [dataclasses.asdict(each) for each in failed]}
+            saved.save(_SCORES, record, scores, reached=f"after {done:,} of {len(examples):,} images")
     return scores, failed
+
+
+def _continued(saved: Checkpoint, scores: dict[str, np.ndarray]) -> tuple[int, list[Failed]]:
+    """How many images were scored before, whose ``scores`` are filled in, and those of them that cannot be read."""
+    part = saved.load(_SCORES)
+    if part is None:
+        return 0, []
+    images = len(scores["keras"])
+    try:
+        done = codec.read(int, part.record["done"], _SCORES)
+        failed = codec.read(tuple[Failed, ...], part.record["failed"], _SCORES)
+        found = {name: part.arrays[name] for name in scores}
+        fits = 0 <= done <= images and all(found[name].shape == blank.shape for name, blank in scores.items())
+    except (KeyError, BadData):
+        fits = False
+    if not fits:
+        saved.discard(_SCORES)
+        return 0, []
+    scores.update(found)
+    saved.say_continuing(f"after {done:,} of {images:,} images", part)
+    return done, [*failed]
 
 
 def _evaluation(

@@ -1,19 +1,17 @@
 """The model card of a bundle, from measured numbers only."""
 
-import json
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
 from tlpipe.evaluation.worth import worth
+from tlpipe.runs.metrics import Metrics
 from tlpipe.storage.escaping import environment
 from tlpipe_edge.console.text import at_most_worse, percent
-from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.contract.bundle import TRAINING, Bundle
 from tlpipe_edge.contract.evaluation import Evaluation
 from tlpipe_edge.contract.manifest import Crop
-from tlpipe_edge.errors import BadData
 
 _SQUARE = {
     Crop.CENTER: "ImageOps.fit(upright, ({size}, {size}), Image.Resampling.BOX)",
@@ -41,12 +39,5 @@ def render(bundle: Bundle, evaluation: Evaluation) -> str:
 def _stages(bundle: Bundle) -> list[dict[str, Any]]:
     """Name and metrics of the training stages whose results the bundle carries."""
     suffix = "-metrics.json"
-    found = sorted((bundle.path / "training").glob(f"[!.]*{suffix}"))
-    return [{"name": file.name.removesuffix(suffix), "metrics": _read(file)} for file in found]
-
-
-def _read(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BadData(f"damaged ({error})", "Export the run again.", where=file) from error
+    found = bundle.checked_in(TRAINING, f"[!.]*{suffix}")
+    return [{"name": file.name.removesuffix(suffix), "metrics": Metrics.read(file)} for file in found]

@@ -10,6 +10,7 @@ from tlpipe.data.dataset import Dataset, Example
 from tlpipe.data.reading import FROM_DATA, Reading
 from tlpipe.runs import run_folder
 from tlpipe_edge.console import progress
+from tlpipe_edge.contract import kinds
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.errors import BadData, WrongUsage
@@ -59,8 +60,8 @@ def images_of(
         if adopted:
             return ScoredImages(f"{name}; {UNKNOWN}", examples)
         return ScoredImages(name, examples, _trained_on(keras_model, examples))
-    splits = keras_model.parent / run_folder.SPLITS
-    if not splits.is_file():
+    splits = _splits_of(keras_model)
+    if splits is None:
         raise WrongUsage("no splits file next to it", "Name labelled images with --data DIR.", where=keras_model)
     stored = Dataset.read(splits)
     if stored.labels != labels:
@@ -73,10 +74,20 @@ def images_of(
     return ScoredImages(name + (", held out from train" if split in stored.cut else ""), stored.splits[split], 0)
 
 
+def _splits_of(keras_model: Path) -> Path | None:
+    """The splits file next to a Keras model; None if there is none, as outside of a run. Raise BadData if the run lists
+    it and it is missing or changed."""
+    stage = keras_model.parent
+    if kinds.RUN.is_at(stage.parent) or (stage / run_folder.SPLITS).is_file():
+        run_folder.checked(stage, run_folder.SPLITS)
+    splits = stage / run_folder.SPLITS
+    return splits if splits.is_file() else None
+
+
 def _trained_on(keras_model: Path, examples: Sequence[Example]) -> int | None:
     """The number of these images that were used for training, with a warning; None without a splits file."""
-    splits = keras_model.parent / run_folder.SPLITS
-    if not splits.is_file():
+    splits = _splits_of(keras_model)
+    if splits is None:
         return None
     train = {each.sha256 for each in Dataset.read(splits).splits["train"]}
     seen = sum(example.sha256 in train for example in examples)

@@ -1,12 +1,11 @@
 """The predictions for each image of an evaluation: a file of the bundle, to compare two bundles image by image."""
 
 import hashlib
-import io
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from tlpipe.storage import atomic
 from tlpipe_edge.contract import arrays
 from tlpipe_edge.contract.bundle import EVALUATION, Bundle
 from tlpipe_edge.contract.files import sha256_of
@@ -37,14 +36,10 @@ def of_hashes(hashes: list[str]) -> np.ndarray:
     return np.frombuffer(digests, np.uint8).reshape(len(hashes), SHA256_BYTES)
 
 
-def write(bundle: Bundle, predictions: Predictions, *, evaluation: str) -> None:
-    """Write the file, with the sha256 of ``evaluation``, the text of the evaluation.json that it belongs to.
-
-    Write it first: if the program ends before the second one is written, ``read`` sees that they do not match.
-    """
-    content = io.BytesIO()
+def write(folder: Path, predictions: Predictions, *, evaluation: str) -> None:
+    """Write the file, with the sha256 of ``evaluation``, the text of the evaluation.json that it belongs to."""
     np.savez_compressed(
-        content,
+        folder / PREDICTIONS,
         evaluation=np.array(hashlib.sha256(evaluation.encode()).hexdigest()),
         images=predictions.images,
         true_labels=predictions.true_labels.astype(np.int32),
@@ -52,7 +47,6 @@ def write(bundle: Bundle, predictions: Predictions, *, evaluation: str) -> None:
         artifacts=np.array(list(predictions.artifacts)),
         predicted=np.stack([each.astype(np.int32) for each in predictions.artifacts.values()]),
     )
-    atomic.write_bytes(bundle.path / PREDICTIONS, content.getvalue())
 
 
 def read(bundle: Bundle) -> Predictions:

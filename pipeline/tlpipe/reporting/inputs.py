@@ -6,11 +6,13 @@ from pathlib import Path
 
 from tlpipe.evaluation import per_image
 from tlpipe.evaluation.per_image import Predictions
+from tlpipe.runs import places
 from tlpipe.runs.history import History
 from tlpipe.runs.metrics import Metrics
+from tlpipe.storage import leftovers
 from tlpipe_edge.contract import benchmark, evaluation, kinds
 from tlpipe_edge.contract.benchmark import Bench
-from tlpipe_edge.contract.bundle import EVALUATION, Bundle
+from tlpipe_edge.contract.bundle import EVALUATION, TRAINING, Bundle
 from tlpipe_edge.contract.evaluation import Evaluation
 from tlpipe_edge.contract.files import load_json
 from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
@@ -53,11 +55,12 @@ def read(paths: Iterable[Path], benches: Iterable[Bench] = ()) -> Sources:
     bundle = None
     found = without_file(benches)
     for path in paths:
+        leftovers.repair(path.parent)
         _check_kind(path)
         if not path.is_dir():
             found += [BenchSource(str(path), bench) for bench in benchmark.benches(load_json(path), str(path))]
         elif bundle is None:
-            bundle = Bundle.open(path)
+            bundle = places.bundle(path)
         else:
             raise WrongUsage(
                 "more than one bundle was named",
@@ -128,10 +131,9 @@ def _predictions(bundle: Bundle) -> Predictions | None:
 
 
 def _histories(bundle: Bundle) -> tuple[History, ...]:
-    files = sorted((bundle.path / "training").glob("[!.]*-history.jsonl"))
-    return tuple(map(History.read, files))
+    return tuple(map(History.read, bundle.checked_in(TRAINING, "[!.]*-history.jsonl")))
 
 
 def _metrics(bundle: Bundle) -> Metrics | None:
-    file = bundle.path / "training" / f"{bundle.manifest.provenance.stage}-metrics.json"
+    file = bundle.checked(f"{TRAINING}/{bundle.manifest.provenance.stage}-metrics.json")
     return Metrics.read(file) if file.exists() else None

@@ -12,9 +12,11 @@ from tlpipe.reporting.inputs import Sources
 from tlpipe.reporting.render import markdown, page, sheet
 from tlpipe.reporting.side import Side
 from tlpipe.storage import atomic
+from tlpipe.storage.resume import RESUME, Resume
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.benchmark import Bench
 from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.contract.files import sha256_of
 
 PAGE = "report.html"
 COMPARISON = "comparison.json"
@@ -30,9 +32,13 @@ def of_paths(paths: Sequence[Path], out: Path, *, overwrite: bool = False) -> Re
     return _write(inputs.read(paths), out, overwrite=overwrite)
 
 
-def of_run(bundle: Bundle, benches: Sequence[Bench], out: Path, *, overwrite: bool = False) -> Report:
-    """Report on a bundle and benchmarks without files: their source is the command that made them."""
-    return _write(inputs.gather(bundle, inputs.without_file(benches)), out, overwrite=overwrite)
+def of_run(
+    bundle: Bundle, benches: Sequence[Bench], out: Path, *, overwrite: bool = False, resume: Resume = RESUME
+) -> Report:
+    """Report on a bundle and benchmarks without files: their source is the command that made them, as a step of which
+    this may ``resume``.
+    """
+    return _write(inputs.gather(bundle, inputs.without_file(benches)), out, overwrite=overwrite, resume=resume)
 
 
 def comparison_of_paths(new: Sequence[Path], old: Sequence[Path], out: Path, *, overwrite: bool = False) -> Comparison:
@@ -58,11 +64,12 @@ def comparison(new: Side, old: Side, out: Path, *, overwrite: bool = False) -> C
     return found
 
 
-def _write(found: Sources, out: Path, *, overwrite: bool) -> Report:
+def _write(found: Sources, out: Path, *, overwrite: bool, resume: Resume = RESUME) -> Report:
     report = compose.report(found)
     with atomic.directory(out, overwrite=overwrite, marker=REPORT) as partial:
         (partial / "report.md").write_text(markdown.render(report), "utf-8")
         (partial / PAGE).write_text(page.render(report), "utf-8")
         (partial / "report.csv").write_text(sheet.render(report), "utf-8", newline="")
         (partial / REPORT).write_text(report.to_json(), "utf-8")
+        resume.made(sha256_of(partial / REPORT))
     return report

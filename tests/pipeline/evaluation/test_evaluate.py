@@ -3,10 +3,12 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import older
 import pytest
 
 from tlpipe.conversion.recipes import RECIPES
@@ -16,8 +18,11 @@ from tlpipe.data.pixels import read_pixels
 from tlpipe.evaluation import evaluate, per_image
 from tlpipe.evaluation.significance import mcnemar, only_one
 from tlpipe.network import build
-from tlpipe.runs import run_folder
+from tlpipe.reporting import publish
+from tlpipe.runs import places, run_folder
 from tlpipe.runs.run_folder import Run
+from tlpipe.storage.checkpoint import Checkpoint
+from tlpipe.storage.leftovers import CHECKPOINT
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.evaluation import ArtifactScores, Evaluation, Scores
 from tlpipe_edge.errors import BadData, Busy, MissingInput
@@ -40,9 +45,8 @@ def copied(bundle: Bundle, run: Run, tmp_path: Path) -> Bundle:
     """The bundle and its run side by side elsewhere, to change."""
     shutil.copytree(run.path, tmp_path / "runs/drawn")
     copy = Path(shutil.copytree(bundle.path, tmp_path / "exported/drawn"))
-    file = copy / "manifest.json"
-    was = json.dumps(bundle.manifest.provenance.keras_file)
-    file.write_text(file.read_text().replace(was, json.dumps(f"../../runs/drawn/{run.best}/model.keras")))
+    provenance = replace(bundle.manifest.provenance, keras_file=f"../../runs/drawn/{run.best}/model.keras")
+    (copy / "manifest.json").write_text(replace(bundle.manifest, provenance=provenance).to_json())
     return Bundle.open(copy)
 
 
@@ -83,6 +87,7 @@ def test_the_document_has_the_stated_keys(evaluation: dict[str, Any], bundle: Bu
         "failed_images",
         "gate",
         "trained_on",
+        "checksum",
     ]
     assert set(evaluation["keras"]) == set(RATES)
     assert [artifact["recipe"] for artifact in evaluation["artifacts"]] == list(RECIPES)
@@ -183,20 +188,62 @@ def test_the_predictions_are_replaced_with_the_evaluation(
     assert (found.keras == found.true_labels).mean() == document["keras"]["top1"]
 
 
-def test_an_evaluation_that_ends_early_leaves_no_pair_that_does_not_match(
+def test_an_evaluation_that_ends_early_leaves_all_as_it_was(
     copied: Bundle, wrong: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = (copied.path / "evaluation.json").read_bytes()
+    before = contents(copied.path)
 
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(evaluate.atomic, "write_text", fail)
+    monkeypatch.setattr(evaluate.model_card, "render", fail)
     with pytest.raises(OSError, match="No space left"):
         evaluated(copied, data=wrong)
-    assert (copied.path / "evaluation.json").read_bytes() == before
-    with pytest.raises(MissingInput, match="per-image predictions of another evaluation"):
-        per_image.read(copied)
+    assert contents(copied.path) == before
+
+
+def test_an_evaluation_that_ends_between_its_files_is_finished_by_the_next_command(
+    copied: Bundle, wrong: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(copied.path)
+    replace, moved = Path.replace, []
+
+    def ended(path: Path, target: Path) -> Path:
+        if path.parent.name.endswith("committed"):
+            moved.append(path.name)
+            if len(moved) == 2:
+                raise KeyboardInterrupt
+        return replace(path, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "replace", ended)
+        evaluated(copied, data=wrong)
+    opened = places.bundle(copied.path)
+
+    assert len(per_image.read(opened).images) == 15
+    after = contents(copied.path)
+    assert {name for name in after if after[name] != before[name]} == {
+        *("predictions.npz", "evaluation.json", "MODEL_CARD.md")
+    }
+
+
+def test_a_changed_digit_in_an_evaluation_is_damage(copied: Bundle, tmp_path: Path) -> None:
+    file = copied.path / "evaluation.json"
+    document = json.loads(file.read_text())
+    document["keras"]["top1"] = round(1 - document["keras"]["top1"], 4)
+    file.write_text(json.dumps(document))
+
+    with pytest.raises(BadData, match="damaged or edited"):
+        publish.of_paths([copied.path], tmp_path / "report")
+    file.write_text(json.dumps({key: document[key] for key in document if key != "checksum"}))
+    publish.of_paths([copied.path], tmp_path / "report")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files, but for locks, and for the scores that a stopped evaluation keeps."""
+    files = [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".lock"]
+    files = [file for file in files if not CHECKPOINT.fullmatch(file.parent.name)]
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
 
 def test_results_of_a_replaced_bundle_are_not_written_into_the_new_one(
@@ -287,7 +334,7 @@ def test_another_keras_model_is_refused(copied: Bundle, run: Run) -> None:
 
 
 def test_without_a_test_split_the_document_says_validation(copied: Bundle) -> None:
-    splits = keras_file(copied).parent / run_folder.SPLITS
+    splits = older.without_checksums(keras_file(copied).parent) / run_folder.SPLITS
     document = json.loads(splits.read_text())
     del document["splits"]["test"]
     splits.write_text(json.dumps(document | {"cut_from_train": ["validation"]}))
@@ -301,3 +348,24 @@ def test_pixels_are_those_of_training(run: Run, bundle: Bundle) -> None:
     example = Dataset.read(run.best_stage / run_folder.SPLITS).splits["test"][0]
     spec = bundle.manifest.image
     np.testing.assert_array_equal(read_pixels(example, View(), spec), load(example.file, spec))
+
+
+@pytest.mark.parametrize(
+    ("record", "shape"),
+    [
+        ({"done": 2, "failed": []}, (3, 2)),
+        ({"done": 3, "failed": []}, (2, 2)),
+        ({"done": 2, "failed": [{"file": "1.jpg"}]}, (2, 2)),
+        ({"done": 2}, (2, 2)),
+        ({"done": "2", "failed": []}, (2, 2)),
+    ],
+)
+def test_saved_scores_that_do_not_fit_are_computed_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], record: dict[str, object], shape: tuple[int, int]
+) -> None:
+    saved = Checkpoint(tmp_path / "evaluation.json", "0" * 16)
+    saved.save("scores", record, {"keras": np.zeros(shape, np.float32)}, reached="")
+    scores = {"keras": np.full((2, 2), np.nan, np.float32)}
+
+    assert evaluate._continued(saved, scores) == (0, []) and np.isnan(scores["keras"]).all()
+    assert "is damaged, so it is computed again" in " ".join(capsys.readouterr().err.split())

@@ -22,7 +22,7 @@ def drawn(tmp_path: Path) -> Bundle:
     """A bundle of three classes with predictions for four images, one of which cannot be read."""
     bundle = Bundle.open(shutil.copytree(DRAWN, tmp_path / "drawn"))
     (bundle.path / EVALUATION).write_text("{}")
-    per_image.write(bundle, of(bundle, images=per_image.of_hashes(HASHES)), evaluation="{}")
+    per_image.write(bundle.path, of(bundle, images=per_image.of_hashes(HASHES)), evaluation="{}")
     return bundle
 
 
@@ -63,7 +63,7 @@ def test_a_hundred_thousand_images_are_a_few_megabytes(drawn: Bundle) -> None:
     images = random.integers(0, 256, (100_000, 32), np.uint8)
     true_labels, *others = random.integers(0, 3, (6, 100_000), np.int32)
     predictions = Predictions(images, true_labels, others[0], {f"{n}" * 64: each for n, each in enumerate(others[1:])})
-    per_image.write(drawn, predictions, evaluation="{}")
+    per_image.write(drawn.path, predictions, evaluation="{}")
 
     assert (drawn.path / PREDICTIONS).stat().st_size < 5_000_000
     assert np.array_equal(per_image.read(drawn).artifacts["3" * 64], others[4])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import older
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
@@ -316,6 +317,7 @@ def test_a_stage_that_is_replaced_while_it_is_read_is_not_exported(
         model = load(file)
         model.save(file)
         file.write_bytes(file.read_bytes() + b"\0")
+        older.without_checksums(copy.path)
         return model
 
     monkeypatch.setattr(build, "load", replaced)
@@ -335,7 +337,7 @@ def test_an_export_that_fails_leaves_nothing(tiny_run: Run, tmp_path: Path, monk
     def fail(*_: Any) -> None:
         raise BadData("no reference")
 
-    monkeypatch.setattr("tlpipe.exporting.assemble.convert.to_tflite", lambda *_, **__: fail())
+    monkeypatch.setattr("tlpipe.exporting.conversions.convert.to_tflite", lambda *_, **__: fail())
     with pytest.raises(TlpipeError):
         assemble.export(tiny_run, recipes.parse(["float32"]), tmp_path / "exported/out")
     assert list((tmp_path / "exported").iterdir()) == []

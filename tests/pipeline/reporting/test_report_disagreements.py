@@ -77,7 +77,7 @@ def test_an_image_has_the_name_that_the_run_has_for_it(tmp_path: Path, evaluated
     run.mkdir(parents=True)
     rows = [{"file": "/photos/cat.jpg", "label": "cat", "sha256": sha256[0]}]
     document = {"source": "photos", "labels": LABELS, "cut_from_train": [], "unreadable": []}
-    (run / "splits.json").write_text(json.dumps(document | {"splits": {"test": rows}}))
+    (run / "splits.json").write_text(json.dumps(document | {"splits": {"train": [], "validation": [], "test": rows}}))
     out = reports.write(tmp_path, bundle=evaluated)
 
     named = {each["image"]: each["file"] for each in reports.read(out)["disagreements"]}

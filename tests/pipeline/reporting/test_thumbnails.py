@@ -85,7 +85,7 @@ def test_images_of_a_device_are_found_where_the_run_found_them(tmp_path: Path) -
     run.mkdir(parents=True)
     rows = [{"file": str(tmp_path / "photos/a.jpg"), "label": bundle.manifest.labels[0], "sha256": next(iter(wanted))}]
     document = {"source": "photos", "labels": bundle.manifest.labels, "cut_from_train": [], "unreadable": []}
-    (run / "splits.json").write_text(json.dumps(document | {"splits": {"test": rows}}))
+    (run / "splits.json").write_text(json.dumps(document | {"splits": {"train": [], "validation": [], "test": rows}}))
 
     def found() -> set[str]:
         return set(thumbnails(wanted, run_files=files_of_run(bundle), bundle=bundle, folders=()))

@@ -8,6 +8,7 @@ from tlpipe.reporting import inputs, side
 from tlpipe.reporting.derive import compose
 from tlpipe.reporting.inputs import Sources
 from tlpipe.reporting.side import Side
+from tlpipe.storage import leftovers
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.benchmark import Bench
 from tlpipe_edge.contract.files import load_json
@@ -21,6 +22,7 @@ def of_paths(paths: Sequence[Path], benches: Sequence[Bench] = ()) -> Side:
 
     Raise the errors of ``inputs.read``, WrongUsage if a report is not alone, and BadData if it is damaged.
     """
+    leftovers.repair(*(path.parent for path in paths))
     files = [path / REPORT if (path / REPORT).is_file() else path for path in paths]
     for file in files:
         document = load_json(file) if file.is_file() else None

@@ -27,7 +27,7 @@ def files_of_run(bundle: Bundle | None) -> dict[str, Path]:
         return {}
     run = Path(os.path.normpath(bundle.path.absolute() / bundle.manifest.provenance.keras_file)).parent
     try:
-        splits = Dataset.read(run / run_folder.SPLITS).with_images().splits
+        splits = Dataset.read(run_folder.checked(run, run_folder.SPLITS)).with_images().splits
     except (OSError, TlpipeError):
         return {}
     return {example.sha256: example.file for examples in splits.values() for example in examples}
