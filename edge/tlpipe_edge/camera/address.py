@@ -17,7 +17,12 @@ _SHORT_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 def is_live(source: str) -> bool:
     """Whether a source never ends by itself (a camera or a URL, not a file or a folder), so its end is an outage."""
-    return source == PICAMERA or source.isdecimal() or is_url(source) or source.startswith("/dev/")
+    return source == PICAMERA or is_number(source) or is_url(source) or source.startswith("/dev/")
+
+
+def is_number(source: str) -> bool:
+    """Whether a source is the number of a camera: nine digits, as OpenCV takes 32 bits."""
+    return source.isdecimal() and len(source) <= 9
 
 
 def is_url(source: str) -> bool:

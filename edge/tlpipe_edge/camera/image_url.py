@@ -10,6 +10,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -28,7 +29,10 @@ TIMEOUT = 5.0
 """Seconds without a byte, and for the whole response after its first byte."""
 
 _PIECE = 1 << 16
-_NO_IMAGE = ("text/", "video/", "audio/", "multipart/")
+_NO_IMAGE = {"text": "text", "video": "a video", "audio": "sound", "multipart": "a stream"}
+"""Content types that are no image, by their first part. A server can write what it likes into the second one."""
+_MALFORMED = (ValueError, IndexError)
+"""What urllib raises for an unknown or damaged WWW-Authenticate."""
 _UNRESERVED = "%/:=&?~+!$,;'@()*[]|^{}\"<>`\\"
 """What ``quote`` leaves as it is: all but blanks, control characters and those that are not ASCII."""
 
@@ -61,27 +65,34 @@ class ImageUrl:
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         if self._login:
             passwords.add_password(None, *self._login)  # None: any realm
-        return urllib.request.build_opener(_Digest(passwords), _Basic(passwords))
+        return urllib.request.build_opener(_Moved, _Digest(passwords), _Basic(passwords))
 
     def get(self) -> Response:
-        """The response to one request. No text in it has a part of the URL, or of what the server wrote but its type
-        and its status."""
+        """The response to one request. No text in it has a part of the URL, or of what the server wrote but its
+        status."""
         try:
             request = urllib.request.Request(self._url, headers={"Cache-Control": "no-cache"})
             with self._opener.open(request, timeout=TIMEOUT) as response:
-                kind = response.headers.get_content_type()
-                if "Content-Type" in response.headers and kind.startswith(_NO_IMAGE):
+                kind = _NO_IMAGE.get(response.headers.get_content_maintype())
+                if "Content-Type" in response.headers and kind:
                     advice = "Name the address of its stream or image, not of a page."
-                    return Response(None, f"the server answers {kind}", advice)
+                    return Response(None, f"the server answers with {kind}, not with an image", advice)
                 return Response(decode.decode(_body(response)))
         except urllib.error.HTTPError as error:
             error.close()
             return _refused(error.code)
         except BadData as error:
             return Response(None, f"the server's image: {error.reason}")
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, http.client.HTTPException, ValueError, OverflowError) as error:  # the last: a chunk of -2**64
             reason = error.reason if isinstance(error, urllib.error.URLError) else error
             return Response(None, *_failed(reason))
+
+
+class _Moved(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        """The request for the new address. The response is closed: urllib would read all that the server announces."""
+        fp.close()
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 class _Digest(urllib.request.HTTPDigestAuthHandler):
@@ -96,15 +107,19 @@ class _Digest(urllib.request.HTTPDigestAuthHandler):
 
     def http_error_401(self, *response: Any) -> Any:
         """None for another way to log in, which the next handler may know, or an algorithm that is not known."""
-        with contextlib.suppress(ValueError):
+        try:
             return super().http_error_401(*response)
-        return None
+        except _MALFORMED:
+            return None
+        finally:  # or else the sixth response of this kind is the last one
+            self.reset_retry_count()
 
 
 class _Basic(urllib.request.HTTPBasicAuthHandler):
     def http_error_401(self, *response: Any) -> Any:
         """None for another way to log in: it is an HTTPError then."""
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(*_MALFORMED), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a realm without quotes, which some cameras send
             return super().http_error_401(*response)
         return None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tlpipe_edge.camera.address import PICAMERA, has_scheme, is_live, is_url, shown
+from tlpipe_edge.camera.address import PICAMERA, has_scheme, is_live, is_number, is_url, shown
 from tlpipe_edge.camera.image_url import INTERVAL, ImageUrl
 from tlpipe_edge.contract import kinds
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable, WrongUsage, listed
@@ -53,7 +53,7 @@ def read(source: str, *, loop: bool = False) -> Iterator[Pixels | Still]:
     if source.strip().lower().startswith(("http://", "https://")):
         return _from_http(source)
     if is_live(source):
-        return _from_live(int(source) if source.isdecimal() else source)
+        return _from_live(int(source) if is_number(source) else source)
     path = Path(source)
     try:
         path.stat()

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import itertools
 import json
 import os
@@ -16,7 +17,7 @@ from pathlib import Path
 from tlpipe.data import listed
 from tlpipe.data.members import Kind, Member, members, name_of, too_much
 from tlpipe.data.places import IMAGE_SUFFIXES
-from tlpipe.storage import atomic, cache
+from tlpipe.storage import atomic, cache, locks
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract import kinds
 from tlpipe_edge.contract.files import parse_json, sha256_of
@@ -62,18 +63,29 @@ def is_archive(path: Path) -> bool:
 def unpacked(path: Path, *, sha256: str | None = None) -> Unpacked:
     """The images of an archive, unpacked into the cache unless they are there. They stay there while this process runs.
 
-    ``sha256`` is that of the archive, if it is known: then the archive is not read if its images are in the cache.
+    ``sha256`` is that of the archive, if it is known: then the archive is not read if its images are in the cache, nor
+    are these compared with what was unpacked, for whoever knows it knows the sha256 of each image, too.
     Raise MissingInput if they are not and the archive is gone, BadData if it is damaged, encrypted, hostile, without
-    images, or not the archive of this ``sha256``; Busy if another process unpacks it, Unavailable if the disk is full.
+    images, or not the archive of this ``sha256``; Unavailable if the disk is full. If another process unpacks the same
+    archive, wait for it.
     """
-    if sha256 is None:
+    archive = sha256
+    if archive is None:
         with progress.waiting(f"reading {path.name}", seconds=path.stat().st_size / 1e9):
-            sha256 = sha256_of(path)
-    name = f"{cache.TREES}/{sha256[:16]}-{VERSION}"
-    found = _in_cache(path, name, sha256)
-    if found is None:
-        _unpack(path, name, sha256)
-        found = _in_cache(path, name, sha256)
+            archive = sha256_of(path)
+    name = f"{cache.TREES}/{archive[:16]}-{VERSION}"
+    found = _in_cache(path, name, archive)
+    damaged = found is not None and sha256 is None and not _is_intact(found)
+    if found is None or damaged:
+        if not path.is_file():
+            raise gone(path)
+        _check_cache()
+        waiting = f"another tlpipe process unpacks {path.name}: waiting for it"
+        with locks.locked(cache.folder() / f"{name}.unpacking", waiting=waiting):
+            found = None if damaged else _in_cache(path, name, archive)
+            if found is None:
+                _unpack(path, name, archive)
+                found = _in_cache(path, name, archive)
         cache.shrink()
     if found is None:
         raise Busy("another tlpipe process removed the unpacked images", "Try again.", where=cache.folder() / name)
@@ -94,10 +106,27 @@ def _in_cache(path: Path, name: str, sha256: str) -> Unpacked | None:
     return Unpacked(path, sha256, folder / _FILES, notes)
 
 
+def _is_intact(unpacked: Unpacked) -> bool:
+    """Whether the files are those that were unpacked: the disk may have damaged one since. Not known of an earlier
+    version's."""
+    size = _bytes(unpacked.folder)
+    with progress.waiting(f"checking what is unpacked of {unpacked.archive.name}", seconds=size / 1e9):
+        try:
+            stored = parse_json((unpacked.folder.parent / _MARKER).read_bytes()).get("sha256")
+            return bool(stored == _sha256(unpacked.folder))
+        except (OSError, ValueError):
+            return False
+
+
+def _sha256(folder: Path) -> str:
+    """The sha256 of the names and contents of the unpacked files."""
+    found = hashlib.sha256()
+    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+        found.update(os.fsencode(file.relative_to(folder)) + b"\0" + sha256_of(file).encode())
+    return found.hexdigest()
+
+
 def _unpack(path: Path, name: str, sha256: str) -> None:
-    if not path.is_file():
-        raise gone(path)
-    _check_cache()
     images = max(FREE_OF_RATIO, MAX_RATIO * path.stat().st_size)
     with atomic.directory(cache.folder() / name, overwrite=True, marker=_MARKER) as folder:
         unpacking = _Unpacking(path, folder / _FILES, images, room=shutil.disk_usage(folder).free - KEPT_FREE)
@@ -109,6 +138,7 @@ def _unpack(path: Path, name: str, sha256: str) -> None:
         if sha256_of(path) != sha256:
             raise BadData("not the archive that the images are from", "Move the right one there.", where=path)
         document = {"schema": 1, "archive": sha256, "bytes": _bytes(folder / _FILES), "notes": unpacking.notes()}
+        document["sha256"] = _sha256(folder / _FILES)
         (folder / _MARKER).write_text(json.dumps(document), "utf-8")
 
 

@@ -5,13 +5,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Predicate
 
 from tlpipe.data import archive, folders
 from tlpipe.data.archive import Unpacked
 from tlpipe.data.reading import FROM_DATA, Format, Reading
+from tlpipe_edge.contract import codec
+from tlpipe_edge.contract.codec import Misfit
 from tlpipe_edge.contract.files import parse_json
+from tlpipe_edge.contract.ranges import FilePath, Labels, Sha256, Share
 from tlpipe_edge.errors import BadData, MissingInput
 
 
@@ -27,6 +32,54 @@ class Example:
     label: int
     sha256: str
     problem: str | None = None
+
+
+@dataclass(frozen=True)
+class _Row:
+    """An example in the JSON."""
+
+    file: FilePath
+    label: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class _Unreadable:
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Archive:
+    sha256: Annotated[Sha256, Predicate(re.compile("[0-9a-f]*").fullmatch)]
+    folder: FilePath
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The JSON of a ``Dataset``. Version 0.1.0 wrote no ``fractions``."""
+
+    source: FilePath
+    labels: Labels
+    splits: dict[str, tuple[_Row, ...]]
+    unreadable: tuple[_Unreadable, ...]
+    cut_from_train: tuple[str, ...]
+    fractions: dict[str, Share] | None = None
+    format: Format | None = None
+    images: FilePath | None = None
+    unpacked: _Archive | None = None
+
+    def check(self) -> None:
+        for name in ("train", "validation"):
+            if name not in self.splits:
+                raise Misfit(f"no {name}", ".splits")
+        if self.fractions is not None and not {"test", "validation"} <= self.fractions.keys():
+            raise Misfit("not one of each split", ".fractions")
+        labels = set(self.labels)
+        for name, rows in self.splits.items():
+            for place, row in enumerate(rows):
+                if row.label not in labels:
+                    raise Misfit("not one of the labels", f".splits.{name[:40]}[{place}].label")
 
 
 @dataclass(frozen=True)
@@ -140,45 +193,33 @@ class Dataset:
     @classmethod
     def read(cls, file: Path) -> "Dataset":
         """Read what ``to_json`` wrote. Raise BadData if the file is damaged."""
+        advice = "Train the run again."
         try:
             document = parse_json(file.read_text(encoding="utf-8"))
-            index = {label: number for number, label in enumerate(document["labels"])}
-            problems = {row["file"]: str(row["reason"]) for row in document["unreadable"]}
-            return cls(
-                Path(document["source"]),
-                tuple(document["labels"]),
-                {
-                    name: tuple(
-                        Example(Path(row["file"]), index[row["label"]], row["sha256"], problems.get(row["file"]))
-                        for row in rows
-                    )
-                    for name, rows in document["splits"].items()
-                },
-                tuple(document["cut_from_train"]),
-                fractions=_fractions(document.get("fractions")),
-                reading=_reading(document.get("format"), document.get("images")),
-                unpacked=_unpacked(Path(document["source"]), document.get("unpacked")),
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise BadData(f"not the splits of a run ({error})", "Train the run again.", where=file) from error
+            stored: _Stored = codec.read(_Stored, document, str(file), advice)
+        except (OSError, ValueError, RecursionError) as error:
+            raise BadData(f"not the splits of a run ({error})", advice, where=file) from error
+        except BadData as error:
+            raise BadData(f"not the splits of a run ({error.reason})", advice, where=file) from error
+        index = {label: number for number, label in enumerate(stored.labels)}
+        problems = {each.file: each.reason for each in stored.unreadable}
+        source, unpacked = Path(stored.source), stored.unpacked
+        return cls(
+            source,
+            stored.labels,
+            {
+                name: tuple(
+                    Example(Path(row.file), index[row.label], row.sha256, problems.get(row.file)) for row in rows
+                )
+                for name, rows in stored.splits.items()
+            },
+            stored.cut_from_train,
+            fractions=stored.fractions,
+            reading=Reading(stored.format, None if stored.images is None else Path(stored.images)),
+            unpacked=None if unpacked is None else Unpacked(source, unpacked.sha256, Path(unpacked.folder)),
+        )
 
 
 def label_indices(examples: Sequence[Example]) -> np.ndarray:
     """The label index of each example: (N,) int64."""
     return np.array([example.label for example in examples], np.int64)
-
-
-def _fractions(stored: Mapping[str, float] | None) -> dict[str, float] | None:
-    return None if stored is None else {split: float(stored[split]) for split in ("test", "validation")}
-
-
-def _reading(form: str | None, images: str | None) -> Reading:
-    return Reading(None if form is None else Format(form), None if images is None else Path(images))
-
-
-def _unpacked(source: Path, stored: Mapping[str, str] | None) -> Unpacked | None:
-    if stored is None:
-        return None
-    if not re.fullmatch("[0-9a-f]{64}", stored["sha256"]):
-        raise ValueError("no sha256 of the archive")
-    return Unpacked(source, stored["sha256"], Path(stored["folder"]))

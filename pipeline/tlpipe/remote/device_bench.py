@@ -12,7 +12,7 @@ from tlpipe.remote.address import Address
 from tlpipe_edge import errors
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.benchmark import Bench, benches
-from tlpipe_edge.contract.bundle import GOLDEN, MANIFEST, REFERENCE, Bundle
+from tlpipe_edge.contract.bundle import GOLDEN, LABELS, MANIFEST, REFERENCE, Bundle
 from tlpipe_edge.contract.files import parse_json, sha256_of
 from tlpipe_edge.errors import BadData, MissingInput
 from tlpipe_edge.images import walker
@@ -142,13 +142,16 @@ def _readable(files: Iterable[Path]) -> frozenset[Path]:
 
 
 def bundle_files(bundle: Bundle) -> dict[str, Path]:
-    """The files of a bundle that a device needs, by their names there: without the histories of training."""
+    """The files of a bundle that a device needs, by their names there: without the histories of training.
+
+    Raise BadData if one of them is damaged, or if an artifact is missing. The device says so of others that it reads.
+    """
     for artifact in bundle.manifest.artifacts:
         bundle.read(artifact)  # raises if it is damaged, before it is sent
     names = [MANIFEST, *(artifact.file for artifact in bundle.manifest.artifacts)]
-    names += [name for name in ("labels.txt", REFERENCE) if (bundle.path / name).is_file()]
-    golden = sorted(file for file in (bundle.path / GOLDEN).glob("*") if file.is_file())
-    return {name: bundle.path / name for name in names} | {f"{GOLDEN}/{file.name}": file for file in golden}
+    golden = sorted(f"{GOLDEN}/{file.name}" for file in (bundle.path / GOLDEN).glob("*"))
+    others = [name for name in (LABELS, REFERENCE, *golden) if (bundle.path / name).is_file()]
+    return {name: bundle.path / name for name in names} | {name: bundle.checked(name) for name in others}
 
 
 def run_edge(

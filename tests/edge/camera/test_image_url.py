@@ -66,12 +66,25 @@ class Camera(BaseHTTPRequestHandler):
     def moved(self) -> None:
         self.give(b"", code=302, Location="/capture?from=elsewhere")
 
-    def basic(self) -> None:
+    def moved_far(self) -> None:
+        """It says that the page about it is larger than any memory."""
+        self.give(b"", code=302, Location="/capture", Content_Length=str(2**63))
+
+    def basic(self, *challenges: str) -> None:
         wanted = "Basic " + base64.b64encode(b"admin:p ss/1").decode()
         if self.headers.get("Authorization") == wanted:
             self.capture()
         else:
-            self.give(b"", code=401, WWW_Authenticate='Basic realm="camera"')
+            self.send_response(401)
+            for challenge in challenges or ('Basic realm="camera"',):
+                self.send_header("WWW-Authenticate", challenge)
+            self.end_headers()
+
+    def unquoted(self) -> None:
+        self.basic("Basic realm=camera")
+
+    def second(self) -> None:
+        self.basic("Negotiate", 'Basic realm="camera"')
 
     def digest(self) -> None:
         if 'username="admin"' in self.headers.get("Authorization", ""):
@@ -95,12 +108,15 @@ class Camera(BaseHTTPRequestHandler):
     def negotiate(self) -> None:
         self.give(b"", code=401, WWW_Authenticate="Negotiate")
 
+    def valueless(self) -> None:
+        self.give(b"", code=401, WWW_Authenticate='Digest realm="camera", nonce=')
+
     def nameless(self) -> None:
         """Without a Content-Type."""
         self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\n" + jpeg(RED))
 
     def page(self) -> None:
-        self.give(b"<html><body>log in</body></html>", "text/html")
+        self.give(b"<html><body>log in</body></html>", "text/Secret1")
 
     def cut(self) -> None:
         self.give(jpeg(RED)[:-20], Content_Length=str(len(jpeg(RED))))
@@ -121,6 +137,10 @@ class Camera(BaseHTTPRequestHandler):
         for byte in jpeg(RED)[:20]:
             self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\n\r\n" if byte == 0xFF else bytes([byte]))
             time.sleep(0.05)
+
+    def chunked(self) -> None:
+        """With a chunk of a size that no machine has."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-fffffffffffffffffff\r\n" + jpeg(RED))
 
     def closing(self) -> None:
         self.close_connection = True
@@ -159,12 +179,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         "http://{}/nameless",
         "http://{}/moved",
         "http://Mufasa:Circle@{}/digest_sha256",
+        "http://{}/moved_far",
         "http://admin:p%20ss%2F1@{}/basic",
+        "http://admin:p%20ss%2F1@{}/unquoted",
+        "http://admin:p%20ss%2F1@{}/second",
         "http://admin:Secret1@{}/digest/picture/1/current/",
     ],
 )
 def test_an_image_is_asked_for_again_and_again(address: str, server: str) -> None:
-    frames = list(itertools.islice(sources.read(address.format(server)), 4))
+    frames = list(itertools.islice(sources.read(address.format(server)), 8))  # more than urllib's five retries
 
     for frame in frames:
         assert isinstance(frame, Still) and frame.pixels.shape == (48, 64, 3)
@@ -190,8 +213,14 @@ def test_an_image_is_upright_as_its_exif_says(server: str) -> None:
         ("basic", "the server answers HTTP 401 Unauthorized", "Check its user and password."),
         ("digest_sha256", "the server answers HTTP 401 Unauthorized", "Check its user and password."),
         ("negotiate", "the server answers HTTP 401 Unauthorized", "Check its user and password."),
+        ("valueless", "the server answers HTTP 401 Unauthorized", "Check its user and password."),
         ("missing", "the server answers HTTP 404 Not Found", "Check its address."),
-        ("page", "the server answers text/html", "Name the address of its stream or image, not of a page."),
+        (
+            "page",
+            "the server answers with text, not with an image",
+            "Name the address of its stream or image, not of a page.",
+        ),
+        ("chunked", "no valid response", "Check its address."),
         ("closing", "no valid response", "Check its address."),
     ],
 )

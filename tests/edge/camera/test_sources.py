@@ -128,6 +128,12 @@ def test_without_picamera2_the_way_to_it_is_named() -> None:
     assert "apt install python3-picamera2" in caught.value.advice
 
 
+@pytest.mark.parametrize("number", ["9" * 11, "1" * 5000])
+def test_a_number_that_no_camera_has(number: str) -> None:
+    with pytest.raises(MissingInput):
+        next(sources.read(number))
+
+
 def test_what_is_no_source(tmp_path: Path) -> None:
     with pytest.raises(MissingInput, match="no such camera, file or folder"):
         sources.read("gone.avi")

@@ -3,6 +3,7 @@
 import errno
 import gzip
 import io
+import json
 import os
 import stat
 import struct
@@ -12,13 +13,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import flip
 import pytest
 from lists import COUNT, image, images, label, paths
 
 from tlpipe.data import archive, loading, members
 from tlpipe.data.dataset import Dataset
 from tlpipe.data.reading import Format, Reading
-from tlpipe.storage import atomic, cache
+from tlpipe.storage import cache, locks
+from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable, WrongUsage
 from tlpipe_edge.machine.cache import ADVICE_IF_FULL
 
@@ -215,6 +218,31 @@ def test_what_someone_removed_from_the_cache_is_unpacked_again(tmp_path: Path) -
     found.splits["train"][0].file.unlink()
 
     assert loading.load(file).splits == found.splits
+
+
+@pytest.mark.parametrize("packer", ["zip", "tar"])
+def test_a_bit_that_flipped_in_the_cache_is_no_image_of_a_new_run(
+    tmp_path: Path, packer: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = PACKERS[packer](tmp_path / "a")
+    found = loading.load(file)
+    flip.bit(found.splits["train"][0].file, seed=1)
+
+    assert loading.load(file).splits == found.splits
+    assert found.splits["train"][0].sha256 == sha256_of(found.splits["train"][0].file)
+    assert capfd.readouterr().err.count("unpacking a") == 2
+
+
+def test_what_an_earlier_version_unpacked_is_unpacked_again_for_a_new_run(tmp_path: Path) -> None:
+    file = zipped(tmp_path / "a.zip")
+    found = stored(loading.load(file), tmp_path)
+    (marker,) = cache.folder().rglob("unpacked.json")
+    older = json.loads(marker.read_text())
+    sha256 = older.pop("sha256")
+    marker.write_text(json.dumps(older))
+
+    assert found.with_images().splits == found.splits and "sha256" not in json.loads(marker.read_text())
+    assert loading.load(file).splits == found.splits and json.loads(marker.read_text())["sha256"] == sha256
 
 
 def stored(found: Dataset, folder: Path) -> Dataset:
@@ -559,9 +587,11 @@ def test_the_cache_drops_an_archive_whole_or_not_at_all(tmp_path: Path) -> None:
     assert archive.unpacked(file).folder.is_dir()
 
 
-def test_the_rest_of_an_unpacking_that_was_killed_is_dropped() -> None:
-    partial = images(cache.folder() / cache.TREES / ".0123-1.abcd")
-    with atomic.locked(partial.parent / "0123-1"):
-        assert cache.shrink(limit=0) == 0 and partial.exists()
+@pytest.mark.parametrize("left", [".0123-1.tlpipe-abcdefgh", ".0123-1.abcdefgh"], ids=["", "of an earlier version"])
+def test_the_rest_of_an_unpacking_that_was_killed_is_dropped(left: str) -> None:
+    """Whatever the limit is, and without being counted, so that it cannot drive out what is used."""
+    partial = images(cache.folder() / cache.TREES / left)
+    with locks.locked(partial.parent / "0123-1"):
+        assert cache.shrink() == cache.size() == 0 and partial.exists()
 
-    assert cache.shrink(limit=0) > 0 and not partial.exists()
+    assert cache.shrink() == 0 and not list(partial.parent.iterdir())
