@@ -15,7 +15,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from tlpipe_edge.cli import wrong_value
 from tlpipe_edge.console.verbosity import Verbosity, set_verbosity, verbosity
 from tlpipe_edge.errors import WrongUsage
-from tlpipe_edge.machine.versions import versions
+from tlpipe_edge.machine.versions import Names, versions
 
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
 """UsageError, the base of all of typer's usage errors, which it does not export."""
@@ -172,7 +172,7 @@ def application(
     about: str,
     example: str,
     version: str,
-    packages: tuple[str, ...],
+    packages: Names,
     shared: Mapping[str, Any] = MappingProxyType({}),
 ) -> Application:
     """An application without commands yet; ``--version`` also names Python, and which of ``packages`` there are.

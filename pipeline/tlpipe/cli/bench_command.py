@@ -155,6 +155,7 @@ def _refuse_out(out: Path, baseline: Path | None, *, overwrite: bool) -> None:
     """Raise an error if the result could not be stored in ``out``, or would replace the baseline."""
     from tlpipe.storage import atomic
 
+    atomic.check_name(out)
     if not out.absolute().parent.is_dir():
         raise MissingInput("no such folder", "Make it, or name another FILE.", where=out)
     atomic.check_writable(out.absolute().parent)

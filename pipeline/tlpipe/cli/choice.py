@@ -40,9 +40,9 @@ def chosen_bundle(path: Path | None) -> "Bundle":
     """The bundle at ``path``, or the newest, which is then printed; errors are as in ``chosen_run``."""
     from tlpipe.runs import places
     from tlpipe_edge.console import progress
-    from tlpipe_edge.contract.bundle import MANIFEST, Bundle
+    from tlpipe_edge.contract.bundle import MANIFEST
 
     if path is None:
         path = places.newest(places.EXPORTED, marker=MANIFEST, made_by="tlpipe export")
         progress.say(f"using the newest bundle, {path}")
-    return Bundle.open(path)
+    return places.bundle(path)

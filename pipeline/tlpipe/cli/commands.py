@@ -30,6 +30,7 @@ from tlpipe.cli.options import (
     NoBench,
     Overwrite,
     Quantize,
+    Restart,
     RunFolder,
     TopLayers,
     TuningEpochs,
@@ -37,7 +38,8 @@ from tlpipe.cli.options import (
 )
 from tlpipe.cli.training_options import DEFAULTS, with_training_options
 from tlpipe.data import reading
-from tlpipe.runs.config import Finetuning
+from tlpipe.runs.config import TENSORFLOW, Finetuning
+from tlpipe.storage.resume import Resume
 from tlpipe_edge.cli.app import run_program
 from tlpipe_edge.cli.application import application
 from tlpipe_edge.console.text import printable, terminal_width, wrapped
@@ -46,9 +48,10 @@ from tlpipe_edge.errors import GateNotMet, WrongUsage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tlpipe.full_run import Measured, Reported
     from tlpipe.reporting.document import Report
     from tlpipe.reporting.sentences import Sentence
-    from tlpipe.workflow import Measured, Reported, TrainingJob
+    from tlpipe.workflow import TrainingJob
 
 
 app = application(
@@ -56,7 +59,7 @@ app = application(
     about="From a folder of images to an image classifier on a Raspberry Pi, with a measured comparison with Keras.",
     example="tlpipe run photos --image-size 224",
     version=__version__,
-    packages=("tensorflow", "keras", "ai-edge-litert"),
+    packages=(TENSORFLOW, "keras", "ai-edge-litert"),
     shared={"config": Config},
 )
 
@@ -91,6 +94,7 @@ def finetune(
     epochs: TuningEpochs = DEFAULTS.finetuning.epochs,
     learning_rate: TuningRate = DEFAULTS.finetuning.learning_rate,
     overwrite: Overwrite = False,
+    restart: Restart = False,
 ) -> None:
     """Fine-tune the top layers of the backbone.
 
@@ -100,7 +104,7 @@ def finetune(
     from tlpipe.training import stages
 
     finetuning = Finetuning(top_layers=top_layers, epochs=epochs, learning_rate=learning_rate)
-    tuned = stages.finetune(chosen, finetuning, overwrite=overwrite)
+    tuned = stages.finetune(chosen, finetuning, overwrite=overwrite, resume=Resume(restart))
     print(shown(tuned.best_stage))
 
 
@@ -113,11 +117,13 @@ def export(
         typer.Option(metavar="DIR", help="The bundle folder. If left out, exported/RUN.", rich_help_panel=OUTPUT),
     ] = None,
     overwrite: Overwrite = False,
+    restart: Restart = False,
 ) -> None:
     """Write a bundle for devices: a .tflite file per number format, the labels, and reference results."""
     from tlpipe import workflow
 
-    print(shown(workflow.export(chosen_run(run), quantize, out=out, overwrite=overwrite).path))
+    resume = Resume(restart)
+    print(shown(workflow.export(chosen_run(run), quantize, out=out, overwrite=overwrite, resume=resume).path))
 
 
 @app.command(epilog="Example: tlpipe evaluate exported/clothing --max-drop 0.01")
@@ -129,6 +135,7 @@ def evaluate(
     keras: Keras = None,
     max_drop: MaxDrop = None,
     min_agreement: MinAgreement = None,
+    restart: Restart = False,
     as_json: Json = False,
 ) -> None:
     """Measure the accuracy of the Keras model and of every file of the bundle on the same images."""
@@ -139,7 +146,13 @@ def evaluate(
 
     how = reading.parse(form, images)
     scored = evaluate.evaluate(
-        chosen, data=data, reading=how, keras_file=keras, max_drop=max_drop, min_agreement=min_agreement
+        chosen,
+        data=data,
+        reading=how,
+        keras_file=keras,
+        max_drop=max_drop,
+        min_agreement=min_agreement,
+        resume=Resume(restart),
     )
     adopted = chosen.manifest.provenance.adopted is not None
     print(scored.to_json() if as_json else tables.accuracy_table(scored, adopted=adopted, width=terminal_width()))
@@ -164,18 +177,23 @@ def run_all(
 ) -> None:
     """The command `run`."""
     timed = _timed(context, bench, no_bench=no_bench)
-    from tlpipe import workflow
+    from tlpipe import full_run
 
-    _say_end(workflow.run(job, command=written(), timed=timed, show=_show), timed)
+    _say_end(full_run.run(job, command=written(), timed=timed, show=_show), timed)
 
 
 @app.command(epilog="Example: tlpipe demo")
-def demo(context: typer.Context, bench: Benched = Timed.RECOMMENDED, no_bench: NoBench = False) -> None:
+def demo(
+    context: typer.Context,
+    bench: Benched = Timed.RECOMMENDED,
+    no_bench: NoBench = False,
+    restart: Restart = False,
+) -> None:
     """Run everything in a few minutes, offline: handwritten digits, on a small backbone that comes with tlpipe."""
     timed = _timed(context, bench, no_bench=no_bench)
-    from tlpipe import workflow
+    from tlpipe import full_run
 
-    _say_end(workflow.demo(command=written(), timed=timed, show=_show), timed)
+    _say_end(full_run.demo(command=written(), timed=timed, restart=restart, show=_show), timed)
 
 
 @app.command(epilog="Example: tlpipe report exported/clothing bench.json --out reports/clothing")

@@ -36,9 +36,11 @@ def config(context: typer.Context, command: Command = None, run: RunOption = Non
         from tlpipe.runs.run_folder import Run
 
         opened = Run.open(run)
+        checked = opened.check()
         found = replay.tables(opened, context)
         repeats = "run" if len(opened.stages) > 1 else "train"
-        print(f"# {printable(str(opened.path))}: tlpipe {repeats} --config FILE repeats it\n")
+        print(f"# {printable(str(opened.path))}: tlpipe {repeats} --config FILE repeats it")
+        print(f"# {checked}\n")
         _print(found)
         return
     known = configuration.tables(context.find_root())

@@ -46,6 +46,7 @@ _REFUSED = {
     "help": "Pass --help on the command line.",
     "version": "Pass --version on the command line.",
     "overwrite": "Pass --overwrite on the command line: from a file, each call would replace results.",
+    "restart": "Pass --restart on the command line: from a file, no call would continue another one.",
     "no-bench": 'Write bench = "none".',
     "quiet": "Pass --quiet on the command line: it is about one call.",
     "verbose": "Pass --verbose on the command line: it is about one call.",

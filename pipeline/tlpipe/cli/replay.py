@@ -7,8 +7,9 @@ import typer
 
 from tlpipe.cli import configuration
 from tlpipe.data.dataset import Dataset
+from tlpipe.runs import run_folder
 from tlpipe.runs.config import Finetuning, Head, Stage, Training
-from tlpipe.runs.run_folder import FROZEN, SPLITS, Run
+from tlpipe.runs.run_folder import FROZEN, Run
 from tlpipe_edge.console import progress
 
 Lines = dict[str, tuple[object, str]]
@@ -23,7 +24,7 @@ def tables(run: Run, context: typer.Context) -> dict[str, Lines]:
     """
     training = run.training
     known = configuration.tables(context.find_root())
-    dataset = Dataset.read(run.path / FROZEN / SPLITS)
+    dataset = Dataset.read(run_folder.checked(run.path / FROZEN, run_folder.SPLITS))
     first = dataclasses.asdict(training) | dataclasses.asdict(training.first_stage)
     chosen: dict[str, dict[str, object]] = {"train": first, "finetune": dataclasses.asdict(training.finetuning)}
     found: dict[str, Lines] = {"train": {"data": (dataset.source, "")}, "finetune": {}}

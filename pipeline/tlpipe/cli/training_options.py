@@ -24,6 +24,7 @@ from tlpipe.cli.options import (
     LearningRate,
     Out,
     Overwrite,
+    Restart,
     Seed,
     Strict,
     TestFraction,
@@ -64,6 +65,7 @@ def _training(
     class_weights: Balance = DEFAULTS.class_weights,
     strict: Strict = False,
     overwrite: Overwrite = False,
+    restart: Restart = False,
 ) -> "TrainingJob":
     """The frozen stage, with the options that `train` and `run` share."""
     from tlpipe.workflow import TrainingJob
@@ -91,6 +93,7 @@ def _training(
         test_fraction=test_fraction,
         strict=strict,
         overwrite=overwrite,
+        restart=restart,
         reading=reading.parse(form, images),
     )
 

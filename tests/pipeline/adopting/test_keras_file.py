@@ -1,16 +1,19 @@
 """What is refused by its form: other formats, damaged files, zips and HDF5 files that trick."""
 
+import errno
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import foreign_models as foreign
 import h5py
 import numpy as np
 import pytest
 
-from tlpipe.adopting import model_file
+from tlpipe.adopting import loading, model_file
 from tlpipe_edge.errors import BadData, MissingInput
 
 
@@ -163,3 +166,34 @@ def test_hdf5_may_not_refer_to_other_files(
         foreign.with_entries(file, entries | {"model.weights.h5": weights.read_bytes()})
 
     assert refused(file).startswith("its HDF5 file")
+
+
+@pytest.mark.parametrize(("suffix", "copies"), [("keras", 0), ("keras", 1), ("h5", 0)])
+def test_a_full_disk_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sound: dict[str, bytes], suffix: str, copies: int
+) -> None:
+    """``copies``: so many files are copied before."""
+    copy, done = shutil.copyfileobj, []
+
+    def full(source: Any, target: Any) -> None:
+        if len(done) == copies:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        done.append(target)
+        copy(source, target)
+
+    file = written(tmp_path, f"model.{suffix}", sound[suffix])
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(OSError, match="No space"), model_file.unpacked(file):
+        pass
+
+
+def test_a_full_disk_is_no_model_that_keras_cannot_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sound: dict[str, bytes]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with model_file.unpacked(written(tmp_path, "model.keras", sound["keras"])) as unpacked:
+        monkeypatch.setattr(h5py, "File", full)
+        with pytest.raises(OSError, match="No space"):
+            loading.load(unpacked)

@@ -15,7 +15,7 @@ import pytest
 
 from tlpipe.runs import run_folder
 from tlpipe.runs.run_folder import Run
-from tlpipe.storage import atomic
+from tlpipe.storage import locks
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.errors import Unavailable
 
@@ -174,9 +174,26 @@ def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     from tlpipe.exporting import assemble
     from tlpipe.training import stages
 
-    monkeypatch.setattr(stages, "train", lambda _, out, *__, **___: Run(out, "1-frozen"))
-    monkeypatch.setattr(stages, "finetune", lambda run, *_, **__: run)
-    monkeypatch.setattr(assemble, "export", lambda _, __, out, **___: SimpleNamespace(path=out))
+    def made(file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text('{"schema": 1, "best": "1-frozen"}')
+
+    def train(_: object, out: Path, *__: object, **___: object) -> Run:
+        made(out / "1-frozen/model.keras")
+        made(out / "run.json")
+        return Run.open(out)
+
+    def finetune(run: Run, *_: object, **__: object) -> Run:
+        made(run.path / "2-finetuned/model.keras")
+        return run
+
+    def export(_: object, __: object, out: Path, **___: object) -> SimpleNamespace:
+        made(out / "manifest.json")
+        return SimpleNamespace(path=out)
+
+    monkeypatch.setattr(stages, "train", train)
+    monkeypatch.setattr(stages, "finetune", finetune)
+    monkeypatch.setattr(assemble, "export", export)
     monkeypatch.setattr(run_folder, "check", lambda _: None)
 
 
@@ -187,16 +204,12 @@ def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "tlpipe.training.stages",
             "_build",
-            "Nothing is kept but the computed features, in the cache. ",
+            "The computed features are in the cache.\n",
         ),
-        ("tlpipe.training.stages", "_fit", "Nothing is kept but the computed features, in the cache. "),
-        ("tlpipe.training.stages", "finetune", "runs/few has the first training stage. To continue: tlpipe finetune"),
-        (
-            "tlpipe.exporting.assemble",
-            "export",
-            "both training stages. To continue: tlpipe export runs/few --quantize ",
-        ),
-        ("tlpipe.workflow", "_measured", "The bundle is exported/few. To continue: tlpipe evaluate exported/few\n"),
+        ("tlpipe.training.job", "_fitted", "The computed features are in the cache.\n"),
+        ("tlpipe.training.stages", "finetune", "Step 1 is done: the same command goes on with step 2.\n"),
+        ("tlpipe.exporting.assemble", "export", "Steps 1 and 2 are done: the same command goes on with step 3.\n"),
+        ("tlpipe.evaluation.evaluate", "evaluate", "Steps 1 to 3 are done: the same command goes on with step 4.\n"),
     ],
 )
 def test_an_interrupted_run_says_what_is_kept(
@@ -206,13 +219,13 @@ def test_an_interrupted_run_says_what_is_kept(
         raise KeyboardInterrupt
 
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    if step not in ("load", "_build", "_fit"):
+    if step not in ("load", "_build", "_fitted"):
         shortened(monkeypatch)
     monkeypatch.setattr(importlib.import_module(module), step, interrupted)
     done = tlpipe("run", few, *options)
 
     assert done.code == 130 and "warning: interrupted. " in done.stderr and kept in done.stderr
-    assert "Traceback" not in done.stderr and list(Path("runs").glob("*")) == []
+    assert "Traceback" not in done.stderr and Path("runs/few").exists() == ("Step" in kept)
 
 
 @pytest.mark.parametrize(("flags", "name"), [(["--overwrite"], "few"), ([], "few-2")])
@@ -220,22 +233,20 @@ def test_overwrite_reaches_the_run_and_its_bundle(
     tlpipe: Command, few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], name: str
 ) -> None:
     """``run --overwrite`` replaces both of that name; without it another name is taken."""
-    from tlpipe import workflow
+    from tlpipe.evaluation import evaluate
 
-    places: list[Path] = []
-
-    def measured(run: Run, bundle: Bundle, *_: object, **__: object) -> None:
-        places.extend([run.path, bundle.path])
-        raise Unavailable("the end of the test", "")
+    def evaluated(bundle: Bundle, **_: object) -> None:
+        raise Unavailable(f"{bundle.path}", "")
 
     shortened(monkeypatch)
-    monkeypatch.setattr(workflow, "_measured", measured)
+    monkeypatch.setattr(evaluate, "evaluate", evaluated)
     for folder, marker in (("runs", "run.json"), ("exported", "manifest.json")):
         (tmp_path / folder / "few").mkdir(parents=True)
         (tmp_path / folder / "few" / marker).write_text("{}")
 
-    assert tlpipe("run", few, *flags).code == 69
-    assert places == [Path("runs") / name, Path("exported") / name]
+    done = tlpipe("run", few, *flags)
+    assert done.code == 69 and f"error: exported/{name}\n" in done.stderr
+    assert Path("runs", name, "2-finetuned").is_dir()
 
 
 def test_an_out_below_a_file_is_refused_before_the_work(
@@ -251,7 +262,7 @@ def test_an_out_below_a_file_is_refused_before_the_work(
 def test_a_folder_that_another_run_fills_is_busy(
     tlpipe: Command, few: Path, options: list[str], tmp_path: Path
 ) -> None:
-    with atomic.locked(tmp_path / "run"):
+    with locks.locked(tmp_path / "run"):
         done = tlpipe("train", few, *options, "--out", "run")
 
     assert done.code == 75 and "another tlpipe process is writing it" in done.stderr

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from tlpipe import workflow
+from tlpipe import full_run, workflow
 from tlpipe.benchmark.timed import Timed
 from tlpipe.cli import configuration
 from tlpipe.cli.commands import app
@@ -50,8 +50,8 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> list[TrainingJob]:
         found.append(job)
         raise KeyboardInterrupt
 
-    for name in ("train", "run"):
-        monkeypatch.setattr(workflow, name, caught)
+    for module, name in ((workflow, "train"), (full_run, "run")):
+        monkeypatch.setattr(module, name, caught)
     return found
 
 
@@ -163,7 +163,7 @@ def test_no_bench_undoes_a_file(tlpipe: Command, tmp_path: Path, monkeypatch: py
         found.append(timed)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(workflow, "run", caught)
+    monkeypatch.setattr(full_run, "run", caught)
     for arguments in ((), ("--no-bench",), ("--bench", "none", "--no-bench")):
         tlpipe("run", "photos", *arguments)
 
@@ -298,6 +298,7 @@ def test_every_option_is_a_key_and_can_be_overridden() -> None:
     assert {key for name in known for key in options[name].keys() - known[name].keys()} == {
         "config",
         "overwrite",
+        "restart",
         "no-bench",
         "quiet",
         "verbose",

@@ -12,7 +12,7 @@ COMMANDS = ("train", "finetune", "export", "evaluate", "bench", "report", "run",
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert")
 
 
-HEAVY = {"tensorflow", "keras", "sklearn", "cv2", "numpy", "rich.progress", "filelock", "tomli_w"}
+HEAVY = {"tensorflow", "keras", "sklearn", "cv2", "numpy", "rich.progress", "tomli_w"}
 
 
 def test_help_does_not_wait_for_what_only_commands_need(in_a_process: Command) -> None:

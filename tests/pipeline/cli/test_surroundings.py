@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import drawing
@@ -55,7 +55,15 @@ def test_training_and_a_report_without_a_home(work: Path, options: list[str]) ->
     assert not [path for path in Path(tempfile.gettempdir()).glob("tlpipe-*") if path.stat().st_uid == 12345]
 
 
-def test_the_libraries_write_into_a_named_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def nowhere() -> str:
+    raise FileNotFoundError("no usable temporary folder")
+
+
+@pytest.mark.parametrize("found", [nowhere, os.getcwd])
+def test_the_libraries_write_into_a_named_cache(
+    found: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So do temporary files, if the system has no folder for them: the working folder is no place for them."""
     variables = ("KERAS_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME")
     for name in (*variables, "TMPDIR"):
         monkeypatch.setenv(name, "to be restored")
@@ -63,14 +71,10 @@ def test_the_libraries_write_into_a_named_cache(tmp_path: Path, monkeypatch: pyt
         monkeypatch.setenv(name, "")
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    monkeypatch.setattr(tempfile, "gettempdir", _nowhere)
+    monkeypatch.setattr(tempfile, "gettempdir", found)
     cache.used_by_libraries()
 
     assert [os.environ[name] for name in variables] == [
         f"{tmp_path}/{name}" for name in ("keras", "matplotlib", "others")
     ]
     assert os.environ["TMPDIR"] == tempfile.tempdir == str(tmp_path / "tlpipe")
-
-
-def _nowhere() -> str:
-    raise FileNotFoundError("no usable temporary folder")
