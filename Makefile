@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV ?= .venv
 EDGE_VENV ?= .venv-edge
 DOCS_VENV ?= .venv-docs
+SECONDS ?= 10
+SEED ?= 0
 # A file of tests stays in one process; more than four processes would need more memory than most machines have. The order
 # is that of tests/conftest.py.
 PYTEST = -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 QUIET = --quiet --disable-pip-version-check
 PINNED = $(QUIET) -c constraints.txt
 
-.PHONY: help demo test lint test-edge test-arm64 docs bench clean
+.PHONY: help demo test torture lint test-edge test-arm64 fuzz docs bench clean
 
 help: ## List the commands.
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 18
@@ -20,6 +22,9 @@ demo: $(VENV)/installed ## Install, then run all steps on embedded data, from tr
 test: $(VENV)/installed ## Run all tests, then lint.
 	$(VENV)/bin/python $(PYTEST)
 	$(MAKE) lint
+
+torture: $(VENV)/installed ## Kill all commands that write 300 times, let their writes fail, and record what remains: half an hour.
+	PYTHONPATH=tests:benchmarks $(VENV)/bin/python tests/survival/torture.py --kills 300 --faults 200
 
 lint: $(VENV)/installed ## Check style, formatting, types, and which package imports which.
 	$(VENV)/bin/ruff check .
@@ -33,6 +38,9 @@ test-edge: $(EDGE_VENV)/installed ## Run the tests of the device side where ther
 
 test-arm64: ## Run the tests of the device side on emulated 64-bit ARM: minutes, as root, with Debian's packages.
 	scripts/test_arm64.sh $(PYTHON)
+
+fuzz: $(VENV)/installed ## Give damaged documents to each reader: SECONDS=10 for each of them, SEED=0.
+	$(VENV)/bin/python tests/fuzz/run.py --seconds $(SECONDS) --seed $(SEED)
 
 docs: $(DOCS_VENV)/installed ## Build the documentation site in build/site; a broken link is an error.
 	rm -rf build/site

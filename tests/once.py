@@ -1,12 +1,12 @@
 """Make a slow fixture once per session: the first worker of pytest-xdist that needs it makes it for all workers."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
@@ -18,7 +18,8 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], obje
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parents[1] / name  # the session's folder, which holds those of the workers
     done = folder.with_name(f"{name}.done")
-    with FileLock(f"{folder}.lock"):
+    with folder.with_name(f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
