@@ -121,7 +121,7 @@ def finetune(
         run.path / FINETUNED,
         checkpoint.key("finetune", {"finetuning": dataclasses.asdict(finetuning), "within": resume.within}),
     )
-    atomic.check_writable(run.path.parent)
+    atomic.check_writable(run.path.absolute().parent)
     with locks.locked(run.path):  # so that `train --overwrite` cannot replace the run now
         atomic.refuse_existing(run.path / FINETUNED, overwrite=overwrite, marker=run_folder.CONFIG)
         with atomic.together(run.path / FINETUNED) as written:
