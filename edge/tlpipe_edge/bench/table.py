@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from tlpipe_edge.console.text import percent, printable, table, wrapped
 from tlpipe_edge.contract.benchmark import Bench, BenchResult, ImageSet, KerasResult, variant
-from tlpipe_edge.contract.conditions import Conditions
+from tlpipe_edge.contract.conditions import UNKNOWN, Conditions
 from tlpipe_edge.contract.latency import LatencyFigures
 from tlpipe_edge.contract.validity import Cause, causes
 
@@ -55,7 +55,8 @@ def render(*benches: Bench, width: int | None = None) -> str:
 
 def _title(bench: Bench) -> str:
     device = bench.device
-    where = ", ".join(dict.fromkeys(filter(None, (device.address, device.board, device.cpu))))
+    known = (each for each in (device.address, device.title, device.cpu) if each not in (None, "", UNKNOWN))
+    where = ", ".join(dict.fromkeys(known))
     return f"{printable(bench.model.name)} on {printable(where)}, {device.cores} cores"
 
 

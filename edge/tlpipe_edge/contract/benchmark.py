@@ -4,7 +4,7 @@ A history of the format, by its schema number:
 
 1 - (tlpipe 0.1.0) The first. Keys added since, without a new schema number: images.trained_on (before, the end of
     images.name), reasons (beside each invalid_reasons), discarded, cold_start_reasons and full_load_reasons (before,
-    these two were among the reasons).
+    these two were among the reasons), device.browser and results.batch_runs (of the page of tlpipe web).
 
 Unknown keys are ignored. An unknown value is None (null), never 0. A key may be missing if its field has a default.
 """
@@ -226,7 +226,7 @@ class Bench(Validity):
             )
             for result in self.results
         ]
-        caption = f"{self.model.name} on {self.device.board}"
+        caption = f"{self.model.name} on {self.device.title}"
         return notebook.table(caption, ("", "threads", "p50", "size", "top-1", "agreement with Keras"), rows)
 
     def why_all(self) -> tuple[Reason, ...]:

@@ -2,14 +2,27 @@
 
 from dataclasses import dataclass
 
-from tlpipe_edge.contract.ranges import Celsius, Positive, Reading
+from tlpipe_edge.contract.ranges import Celsius, Milliseconds, Positive, Reading
+
+UNKNOWN = "unknown"
+"""What a browser does not tell of the machine."""
+
+
+@dataclass(frozen=True)
+class Browser:
+    """The browser in which the page of ``tlpipe web`` ran the model; its clock counts steps of ``clock_ms``."""
+
+    name: str
+    version: str
+    clock_ms: Milliseconds
 
 
 @dataclass(frozen=True)
 class DeviceDescription:
     """The measured machine, in its state before the run; ``address`` is None for the machine that wrote the document.
 
-    Frequency is in MHz, temperature in degrees Celsius. ``throttling`` is empty if nothing was throttled.
+    Frequency is in MHz, temperature in degrees Celsius. ``throttling`` is empty if nothing was throttled,
+    ``browser`` is None for a program that runs without one.
     """
 
     board: str
@@ -24,6 +37,17 @@ class DeviceDescription:
     temperature_c: Celsius | None = None
     throttling: tuple[str, ...] | None = None
     address: str | None = None
+    browser: Browser | None = None
+
+    @property
+    def title(self) -> str:
+        """The board or else the processor; in a browser, with it: "Pixel 8, Chrome 142 (browser)". Empty if unknown."""
+        if self.browser is None:
+            return self.board or self.cpu
+        machine = [each for each in (self.board, self.cpu, self.os) if each not in ("", UNKNOWN)][:1]
+        version = self.browser.version.partition(".")[0]
+        named = " ".join(each for each in (self.browser.name, version) if each not in ("", UNKNOWN))
+        return ", ".join([*machine, f"{named} (browser)" if named else "a browser"])
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ class Timing:
     ``throughput_per_s`` is images a second with ``throughput_workers`` classifiers in parallel. ``other_load`` is the
     CPU time of other processes divided by the elapsed time: a number of cores. ``cold_start_reasons`` say why
     ``cold_start_ms`` is invalid, ``full_load_reasons`` the same of ``throughput_per_s``: the latencies may be valid.
+    ``batch_runs``: the clock of a browser is coarse, so each sample is the mean of so many runs.
     """
 
     invoke_ms: LatencyFigures | None = None
@@ -61,6 +62,7 @@ class Timing:
     samples_ms: dict[SampleName, Samples | None] | None = None
     cold_start_reasons: tuple[Reason, ...] = ()
     full_load_reasons: tuple[Reason, ...] = ()
+    batch_runs: Positive | None = None
 
     def check_times(self) -> None:
         """Raise Misfit if a run took no time. A single stage, rounded, may be 0."""

@@ -11,7 +11,7 @@ import compared
 import numpy as np
 import pytest
 import reports
-from browser import CHROMIUM, Browser, chromium
+from browser import Browser, chromium, needs_chromium
 from compared import images
 from PIL import Image
 from reports import changed
@@ -21,7 +21,7 @@ from tlpipe.reporting import publish
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.contract.bundle import Bundle
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (Debian: apt install chromium)")
+pytestmark = needs_chromium
 
 PHONE, DESKTOP = (390, 844), (1280, 900)
 FOUR_FILES = Path(__file__).parents[2] / "data/before_rooms/bundle"

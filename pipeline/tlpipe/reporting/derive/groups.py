@@ -47,7 +47,7 @@ def of_bench(source: BenchSource, size: int | None) -> Group:
     several = len({result.threads for result in bench.results}) > 1
     rows = tuple(_row(result, bench, keras, size, bench_reasons, several=several) for result in bench.results)
     return Group(
-        name=bench.device.board or bench.device.cpu or "a device without a name",
+        name=bench.device.title or "a device without a name",
         source=source.name,
         device=bench.device,
         conditions=_conditions(bench),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tlpipe.reporting.comparison import LatencyChange
 from tlpipe.reporting.sentences import Sentence, name, quoted, sentence
 from tlpipe.reporting.side import Side, SideGroup, SideRow
-from tlpipe_edge.contract.conditions import DeviceDescription
+from tlpipe_edge.contract.conditions import UNKNOWN, DeviceDescription
 
 File = tuple[str, str | None]
 """The number format of a file, and its sha256 (Keras has none)."""
@@ -65,7 +65,7 @@ def left_out(new: Side, old: Side, pairs: Sequence[Pair]) -> Iterator[Sentence]:
     for group in _timed(old):
         same = _like(group, new)
         if not same:
-            yield _not_compared(group, "only OLD was timed there")
+            yield _not_compared(group, _alone(group, "OLD"))
         elif group.name not in used and any(each.name in compared for each in same):
             yield _not_compared(group, "NEW is compared with another device of this kind")
 
@@ -83,10 +83,14 @@ def _not_compared(group: SideGroup, why: str) -> Sentence:
     return sentence("The latency on ", name(group.name), f" is not compared: {why}")
 
 
+def _alone(group: SideGroup, word: str) -> str:
+    return f"only {word} was timed there" if _kind(group.device) else "its browser does not say which device it is"
+
+
 def _why(group: SideGroup, old: Side, pairs: Sequence[Pair]) -> str:
     same = _like(group, old)
     if not same:
-        return "only NEW was timed there"
+        return _alone(group, "NEW")
     if any(_rows(group, second) and _rows(each, first) for each in same for first, second in pairs):
         return "the runtime, its version, the delegate or the number of threads is another one"
     return "no number format was timed on both sides with the files that are compared"
@@ -118,13 +122,26 @@ def _timed(side: Side) -> list[SideGroup]:
 
 
 def _like(group: SideGroup, side: Side) -> list[SideGroup]:
-    """The timed devices of a side with the same board and CPU, those of the same address first."""
-    same = (each for each in _timed(side) if _kind(each.device) == _kind(group.device))
+    """The timed devices of a side of the same kind, those of the same address first."""
+    kind = _kind(group.device)
+    same = (each for each in _timed(side) if kind and _kind(each.device) == kind)
     return sorted(same, key=lambda each: _address(each.device) != _address(group.device))
 
 
+_ANY_MODEL = ("", UNKNOWN, "iPhone", "iPad")
+"""What a browser calls a device if it does not name its model."""
+
+
 def _kind(device: DeviceDescription | None) -> tuple[str, ...]:
-    return (device.board, device.cpu, device.machine) if device else ()
+    """Board, CPU, machine, and the browser with its system. Empty if unknown, as two phones may then look the same."""
+    if device is None:
+        return ()
+    kind = (device.board, device.cpu, device.machine)
+    if device.browser is None:
+        return kind
+    if device.board in _ANY_MODEL and device.cpu in _ANY_MODEL:
+        return ()
+    return (*kind, device.browser.name, device.os.partition(" ")[0])
 
 
 def _address(device: DeviceDescription | None) -> str | None:
