@@ -15,10 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (Debian: apt install chromium)")
 PATIENCE = 60.0
 """Seconds: Chromium starts in one, and a loaded machine takes its time."""
 
+FAKE_CAMERA = ("--use-fake-device-for-media-stream=fps=30", "--use-fake-ui-for-media-stream")
+"""A camera that shows a test picture at 30 frames a second, and is allowed without a question."""
 _OPTIONS = [
     "--headless",
     "--no-sandbox",
@@ -38,7 +43,8 @@ _LAUNCH = (
 
 
 class Browser:
-    """One tab. ``errors`` are what the page wrote to the console as an error, and exceptions of its script."""
+    """One tab. ``errors`` are what the page wrote to the console as an error, and exceptions of its script;
+    ``requests`` the URLs that it asked for, also those that were blocked."""
 
     def __init__(self, writing: int, reading: int) -> None:
         self._writing, self._reading = writing, reading
@@ -46,9 +52,10 @@ class Browser:
         self._number = 0
         self._session: str | None = None
         self.errors: list[str] = []
+        self.requests: list[str] = []
         target = self("Target.createTarget", url="about:blank")["targetId"]
         self._session = self("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log"):
+        for domain in ("Page", "Runtime", "Log", "Network"):
             self(f"{domain}.enable")
 
     def __call__(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -67,6 +74,8 @@ class Browser:
                 self.errors.append(str(reply["params"]["exceptionDetails"]))
             elif reply.get("method") == "Log.entryAdded" and reply["params"]["entry"]["level"] == "error":
                 self.errors.append(reply["params"]["entry"]["text"])
+            elif reply.get("method") == "Network.requestWillBeSent":
+                self.requests.append(reply["params"]["request"]["url"])
 
     def _read(self) -> dict[str, Any]:
         while b"\0" not in self._unread:
@@ -87,8 +96,8 @@ class Browser:
         self("Page.navigate", url=url)
 
     def value(self, expression: str) -> Any:
-        """The value of a JavaScript expression."""
-        result = self("Runtime.evaluate", expression=expression, returnByValue=True)
+        """The value of a JavaScript expression; that of a promise when it is fulfilled."""
+        result = self("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
@@ -99,16 +108,22 @@ class Browser:
             assert time.monotonic() < end, f"never: {expression}\n{self.value('document.body.innerText')}"
             time.sleep(0.1)
 
+    def choose(self, identifier: str, *files: Path) -> None:
+        """Choose these files in the file input of this id."""
+        found = self("Runtime.evaluate", expression=f"document.getElementById('{identifier}')")["result"]
+        self("DOM.setFileInputFiles", files=[str(file) for file in files], objectId=found["objectId"])
+
     def screenshot(self, file: Path) -> None:
         file.write_bytes(base64.b64decode(self("Page.captureScreenshot")["data"]))
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[Browser]:
+def chromium(profile: Path, *options: str) -> Iterator[Browser]:
     """Start it with a new profile in this folder, and end it with all its processes."""
     (theirs_in, writing), (reading, theirs_out) = os.pipe(), os.pipe()
     ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (theirs_in, theirs_out)]  # clear of 3 and 4
-    command = [sys.executable, "-c", _LAUNCH, *map(str, ends), str(CHROMIUM), *_OPTIONS, f"--user-data-dir={profile}"]
+    command = [sys.executable, "-c", _LAUNCH, *map(str, ends), str(CHROMIUM), *_OPTIONS, *options]
+    command.append(f"--user-data-dir={profile}")
     process = subprocess.Popen(command, pass_fds=ends, stderr=subprocess.DEVNULL, start_new_session=True)
     for end in (theirs_in, theirs_out, *ends):
         os.close(end)

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 
 MAX_WIDTH = 10_000
 """Maximum columns of a table: it is not cut for a narrow terminal, nor in a file."""
+_JOINERS = "\u200c\u200d"
+"""Words of Persian and Hindi, and some emoji, are made with them."""
 GAP = 2
 """Spaces between two columns."""
 
@@ -19,7 +21,9 @@ def printable(text: str) -> str:
     Terminal escapes and right-to-left overrides have no effect; letters of every script are kept.
     """
     return "".join(
-        character if unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else ascii(character)[1:-1]
+        character
+        if character in _JOINERS or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        else ascii(character)[1:-1]
         for character in text
     )
 

@@ -70,9 +70,10 @@ CLOSED = Kind("folder that cannot be listed", "folders that cannot be listed", s
 
 _NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 """The errors for a link that points to nothing, or to itself."""
-_SYSTEM_FILES = frozenset(
+SYSTEM_FILES = frozenset(
     ("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "picasa.ini", "zbthumbnail.info")
 )
+"""What systems leave in a folder, in lower case, besides hidden files."""
 _SYSTEM_FOLDERS = frozenset(
     (
         "@eadir",  # Synology: a folder for each image, with thumbnails of it
@@ -199,7 +200,7 @@ def folders(folder: Path) -> list[Path]:
 
 def is_walked(name: str) -> bool:
     """Whether ``walk`` looks at a file and into a folder of this name."""
-    plain = name.lower() not in _SYSTEM_FILES | _SYSTEM_FOLDERS and not name.startswith(".")
+    plain = name.lower() not in SYSTEM_FILES | _SYSTEM_FOLDERS and not name.startswith(".")
     return plain and Path(name).suffix.lower() != _THUMBNAIL_OF_VIDEO
 
 
@@ -259,7 +260,7 @@ def _look(entry: os.DirEntry[str], path: Path) -> tuple[Kind | None, bool]:
         return kind, True
     if entry.name.startswith("."):
         return HIDDEN_FILE, False
-    if entry.name.lower() in _SYSTEM_FILES:
+    if entry.name.lower() in SYSTEM_FILES:
         return SYSTEM_FILE, False
     try:
         if entry.is_file():

@@ -9,6 +9,14 @@ from tlpipe_edge.errors import WrongUsage
 
 _WRITTEN = re.compile(r"(?:(?:\[(?P<ipv6>[^\]]*)\]|(?P<name>[^:\s]*)):)?(?P<port>[0-9]{1,5})")
 
+_LOOPBACK_HOST = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
+
+
+def names_loopback(host: str) -> bool:
+    """Whether a Host header names this machine. A web page whose own name resolves to 127.0.0.1 (DNS rebinding) has its
+    own name there."""
+    return _LOOPBACK_HOST.fullmatch(host) is not None
+
 
 @dataclass(frozen=True)
 class ListenAddress:

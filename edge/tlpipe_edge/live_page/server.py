@@ -22,7 +22,7 @@ from urllib.parse import parse_qs
 
 from tlpipe_edge.camera.answer import Answer
 from tlpipe_edge.errors import Unavailable, WrongUsage
-from tlpipe_edge.live_page.listen import ListenAddress
+from tlpipe_edge.live_page.listen import ListenAddress, names_loopback
 from tlpipe_edge.live_page.stream import BOUNDARY, Shown, prepare
 
 FRAMES_PER_SECOND = 15
@@ -40,7 +40,8 @@ HEARTBEAT = 2.0
 SEND_BUFFER = 131_072
 """Bytes of the send buffer of a client: a larger one would only hold older frames."""
 
-_LOOPBACK_HOST = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
+_SCRIPTS = ("prediction.js", "page.js")
+"""Modules of the page, in the order in which they are joined. The page of ``tlpipe web`` uses the first, too."""
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
 
 
@@ -201,11 +202,8 @@ class Preview:
         return HTTPStatus.OK if request.method in ("GET", "HEAD") else HTTPStatus.METHOD_NOT_ALLOWED
 
     def _admits(self, request: _Request) -> bool:
-        """Whether the token is in the query or a cookie, and, on loopback, the Host header names this machine.
-
-        A web page whose own name resolves to 127.0.0.1 (DNS rebinding) has its own name in the Host header.
-        """
-        if self._address.is_loopback and not _LOOPBACK_HOST.fullmatch(request.headers.get("host", "")):
+        """Whether the token is in the query or a cookie, and, on loopback, the Host header names this machine."""
+        if self._address.is_loopback and not names_loopback(request.headers.get("host", "")):
             return False
         if self._token is None:
             return True
@@ -257,12 +255,22 @@ async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
 
 def _load_page() -> tuple[bytes, str]:
     """The page, and a Content-Security-Policy that allows its own style and script and nothing else."""
-    page = resources.files("tlpipe_edge.live_page").joinpath("page.html").read_bytes()
-    parts = re.findall(rb"<(style|script)>(.*?)</\1>", page, re.DOTALL)
-    sums = {name.decode(): base64.b64encode(hashlib.sha256(text).digest()).decode() for name, text in parts}
+    files = resources.files("tlpipe_edge.live_page")
+    style = b"".join(files.joinpath(name).read_bytes() for name in ("style.css", "page.css"))
+    script = b'"use strict";\n' + b"".join(_as_script(files.joinpath(name).read_bytes()) for name in _SCRIPTS)
+    page = files.joinpath("page.html").read_bytes()
+    sums = {}
+    for name, text in (("style", style), ("script", script)):
+        page = page.replace(f"<{name}></{name}>".encode(), f"<{name}>".encode() + text + f"</{name}>".encode())
+        sums[name] = base64.b64encode(hashlib.sha256(text).digest()).decode()
     own = "; ".join(f"{name}-src 'sha256-{checksum}'" for name, checksum in sums.items())
     nothing_else = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     return page, f"{nothing_else}; img-src 'self' data:; connect-src 'self'; {own}"
+
+
+def _as_script(module: bytes) -> bytes:
+    """A module as a part of one script: an inline script has no other module to import from."""
+    return re.sub(rb"^import .*\n|^export ", b"", module, flags=re.MULTILINE)
 
 
 def _parse(head: bytes) -> _Request | None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from browser import CHROMIUM, Browser, chromium
+from browser import Browser, chromium, needs_chromium
 
 from tlpipe_edge.camera.answer import Answer
 from tlpipe_edge.live_page import server
 from tlpipe_edge.live_page.server import Preview
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (Debian: apt install chromium)")
+pytestmark = needs_chromium
 
 HOSTILE = (
     "<img src=x onerror=document.title='owned'>",
