@@ -11,7 +11,7 @@ PYTEST = -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reord
 QUIET = --quiet --disable-pip-version-check
 PINNED = $(QUIET) -c constraints.txt
 
-.PHONY: help demo test torture lint test-edge test-arm64 fuzz docs bench clean
+.PHONY: help demo test torture lint test-edge test-arm64 test-web web-runtime fuzz docs bench clean node-is-new
 
 help: ## List the commands.
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 18
@@ -39,6 +39,12 @@ test-edge: $(EDGE_VENV)/installed ## Run the tests of the device side where ther
 test-arm64: ## Run the tests of the device side on emulated 64-bit ARM: minutes, as root, with Debian's packages.
 	scripts/test_arm64.sh $(PYTHON)
 
+web-runtime: web/node_modules/installed ## Bring LiteRT.js and the page of tlpipe web into the package: Node.js and npm, once.
+	cd web && node build.mjs
+
+test-web: web/node_modules/installed ## Check the types of the page of tlpipe web, and test what needs no browser.
+	cd web && npm test --silent
+
 fuzz: $(VENV)/installed ## Give damaged documents to each reader: SECONDS=10 for each of them, SEED=0.
 	$(VENV)/bin/python tests/fuzz/run.py --seconds $(SECONDS) --seed $(SEED)
 
@@ -50,7 +56,7 @@ bench: ## Say how to run the benchmarks.
 	@echo "Each benchmark is a script: $(VENV)/bin/python benchmarks/NAME.py. What there is: benchmarks/README.md"
 
 clean: ## Remove environments, caches and build products, not runs/ and exported/.
-	rm -rf $(VENV) $(EDGE_VENV) $(DOCS_VENV) .arm64 .cache
+	rm -rf $(VENV) $(EDGE_VENV) $(DOCS_VENV) .arm64 .cache web/node_modules pipeline/tlpipe/website/built
 	rm -rf .pytest_cache .grimp_cache .import_linter_cache .mypy_cache .ruff_cache edge/.ruff_cache
 	rm -rf build dist edge/build edge/dist pipeline/tlpipe.egg-info edge/tlpipe_edge.egg-info
 	find benchmarks edge pipeline scripts tests -name __pycache__ -prune -exec rm -rf {} +
@@ -69,6 +75,16 @@ $(DOCS_VENV)/installed: constraints-docs.txt
 	$(virtual-environment)
 	$(@D)/bin/pip install $(QUIET) -c constraints-docs.txt zensical mkdocstrings-python ruff
 	@touch $@
+
+web/node_modules/installed: web/package-lock.json
+	@$(MAKE) --silent node-is-new >/dev/null 2>&1 && npm --version >/dev/null || { \
+	  echo "Node.js 20.19 or newer and npm are needed: https://nodejs.org" >&2; exit 1; }
+	cd web && npm ci --ignore-scripts --loglevel=error
+	@touch $@
+
+# As package.json says; npm would fail with many lines.
+node-is-new:
+	@node -e "const [major, minor] = process.versions.node.split('.'); process.exit(major > 20 || (major == 20 && minor >= 19) ? 0 : 1)"
 
 # pip is the last thing that venv puts there: without it, an earlier attempt was broken off.
 define virtual-environment

@@ -1,0 +1,5 @@
+/** What runs the model. */
+
+import { version } from "@litertjs/core/package.json";
+
+export const RUNTIME = { name: "LiteRT.js", version };
