@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tlpipe.reporting.comparison import Comparison
     from tlpipe.reporting.document import Report
     from tlpipe.reporting.side import Side
+    from tlpipe.website.publish import Published
     from tlpipe.workflow import TrainingJob
 
 Place = Path | str
@@ -269,6 +270,27 @@ def compare(new: Model, old: Model, *, out: Place, overwrite: bool = False) -> "
     from tlpipe.reporting import publish
 
     return publish.comparison(_side(new), _side(old), Path(out), overwrite=overwrite)
+
+
+def web(
+    bundle: Bundle | Place,
+    *,
+    recipe: str | None = None,
+    out: Place | None = None,
+    single_file: bool = False,
+    golden: bool = False,
+    overwrite: bool = False,
+) -> "Published":
+    """Write a page that runs the bundle in a browser to the folder ``out``, sites/BUNDLE if left out.
+
+    ``recipe`` is int8, or else float16 or float32, if left out. With ``single_file``, ``out`` is one HTML file. With
+    ``golden``, the golden images of the bundle, which are photographs of yours, are published with it.
+    """
+    opened = _bundle(bundle)
+    from tlpipe.website import publish, site
+
+    options = site.Options(recipe, golden=golden, single_file=single_file)
+    return publish.publish(opened, options, out=_path(out), overwrite=overwrite)
 
 
 def _side(model: Model) -> "Side":

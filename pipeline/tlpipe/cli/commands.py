@@ -37,6 +37,7 @@ from tlpipe.cli.options import (
     TuningRate,
 )
 from tlpipe.cli.training_options import DEFAULTS, with_training_options
+from tlpipe.cli.web_command import web
 from tlpipe.data import reading
 from tlpipe.runs.config import TENSORFLOW, Finetuning
 from tlpipe.storage.resume import Resume
@@ -226,6 +227,9 @@ def report(
         return
     report = publish.of_paths(sources, out, overwrite=overwrite)
     _say_report(report, out, report.warnings)
+
+
+app.command(epilog="Example: tlpipe web exported/clothing --out sites/clothing")(web)
 
 
 app.command(epilog="Example: tlpipe config --run runs/clothing > clothing.toml")(config)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 Command = Callable[..., Any]
-COMMANDS = ("train", "finetune", "export", "evaluate", "bench", "report", "run", "demo", "config", "adopt")
+COMMANDS = ("train", "finetune", "export", "evaluate", "bench", "report", "run", "demo", "config", "adopt", "web")
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert")
 
 
