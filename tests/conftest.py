@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-ORDER = ("survival", "remote", "docker", "pipeline", "fuzz", "edge", "contract")
+ORDER = ("survival", "remote", "docker", "pipeline", "fuzz", "web", "edge", "contract")
 """The order of the folders of tests. The slowest files come first, so that no worker runs one alone at the end."""
 
 
