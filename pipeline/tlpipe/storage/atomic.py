@@ -5,6 +5,7 @@ something behind, ``leftovers`` says what it is, and the next command puts it ri
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,8 +83,8 @@ def check_writable(folder: Path) -> None:
 def directory(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[Path]:
     """A temporary folder, which becomes ``path`` at the end of the block; an exception leaves everything as it was.
 
-    The block holds the lock of ``path``. An old folder is replaced in one step (``exchange``). Raise the errors of
-    ``refuse_existing``.
+    The block holds the lock of ``path``. An old folder is replaced in one step (``exchange``) by one of its mode.
+    Raise the errors of ``refuse_existing``.
     """
     path = path.absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,6 +96,8 @@ def directory(path: Path, *, marker: str, overwrite: bool = False) -> Iterator[P
             yield partial
             _refuse_existing(path, overwrite=overwrite, marker=marker)  # what came meanwhile has no lock, as by cp
             if os.path.lexists(path):
+                if path.is_dir():
+                    shutil.copymode(path, partial)
                 exchange(partial, path)
             else:
                 partial.replace(path)

@@ -1,6 +1,7 @@
 """Whole or not at all."""
 
 import errno
+import stat
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -144,6 +145,16 @@ def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path: Path) -> None:
 
     assert tree(tmp_path) == {"elsewhere/a.txt": "old", "out/a.txt": "new"}
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["elsewhere", "out"]
+
+
+def test_who_may_read_a_folder_stays_as_it_was(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a").touch()
+    out.chmod(0o2750)
+    with atomic.directory(out, marker="a", overwrite=True) as partial:
+        (partial / "a").write_text("new")
+    assert (stat.S_IMODE(out.stat().st_mode), tree(out)) == (0o2750, {"a": "new"})
 
 
 def test_several_appear_together(tmp_path: Path) -> None:
