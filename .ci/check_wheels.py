@@ -1,4 +1,7 @@
-"""Check that both wheels hold the files of their packages and nothing else: python check_wheels.py SOURCE WHEELS."""
+"""Check that both wheels hold the files of their packages and nothing else: python check_wheels.py SOURCE WHEELS.
+
+SOURCE has the page of `tlpipe web` as well, which `make web-runtime` built there: git does not have it.
+"""
 
 import sys
 from email import message_from_bytes
@@ -13,8 +16,18 @@ NEEDED = (
     "tlpipe/remote/agent.py",
     "tlpipe/schemas/bench.schema.json",
     "tlpipe/schemas/report.schema.json",
+    "tlpipe/website/readme.md.j2",
 )
 """Files that are no modules, or are read as files."""
+BUILT = "tlpipe/website/built/"
+PAGE = (
+    *("index.html", "page.css", "page.js", "worker.js", "service_worker.js", "site.webmanifest"),
+    *("litert.js", "litert.wasm.bin", "icon-192.png", "icon-512.png", "maskable-512.png"),
+    *("LICENSE-LiteRT.txt", "THIRD_PARTY_NOTICES.txt"),
+)
+"""The page of `tlpipe web` with LiteRT.js, its licence, and the notices of what its WebAssembly holds."""
+MAX_PAGE_BYTES = 3_500_000
+"""By how much the page may enlarge the wheel."""
 METADATA = {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "top_level.txt", "licenses/LICENSE", "licenses/NOTICE"}
 
 
@@ -37,11 +50,15 @@ source, wheels = map(Path, sys.argv[1:])
 
 check(pipeline, source / "pipeline" / "tlpipe")
 held = ZipFile(pipeline).infolist()
+built = sum(file.compress_size for file in held if file.filename.startswith(BUILT))
+assert built <= MAX_PAGE_BYTES, f"the page of tlpipe web: {built} bytes in {pipeline.name}"
+print(f"{pipeline.name}: {built} bytes of it are the page of tlpipe web")
 (weights,) = [file for file in held if file.filename.endswith(".weights.h5")]
 assert weights.file_size <= 2_000_000, f"{weights.filename}: {weights.file_size} bytes"
-missing = set(NEEDED) - {file.filename for file in held}
+missing = {*NEEDED, *(BUILT + name for name in PAGE)} - {file.filename for file in held}
 assert not missing, f"{pipeline.name} lacks {missing}"
-assert "tlpipe_edge/live_page/page.html" in ZipFile(edge).namelist()
+page = {f"tlpipe_edge/live_page/{name}" for name in ("page.html", "style.css", "page.css", "prediction.js", "page.js")}
+assert page <= set(ZipFile(edge).namelist()), f"{edge.name} lacks files of the live page"
 
 heavy = [name for name in check(edge, source / "edge" / "tlpipe_edge") if name.startswith(("tensorflow", "keras"))]
 assert not heavy, f"{edge.name} requires {heavy}"
