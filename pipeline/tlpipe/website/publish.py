@@ -77,6 +77,7 @@ def _write_folder(target: Path, found: Site, *, overwrite: bool) -> None:
         for name, content in found.files.items():
             (partial / name).parent.mkdir(exist_ok=True)
             (partial / name).write_bytes(content)
+        _refuse_others(target)  # what came meanwhile
 
 
 def _refuse_folder(folder: Path, *, overwrite: bool) -> None:
@@ -84,6 +85,11 @@ def _refuse_folder(folder: Path, *, overwrite: bool) -> None:
     if folder.is_file() or folder.suffix.lower() in _PAGES:
         raise WrongUsage("the name of a file, not of a folder", "Name a folder, or add --single-file.", where=folder)
     atomic.refuse_existing(folder, overwrite=overwrite, marker=MARKER)
+    _refuse_others(folder)
+
+
+def _refuse_others(folder: Path) -> None:
+    """Raise WrongUsage if a folder of a site holds other files, which would be deleted."""
     if others := sorted(_others(folder)):
         more = f" and {len(others) - 1} more" if others[1:] else ""
         advice = "Name another path, such as a folder inside it, or move them away."

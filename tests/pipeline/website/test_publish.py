@@ -79,6 +79,24 @@ def test_a_folder_with_files_of_the_user_is_not_replaced(exported: Bundle, tmp_p
 
 
 @pytest.mark.usefixtures("page")
+def test_a_file_that_comes_meanwhile_is_not_deleted(
+    exported: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "site"
+    write(exported, out=out)
+    built = site.build(exported, Options())
+
+    def build(*_: object) -> site.Site:
+        (out / "CNAME").write_text("mine")
+        return built
+
+    monkeypatch.setattr(site, "build", build)
+    with pytest.raises(WrongUsage, match="it also holds CNAME"):
+        write(exported, out=out, overwrite=True)
+    assert content(out)["CNAME"] == b"mine"
+
+
+@pytest.mark.usefixtures("page")
 def test_a_file_is_no_folder_and_a_page_ends_in_html(exported: Bundle, tmp_path: Path) -> None:
     write(exported, SINGLE, out=tmp_path / "page.html")
     with pytest.raises(WrongUsage, match="the name of a file, not of a folder\nName a folder, or add --single-file"):
