@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tlpipe_edge.console.verbosity import Verbosity, set_verbosity
+
 TESTS = Path(__file__).parent
 ORDER = ("survival", "remote", "docker", "pipeline", "fuzz", "web", "edge", "contract")
 """The order of the folders of tests. The slowest files come first, so that no worker runs one alone at the end."""
@@ -29,3 +31,10 @@ def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.delenv("TLPIPE_CACHE", raising=False)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def verbosity() -> Iterator[None]:
+    """Undo a verbosity that a test sets, be it by a command that it runs in this process."""
+    yield
+    set_verbosity(Verbosity.NORMAL)

@@ -1,19 +1,11 @@
 """What is printed to stderr, by verbosity, and what a terminal shows."""
 
-from collections.abc import Iterator
-
 import pytest
 from terminal import on_a_terminal
 
 from tlpipe_edge.console import progress
 from tlpipe_edge.console.progress import time_left
 from tlpipe_edge.console.verbosity import Verbosity, set_verbosity
-
-
-@pytest.fixture
-def verbosity() -> Iterator[None]:
-    yield
-    set_verbosity(Verbosity.NORMAL)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +16,6 @@ def verbosity() -> Iterator[None]:
         (Verbosity.VERBOSE, ["", "Step", "line", "detail", "work (3)", "wait", "warning: careful"]),
     ],
 )
-@pytest.mark.usefixtures("verbosity")
 def test_what_is_said_follows_the_verbosity(
     wanted: Verbosity, said: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -299,13 +299,8 @@ def test_a_stage_that_diverges_ends_with_the_best_weights_before(
 
 
 def test_what_trains_and_from_where_is_said(
-    few: Path,
-    brief: Training,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-    request: pytest.FixtureRequest,
+    few: Path, brief: Training, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    request.addfinalizer(lambda: set_verbosity(Verbosity.NORMAL))
     set_verbosity(Verbosity.VERBOSE)
     run = stages.train(loading.load(few), tmp_path / "run", brief)
     said = capfd.readouterr().err
