@@ -11,6 +11,7 @@ from tlpipe.benchmark.timed import Timed
 from tlpipe.conversion import recipes
 from tlpipe.data.reading import Format
 from tlpipe.network import backbones
+from tlpipe.network.backbones import BACKBONES
 from tlpipe.network.backbones import DEFAULT as BACKBONE
 from tlpipe.runs.config import ClassWeights
 from tlpipe_edge.cli.application import checked
@@ -80,11 +81,22 @@ ImageFolder = Annotated[
     ),
 ]
 Keras = Annotated[Path | None, typer.Option(metavar="FILE", help="The Keras model, if it has moved.")]
+_FILES = "; ".join(f"for {name} {entry.weights_file}" for name, entry in BACKBONES.items())
+BackboneName = Annotated[
+    str,
+    typer.Option(
+        "--backbone",
+        metavar="NAME",
+        help=f"The network: {listed(BACKBONES)}.",
+        callback=checked(backbones.find),
+        rich_help_panel=_NETWORK,
+    ),
+]
 Weights = Annotated[
     str,
     typer.Option(
         metavar="WEIGHTS",
-        help=f"imagenet (downloaded by Keras), none (train the whole network), or a FILE: {BACKBONE.weights_file}.",
+        help=f"imagenet (downloaded by Keras), none (train the whole network), or a FILE: {_FILES}.",
         callback=checked(refuse_url),
         rich_help_panel=_NETWORK,
     ),
@@ -94,7 +106,7 @@ ImageSize = Annotated[
     typer.Option(
         metavar="PIXELS",
         help="Width and height of the network input, {} to {} pixels.".format(*BACKBONE.sizes),
-        callback=checked(lambda size: backbones.find(BACKBONE.name).check_size(size)),
+        callback=checked(lambda size: backbones.check_any(lambda entry: entry.check_size(size))),
         rich_help_panel=_NETWORK,
     ),
 ]
@@ -102,8 +114,8 @@ Alpha = Annotated[
     float,
     typer.Option(
         metavar="NUMBER",
-        help=f"Width multiplier of the network: {listed(BACKBONE.widths)}.",
-        callback=checked(lambda alpha: backbones.find(BACKBONE.name).check_width(alpha)),
+        help=f"Width multiplier of {BACKBONE.name}: {listed(BACKBONE.widths)}.",
+        callback=checked(lambda alpha: backbones.check_any(lambda entry: entry.check_width(alpha))),
         rich_help_panel=_NETWORK,
     ),
 ]
@@ -265,32 +277,15 @@ Benched = Annotated[
     ),
 ]
 NoBench = Annotated[bool, typer.Option("--no-bench", help="The same as --bench none.", rich_help_panel=OUTPUT)]
-MaxDrop = Annotated[
-    float | None,
-    typer.Option(
-        min=0.0,
-        max=1.0,
-        metavar="SHARE",
-        help="Maximum drop of top-1 accuracy below the Keras model, 0 to 1. Exit with code 1 if a file exceeds it.",
-    ),
-]
-MinAgreement = Annotated[
-    float | None,
-    typer.Option(
-        min=0.0,
-        max=1.0,
-        metavar="SHARE",
-        help="Minimum share of images with the same prediction as Keras, 0 to 1. Exit with code 1 if a file is below "
-        "it.",
-    ),
-]
 TopLayers = Annotated[
     int,
     typer.Option(
         min=0,
         metavar="N",
         help=f"Number of backbone layers to train, counted from the top. The top {BACKBONE.top_layers} begin at "
-        f"{BACKBONE.top_begins}.",
-        callback=checked(lambda number: backbones.check_top_layers(number, backbones.find(BACKBONE.name).layers)),
+        f"{listed(f'{entry.top_begins} ({name})' for name, entry in BACKBONES.items())}.",
+        callback=checked(
+            lambda number: backbones.check_any(lambda entry: backbones.check_top_layers(number, entry.layers))
+        ),
     ),
 ]

@@ -11,6 +11,7 @@ import typer
 from tlpipe.cli.configuration import without_arguments
 from tlpipe.cli.options import (
     Alpha,
+    BackboneName,
     Balance,
     BatchSize,
     Crop,
@@ -48,6 +49,7 @@ def _training(
     context: typer.Context,
     data: Data,
     out: Out = None,
+    backbone: BackboneName = DEFAULTS.backbone,
     weights: Weights = DEFAULTS.weights,
     image_size: ImageSize = DEFAULTS.image_size,
     alpha: Alpha = DEFAULTS.alpha,
@@ -72,6 +74,7 @@ def _training(
     from tlpipe_edge.contract import manifest
 
     training = Training(
+        backbone=backbone,
         weights=weights if weights in (IMAGENET, NONE) else str(Path(weights).absolute()),
         image_size=image_size,
         alpha=alpha,

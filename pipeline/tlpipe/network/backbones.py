@@ -119,7 +119,34 @@ MOBILENET_V2 = Backbone(
     published="https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
     "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{alpha}_224_no_top.h5",
 )
-BACKBONES = {MOBILENET_V2.name: MOBILENET_V2}
+
+
+def _efficientnet_lite0(**options: Any) -> "keras.Model":
+    from tlpipe.network import efficientnet_lite
+
+    return efficientnet_lite.build(**options)
+
+
+def _load_efficientnet_lite0(model: "keras.Model", file: Path) -> None:
+    from tlpipe.network import efficientnet_lite
+
+    efficientnet_lite.load_weights(model, file)
+
+
+EFFICIENTNET_LITE0 = Backbone(
+    name="efficientnet_lite0",
+    builder=_efficientnet_lite0,
+    sizes=(64, 224),
+    scale=1 / 128,
+    offset=-127 / 128,
+    top_layers=50,
+    top_begins="block5c_depthwise_relu",
+    layers=141,
+    weights_file="a .npz of scripts/convert_efficientnet_lite.py",
+    load_weights=_load_efficientnet_lite0,
+    parameters={ONE_WIDTH: 3_413_024},
+)
+BACKBONES = {entry.name: entry for entry in (MOBILENET_V2, EFFICIENTNET_LITE0)}
 """By name. The first is the default."""
 DEFAULT = next(iter(BACKBONES.values()))
 
@@ -130,6 +157,20 @@ def check_top_layers(number: int, layers: int) -> None:
         raise WrongUsage(
             f"the number of top layers is {number}, but the backbone has {layers}", f"Use a number from 0 to {layers}."
         )
+
+
+def check_any(check: Callable[[Backbone], None]) -> None:
+    """Raise what ``check`` raises for the first backbone, if it raises something for each of them."""
+    first = None
+    for entry in BACKBONES.values():
+        try:
+            check(entry)
+        except WrongUsage as error:
+            first = first or error
+        else:
+            return
+    if first is not None:
+        raise first
 
 
 def find(name: str) -> Backbone:

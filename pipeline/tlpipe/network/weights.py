@@ -63,7 +63,7 @@ def check(entry: Backbone, alpha: float, weights: str) -> None:
 def _check_values(entry: Backbone, alpha: float, file: Path) -> None:
     held = weights_file.held(file)
     if held is None:
-        raise BadData(f"not a file of Keras weights (HDF5, {SUFFIX})", f"Name {entry.weights_file}.", where=file)
+        raise BadData("not a file of weights (HDF5, .keras or .npz)", f"Name {entry.weights_file}.", where=file)
     width = next((width for width, number in entry.parameters.items() if number == held.backbone), None)
     if width is None:
         raise _not_weights(entry, alpha, file)

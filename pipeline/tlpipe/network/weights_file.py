@@ -1,4 +1,4 @@
-"""What a file of Keras weights holds, read without TensorFlow."""
+"""What a file of weights holds, read without TensorFlow."""
 
 import io
 import zipfile
@@ -15,10 +15,12 @@ ARCHIVE, SUFFIX = ".keras", ".weights.h5"
 """Formats of Keras 3, in which it finds the layers by their names and skips others."""
 HDF5 = (".h5", ".hdf5")
 """Formats of Keras 2, in which the layers must be those of the network."""
+ARRAYS = ".npz"
+"""Arrays of NumPy by the names of a PyTorch network."""
 _LAYERS = ("layers", "_layer_checkpoint_dependencies")
 """The groups of the layers in a ``SUFFIX`` file; the second one is that of TensorFlow 2.12."""
-_TOP = ("dense", "predictions", "normalization")
-"""How the names of layers begin that are no part of a backbone."""
+_TOP = ("dense", "predictions", "normalization", "_fc")
+"""How the names of layers begin that are no part of a backbone; the last one is PyTorch's."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Held:
 
 
 def held(file: Path) -> Held | None:
-    """What the file holds; None if Keras reads no such format, or the file is damaged. Raise OSError if it is gone.
+    """What the file holds; None if it is none of these formats, or damaged. Raise OSError if it is gone.
 
     A second call reads a file again only if its size or time has changed.
     """
@@ -47,6 +49,8 @@ def held(file: Path) -> Held | None:
 
 @lru_cache(maxsize=8)
 def _held(file: Path, _size: int, _mtime_ns: int) -> Held | None:
+    if file.suffix == ARRAYS:
+        return _of_arrays(file)
     import h5py
 
     if file.suffix == ARCHIVE:
@@ -67,6 +71,14 @@ def _of_layers(stored: "h5py.Group") -> Held:
         layer, *inside = path.split("/")
         if len(inside) == 2 and inside[0] == "vars":
             sizes[layer] += size
+    return _counted(sizes, top_is_skipped=True)
+
+
+def _of_arrays(file: Path) -> Held:
+    import numpy as np
+
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+        sizes = Counter({name: stored[name].size for name in stored.files})
     return _counted(sizes, top_is_skipped=True)
 
 

@@ -14,7 +14,7 @@ from tlpipe.conversion import recipes
 from tlpipe.data import loading
 from tlpipe.exporting import assemble
 from tlpipe.network import build
-from tlpipe.network.backbones import MOBILENET_V2, Backbone, find
+from tlpipe.network.backbones import BACKBONES, EFFICIENTNET_LITE0, MOBILENET_V2, Backbone, find
 from tlpipe.network.backend import keras
 from tlpipe.network.cut import cut_below
 from tlpipe.runs.config import Finetuning, Head, Training
@@ -32,7 +32,7 @@ def built(weights: Path | str, *, alpha: float = 1.0, size: int = 48) -> Any:
     return build.build("tiny", alpha=alpha, size=size, weights=str(weights), **common)
 
 
-@pytest.mark.parametrize("entry", [MOBILENET_V2, TINY], ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", [*BACKBONES.values(), TINY], ids=lambda entry: entry.name)
 def test_the_top_layers_begin_where_the_entry_says(entry: Backbone) -> None:
     common: dict[str, Any] = {"weights": "none", "labels": LABELS, "dropout": 0.0, "seed": 0}
     model = build.build(entry.name, alpha=1.0, size=entry.sizes[0], **common)
@@ -45,6 +45,12 @@ def test_the_parameters_and_layers_are_those_of_keras(alpha: float) -> None:
     base = MOBILENET_V2.build(alpha=alpha, weights=None, input_shape=(64, 64, 3))
 
     assert (base.count_params(), len(base.layers)) == (MOBILENET_V2.parameters[alpha], MOBILENET_V2.layers)
+
+
+def test_the_layers_of_efficientnet_lite0_are_counted() -> None:
+    base = EFFICIENTNET_LITE0.build(alpha=1.0, weights=None, input_shape=(64, 64, 3))
+
+    assert (base.count_params(), len(base.layers)) == (EFFICIENTNET_LITE0.parameters[1.0], EFFICIENTNET_LITE0.layers)
 
 
 def test_the_flags_say_what_the_default_entry_says() -> None:
@@ -60,7 +66,7 @@ def test_the_flags_say_what_the_default_entry_says() -> None:
 
 
 def test_a_backbone_that_is_not_there_names_those_that_are() -> None:
-    with pytest.raises(WrongUsage, match="no backbone large\nChoose mobilenet_v2 or tiny"):
+    with pytest.raises(WrongUsage, match="no backbone large\nChoose mobilenet_v2, efficientnet_lite0 or tiny"):
         find("large")
 
 

@@ -98,6 +98,6 @@ def test_a_file_is_read_once_until_it_changes(
         weights.check(MOBILENET_V2, ALPHA, str(file))
     assert opened == [file]
     file.write_text("no weights")
-    with pytest.raises(BadData, match="not a file of Keras weights"):
+    with pytest.raises(BadData, match="not a file of weights"):
         weights.check(MOBILENET_V2, ALPHA, str(file))
     assert opened == [file, file]
