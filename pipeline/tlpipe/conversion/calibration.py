@@ -23,6 +23,10 @@ class Representative:
     examples: tuple[Example, ...]
     pixels: np.ndarray
 
+    def first(self, images: int) -> "Representative":
+        """The first ones, at most so many."""
+        return Representative(self.examples[:images], self.pixels[:images])
+
     def tensors(self) -> Callable[[], Iterable[list[np.ndarray]]]:
         """The data for a tf.lite.TFLiteConverter: a function that yields [(1, size, size, 3) float32 of 0..255]."""
         return lambda: ([image[None].astype(np.float32)] for image in self.pixels)

@@ -26,8 +26,8 @@ class Recipe:
     operators: the member of tf.lite.OpsSet that the converter may use.
     optimized: whether the converter quantizes at all. weights: the type of the weights, if not the converter's choice.
     ends: the type of the input and the output tensor, if not float32.
-    calibrated: whether the ranges of activations are measured on images of the train split. Then the head is also
-        fitted to the quantized features, and the head with the higher agreement with Keras on validation is used.
+    calibrated: whether the ranges of activations are measured on images of the train split.
+    remedied: whether the remedies against the rounding errors of int8 can be used (conversion/remedies.py).
     """
 
     name: str
@@ -39,6 +39,7 @@ class Recipe:
     weights: str | None = None
     ends: str | None = None
     calibrated: bool = False
+    remedied: bool = False
 
     def configure(
         self, converter: Any, tf: Any, representative: Callable[[], Iterable[list["np.ndarray"]]] | None
@@ -86,6 +87,7 @@ _ENTRIES = (
         operators="TFLITE_BUILTINS_INT8",
         ends="uint8",
         calibrated=True,
+        remedied=True,
     ),
 )
 RECIPES = {recipe.name: recipe for recipe in _ENTRIES}
