@@ -17,6 +17,7 @@ from tlpipe.reporting.comparison import Comparison
 from tlpipe.reporting.document import Report
 from tlpipe_edge.contract.benchmark import Bench
 from tlpipe_edge.contract.evaluation import Evaluation
+from tlpipe_edge.contract.explanation import Explanation
 
 Schema = dict[str, Any]
 
@@ -42,6 +43,7 @@ def schemas() -> dict[str, Schema]:
         "bench.schema.json": bench(),
         "comparison.schema.json": closed(comparison),
         "evaluation.schema.json": generated(Evaluation, "What tlpipe evaluate writes", required=["schema"]),
+        "explanation.schema.json": generated(Explanation, "What tlpipe explain writes", required=["schema"]),
         "report.schema.json": closed(generated(Report, "report.json of tlpipe report", required=["schema"])),
     }
 

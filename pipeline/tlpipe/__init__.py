@@ -9,7 +9,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tlpipe.api import adopt, bench, compare, evaluate, export, finetune, report, run, train, web
+    from tlpipe.api import adopt, bench, compare, evaluate, explain, export, finetune, report, run, train, web
     from tlpipe.runs.config import Finetuning, Head, Training
     from tlpipe.runs.run_folder import Run
     from tlpipe_edge.contract.bundle import Bundle
@@ -27,6 +27,7 @@ __all__ = [
     "bench",
     "compare",
     "evaluate",
+    "explain",
     "export",
     "finetune",
     "report",

@@ -19,11 +19,13 @@ from tlpipe.runs import places
 from tlpipe.runs.config import Finetuning, Training
 from tlpipe.runs.run_folder import Run
 from tlpipe.storage.resume import Resume
-from tlpipe_edge.contract import benchmark
+from tlpipe_edge.contract import benchmark, kinds
 from tlpipe_edge.contract.benchmark import Bench
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.evaluation import Evaluation
+from tlpipe_edge.contract.explanation import Explanation
 from tlpipe_edge.contract.files import load_json
+from tlpipe_edge.contract.limits import Limits
 from tlpipe_edge.contract.manifest import Crop
 from tlpipe_edge.errors import WrongUsage
 
@@ -165,14 +167,22 @@ def export(
     formats: Sequence[str] = ("int8",),
     *,
     out: Place | None = None,
+    max_drop: float | None = None,
+    min_agreement: float | None = None,
     overwrite: bool = False,
     restart: bool = False,
 ) -> Bundle:
-    """Write a bundle with these number formats; ``out`` is exported/RUN if left out. ``restart`` is as in ``run``."""
-    names = _names("formats", formats)
+    """Write a bundle with these number formats; ``out`` is exported/RUN if left out. ``restart`` is as in ``run``.
+
+    With ``max_drop`` of top-1 below Keras or ``min_agreement`` with Keras (both 0..1), the remedies against rounding
+    errors of int8 are tried until its file is within them on the validation images. ``quantization`` of the artifact in
+    the manifest has the result; no error is raised if none is within them.
+    """
+    names, limits = _names("formats", formats), Limits.given(max_drop=max_drop, min_agreement=min_agreement)
     from tlpipe import workflow
 
-    return workflow.export(_run(run), names, out=_path(out), overwrite=overwrite, resume=Resume(restart))
+    resume = Resume(restart)
+    return workflow.export(_run(run), names, out=_path(out), limits=limits, overwrite=overwrite, resume=resume)
 
 
 def evaluate(
@@ -201,10 +211,22 @@ def evaluate(
         data=_path(data),
         reading=reading.parse(format, images),
         keras_file=_path(keras),
-        max_drop=max_drop,
-        min_agreement=min_agreement,
+        limits=Limits.given(max_drop=max_drop, min_agreement=min_agreement),
         resume=Resume(restart),
     )
+
+
+def explain(model: Bundle | Run | Place) -> Explanation:
+    """Measure which layers int8 changes most: the signal-to-noise ratio of each layer on the calibration images.
+
+    ``model`` is a bundle with an int8 file, into which explanation.json is written; or a run, whose best stage is
+    converted in memory.
+    """
+    from tlpipe.explaining import explain
+
+    if isinstance(model, Run) or (not isinstance(model, Bundle) and kinds.RUN.is_at(Path(model))):
+        return explain.of_run(_run(model))
+    return explain.of_bundle(_bundle(model))
 
 
 def bench(

@@ -20,6 +20,7 @@ from tlpipe.storage import atomic
 from tlpipe.storage.resume import RESUME, Resume
 from tlpipe_edge.console.interrupted import kept
 from tlpipe_edge.contract.bundle import MANIFEST, Bundle
+from tlpipe_edge.contract.limits import NO_LIMITS, Limits
 from tlpipe_edge.errors import MissingInput, WrongUsage
 
 if TYPE_CHECKING:
@@ -158,19 +159,23 @@ def export(
     formats: Sequence[str],
     *,
     out: Path | None = None,
+    limits: Limits = NO_LIMITS,
     overwrite: bool = False,
     resume: Resume = RESUME,
 ) -> Bundle:
-    """Export a run in these number formats, to a folder below ``EXPORTED`` if ``out`` is None.
+    """Export a run in these number formats, to a folder below ``EXPORTED`` if ``out`` is None; ``limits`` are as in
+    ``assemble.export``.
 
     Raise WrongUsage if a format is unknown or the folder exists, and the errors of ``assemble.export``.
     """
     chosen = recipes.parse(formats)
-    key = unfinished.export_key(run, [recipe.name for recipe in chosen], resume)
+    if limits and not any(recipe.calibrated for recipe in chosen):
+        raise WrongUsage("the limits are for int8 alone", "Add --quantize int8, or leave the limits out.")
+    key = unfinished.export_key(run, [recipe.name for recipe in chosen], limits, resume)
     out = out or unfinished.chosen(EXPORTED / run.path.name, key, overwrite=overwrite)
     atomic.refuse_existing(out, overwrite=overwrite, marker=MANIFEST)
     run_folder.check(run.best_stage)
     run_folder.verify(run.best_stage)
     from tlpipe.exporting import assemble
 
-    return assemble.export(run, chosen, out, overwrite=overwrite, resume=resume)
+    return assemble.export(run, chosen, out, limits=limits, overwrite=overwrite, resume=resume)

@@ -40,5 +40,6 @@ def test_the_commands_of_the_workstation() -> None:
     cli = pytest.importorskip("tlpipe.cli.commands", reason="the device has no tlpipe")
 
     assert commands_of(cli.app) >= {
-        *("train", "finetune", "export", "evaluate", "bench", "report", "run", "demo", "config", "adopt", "web")
+        *("train", "finetune", "export", "evaluate", "explain", "bench", "report", "run", "demo", "config", "adopt"),
+        "web",
     }

@@ -19,6 +19,7 @@ from tlpipe.runs.run_folder import Run
 from tlpipe.storage.resume import Resume
 from tlpipe.workflow import TrainingJob
 from tlpipe_edge.console.interrupted import told
+from tlpipe_edge.contract.limits import Limits
 from tlpipe_edge.errors import WrongUsage
 
 ALL = ["train", "finetune", "export", "evaluate", "report"]
@@ -72,7 +73,8 @@ class Stubs:
         self.made("finetune", run.path / "2-finetuned/model.keras", overwrite=overwrite, resume=resume)
         return Run.open(run.path)
 
-    def export(self, _: object, __: object, out: Path, *, overwrite: bool, resume: Resume) -> Any:
+    def export(self, _: object, __: object, out: Path, *, limits: Limits, overwrite: bool, resume: Resume) -> Any:
+        assert not limits
         self.made("export", out / "manifest.json", overwrite=overwrite, resume=resume)
         return SimpleNamespace(path=out, manifest=self)
 

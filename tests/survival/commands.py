@@ -55,6 +55,7 @@ COMMANDS = (
         "exported/drawn",
     ),
     Command("evaluate", ("evaluate", "exported/drawn", "--data", "../data/others"), "exported/drawn"),
+    Command("explain", ("explain", "exported/both"), "exported/both"),
     Command("bench --out", ("bench", "exported/drawn", "--out", "bench-new.json"), "bench-new.json"),
     Command(
         "bench --overwrite",

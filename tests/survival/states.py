@@ -14,7 +14,9 @@ from PIL import Image
 from tlpipe.evaluation import per_image
 from tlpipe.reporting.derive import sides
 from tlpipe.runs.run_folder import RUN_FILE, Run
-from tlpipe_edge.contract.bundle import EVALUATION, MANIFEST, Bundle
+from tlpipe_edge.contract import explanation
+from tlpipe_edge.contract.bundle import EVALUATION, EXPLANATION, MANIFEST, Bundle
+from tlpipe_edge.contract.files import load_json
 
 Tree = dict[str, str]
 """The sha256 of each file, by its path; "" for a folder without files."""
@@ -133,6 +135,8 @@ def _open(path: Path) -> None:
             bundle.read(artifact)
         if (path / EVALUATION).exists():
             per_image.read(bundle)
+        if (path / EXPLANATION).exists():
+            explanation.explanation(load_json(path / EXPLANATION), EXPLANATION)
     elif (path / "report.json").exists():
         sides.of_paths([path])
 

@@ -28,6 +28,7 @@ FIRST: tuple[tuple[str, ...], ...] = (
     ("export", "runs/drawn", "--quantize", "float32", "--out", "exported/drawn"),
     ("evaluate", "exported/drawn"),
     ("bench", "exported/drawn", "--out", "bench.json"),
+    ("export", "runs/drawn", "--quantize", "int8", "--quantize", "float32", "--out", "exported/both"),
     ("report", "exported/drawn", "bench.json", "--out", "reports/drawn"),
     ("report", "exported/drawn", "--against", "reports/drawn", "--out", "reports/compared"),
 )

@@ -17,6 +17,7 @@ from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 MANIFEST = kinds.BUNDLE.marker
 REFERENCE = "reference.npz"
 EVALUATION = "evaluation.json"
+EXPLANATION = "explanation.json"
 GOLDEN = "golden"
 EXPECTED = "expected.npz"
 """The file in ``GOLDEN`` with the expected results."""

@@ -14,6 +14,7 @@ from annotated_types import Interval, Len
 from tlpipe_edge.contract import checksums, codec
 from tlpipe_edge.contract.checksums import Checksum
 from tlpipe_edge.contract.files import parse_json
+from tlpipe_edge.contract.quantization import Quantization
 from tlpipe_edge.contract.ranges import Count, FileName, FilePath, FileStem, Labels, Sha256
 from tlpipe_edge.errors import BadData
 
@@ -60,7 +61,7 @@ class Artifact:
     """One .tflite file of a bundle. ``file`` is relative to the bundle; ``bytes`` is its size.
 
     If no format is named, a device takes the artifact of the lowest ``rank``, so it need not know the formats by name.
-    Bundles of version 0.1.0 have no ranks.
+    Bundles of version 0.1.0 have no ranks. ``quantization``: of a calibrated format, how it was made.
     """
 
     recipe: str
@@ -71,6 +72,7 @@ class Artifact:
     output: Tensor
     notes: tuple[str, ...] = ()
     rank: Count | None = None
+    quantization: Quantization | None = None
 
 
 @dataclass(frozen=True)

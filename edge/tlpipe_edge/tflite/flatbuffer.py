@@ -89,9 +89,19 @@ class Operator(IntEnum):
 
 
 class Signature(IntEnum):
-    """An entry of the model's ``SIGNATURE_DEFS``: a way to call it, with its name."""
+    """An entry of the model's ``SIGNATURE_DEFS``: a way to call its first graph, with its name. ``INPUTS`` and
+    ``OUTPUTS`` are tables ``Named``."""
 
+    INPUTS = 0
+    OUTPUTS = 1
     KEY = 2
+
+
+class Named(IntEnum):  # table TensorMap
+    """A name for a tensor; ``TENSOR`` is a uint32 index into those of the graph."""
+
+    NAME = 0
+    TENSOR = 1
 
 
 class Buffer(IntEnum):

@@ -31,8 +31,11 @@ class Session:
     between threads: give each thread its own.
     """
 
-    def __init__(self, model: bytes, *, threads: int = 1, runtime: str = "auto") -> None:
-        """Load and allocate. Raise Unavailable if there is no runtime, BadData if the runtime refuses the model."""
+    def __init__(self, model: bytes, *, threads: int = 1, runtime: str = "auto", keep_tensors: bool = False) -> None:
+        """Load and allocate. ``keep_tensors``: so that ``read_tensor`` can read them, without a delegate.
+
+        Raise Unavailable if there is no runtime, BadData if the runtime refuses the model.
+        """
         if threads < 1:
             raise WrongUsage(f"invalid number of threads: {threads}", "Use 1 or more.")
         self.runtime, self.version = find(runtime)
@@ -40,7 +43,11 @@ class Session:
         self.threads = threads
         try:
             with _stderr_silenced():
-                self._interpreter = module.Interpreter(model_content=model, num_threads=threads)
+                kept: dict[str, Any] = {}
+                if keep_tensors:
+                    without = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+                    kept = {"experimental_preserve_all_tensors": True, "experimental_op_resolver_type": without}
+                self._interpreter = module.Interpreter(model_content=model, num_threads=threads, **kept)
                 self._interpreter.allocate_tensors()
             (input_details,) = self._interpreter.get_input_details()
             (output_details,) = self._interpreter.get_output_details()
@@ -82,6 +89,10 @@ class Session:
         if self.output.scale:
             return np.float32(self.output.scale) * (raw.astype(np.float32) - np.float32(self.output.zero_point))
         return np.asarray(raw, np.float32)
+
+    def read_tensor(self, number: int) -> np.ndarray:
+        """A copy of a tensor by its number in the graph, as it is stored. Only for a session that keeps them."""
+        return np.asarray(self._interpreter.get_tensor(number))
 
     def run(self, tensor: np.ndarray) -> np.ndarray:
         """``set_input``, ``invoke`` and ``read_output`` in one."""

@@ -17,13 +17,22 @@ from itertools import islice
 import flatbuffers
 
 from tlpipe_edge.errors import BadData
-from tlpipe_edge.tflite import flatbuffer
+from tlpipe_edge.tflite import flatbuffer, signature
 from tlpipe_edge.tflite.building import floats, table, vector
-from tlpipe_edge.tflite.flatbuffer import TFLITE, Buffer, Entry, ModelTable, SubGraph, Table, TensorTable
+from tlpipe_edge.tflite.flatbuffer import (
+    TFLITE,
+    Buffer,
+    Entry,
+    ModelTable,
+    SubGraph,
+    Table,
+    TensorTable,
+)
 
 ENTRY = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
 LABELS_FILE = "labels.txt"
+"""The signature of a model, and the names of its input and its output in it: TensorFlow's usual key."""
 MAX_LABELS_BYTES = 1 << 20
 """Maximum size of an unpacked label file; the 1,000 labels of ImageNet have 22 thousand bytes."""
 
@@ -131,7 +140,7 @@ def read(model: bytes, *, where: str = "model") -> Metadata | None:
 
 
 def write(model: bytes, metadata: Metadata, *, where: str = "model") -> bytes:
-    """A .tflite file with ``metadata``, which replaces that of ``model``.
+    """A .tflite file with ``metadata``, which replaces that of ``model``, and with a signature, if it has none.
 
     The model has one input, an RGB image, and one output, the probabilities of its classes. Raise BadData if it has
     not, if the numbers of labels and classes differ, or if a label is blank. The same arguments give the same bytes
@@ -164,6 +173,8 @@ def write(model: bytes, metadata: Metadata, *, where: str = "model") -> bytes:
         slot: end - position for slot in ModelTable if slot != ModelTable.VERSION and (position := old.target(slot))
     }
     parts |= {ModelTable.BUFFERS: vector(builder, buffers), ModelTable.METADATA: vector(builder, entries)}
+    if next(old.tables(ModelTable.SIGNATURE_DEFS), None) is None:
+        parts[ModelTable.SIGNATURE_DEFS] = vector(builder, [signature.of(builder, old)])
     builder.Finish(table(builder, parts, words=[(ModelTable.VERSION, old.number(ModelTable.VERSION, "I"))]), TFLITE)
     return _pack_labels(bytes(builder.Output()), metadata.labels)
 

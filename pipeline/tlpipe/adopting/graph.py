@@ -1,30 +1,8 @@
 """Walks over the operations of a model, also of the models inside it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tlpipe.network.backend import keras
-
-if TYPE_CHECKING:
-    Models = tuple[tuple[keras.Model, keras.KerasTensor], ...]
-
-
-@dataclass(frozen=True)
-class Step:
-    """An operation on the way back from the output; ``source`` is its only input.
-
-    ``way`` leads from the image to ``source``: for each model around the operation, the outermost first, the tensor in
-    it, which is the input of the next one, and at last ``source``.
-    """
-
-    operation: keras.Operation
-    way: "Models"
-
-    @property
-    def source(self) -> keras.KerasTensor:
-        """The input of the operation."""
-        return self.way[-1][1]
 
 
 def is_model(operation: keras.Operation) -> bool:
@@ -42,9 +20,9 @@ def forwards(model: keras.Model) -> Iterator[keras.Operation]:
             yield operation
 
 
-def backwards(model: keras.Model) -> Iterator[Step]:
+def backwards(model: keras.Model) -> Iterator[keras.Operation]:
     """The operations from the output towards the image, to the first one with several inputs."""
-    outer: list[tuple[keras.Model, keras.KerasTensor]] = []
+    outer: list[keras.KerasTensor] = []
     tensor = model.outputs[0]
     while True:
         history = tensor._keras_history
@@ -52,14 +30,14 @@ def backwards(model: keras.Model) -> Iterator[Step]:
         if isinstance(operation, keras.layers.InputLayer):
             if not outer:
                 return
-            model, tensor = outer.pop()
+            tensor = outer.pop()
             continue
         sources = operation._inbound_nodes[history.node_index].input_tensors
         if len(sources) != 1:
             return
         if is_model(operation):
-            outer.append((model, sources[0]))
-            model, tensor = operation, operation.outputs[0]
+            outer.append(sources[0])
+            tensor = operation.outputs[0]
             continue
         tensor = sources[0]
-        yield Step(operation, (*outer, (model, tensor)))
+        yield operation

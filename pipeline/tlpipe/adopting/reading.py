@@ -1,4 +1,4 @@
-"""What the layers of a model say: its input, the normalization inside, how it ends, where its head begins."""
+"""What the layers of a model say: its input, the normalization inside, how it ends."""
 
 import math
 from dataclasses import dataclass
@@ -6,16 +6,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from tlpipe.adopting import graph
-from tlpipe.adopting.graph import Step
 from tlpipe.network.backend import keras
 from tlpipe_edge.contract.manifest import MAX_SIZE
 from tlpipe_edge.errors import BadData, WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-MAX_FEATURES = 4096
-"""Of a head that is fitted again: a matrix of images x features is solved for it. VGG16 has 4,096."""
 
 _SCALING = {"Rescaling", "Normalization"}
 _ARITHMETIC = {"Add", "Subtract", "Multiply", "Divide", "TrueDivide"}
@@ -32,22 +28,19 @@ class End(StrEnum):
 
 @dataclass(frozen=True)
 class Found:
-    """``size``: side of the input. ``normalization``: the layers at the beginning that scale pixels. ``head``: the last
-    Dense layer, if nothing but an activation follows, and its input is a vector of at most ``MAX_FEATURES`` values."""
+    """``size``: side of the input. ``normalization``: the layers at the beginning that scale pixels."""
 
     size: int
     classes: int
     normalization: tuple[str, ...]
     end: End
-    head: Step | None
     parameters: int
 
     def __str__(self) -> str:
         inside = f"normalization inside ({', '.join(self.normalization)})" if self.normalization else "no normalization"
         end = "softmax at the end" if self.end is End.SOFTMAX else "logits at the end, so softmax is added"
-        head = "a Dense head on pooled features" if self.head else "no single Dense head on pooled features"
         size = f"{self.size} x {self.size} pixels"
-        return f"{self.parameters:,} parameters; {size}; {inside}; {self.classes} classes, {end}; {head}"
+        return f"{self.parameters:,} parameters; {size}; {inside}; {self.classes} classes, {end}"
 
 
 def read(model: keras.Model, *, image_size: int | None) -> Found:
@@ -60,7 +53,6 @@ def read(model: keras.Model, *, image_size: int | None) -> Found:
         classes=classes,
         normalization=tuple(_normalization(model)),
         end=end,
-        head=_head(model),
         parameters=sum(math.prod(weight.shape) for weight in model.weights),
     )
 
@@ -115,9 +107,9 @@ def _normalization(model: keras.Model) -> "Iterator[str]":
 def _end(model: keras.Model) -> End:
     """Raise BadData for another activation than softmax or none, and for an end that does not tell."""
     last = type(model.outputs[0]._keras_history.operation).__name__
-    for step in graph.backwards(model):
-        kind = type(step.operation).__name__
-        activation = _activation(step.operation)
+    for operation in graph.backwards(model):
+        kind = type(operation).__name__
+        activation = _activation(operation)
         if activation == "softmax":
             return End.SOFTMAX
         if activation != "linear":
@@ -145,18 +137,3 @@ def _other_end(activation: str) -> BadData:
         reason = "the model ends with sigmoid: each label is a yes or no of its own"
         return BadData(reason, "Only models that choose one of several classes can be adopted (softmax or logits).")
     return BadData(f"the model ends with the activation {activation}", "Train it with softmax, or without activation.")
-
-
-def _head(model: keras.Model) -> Step | None:
-    activations = []
-    for step in graph.backwards(model):
-        kind = type(step.operation).__name__
-        if kind not in ("Dense", "Activation", "Softmax", "Dropout", "Identity"):
-            return None
-        activations.append(_activation(step.operation))
-        if kind == "Dense":
-            shape = step.source.shape
-            fits = len(shape) == 2 and shape[1] and shape[1] <= MAX_FEATURES
-            known = set(activations) <= {"softmax", "linear"} and activations.count("softmax") <= 1
-            return step if fits and known else None
-    return None

@@ -101,7 +101,6 @@ def _completed(given: "keras.Model", source: AdoptedFrom, job: AdoptJob) -> "tup
         crop=job.crop,
         normalization=normalization,
         softmax_added=found.end is reading.End.LOGITS,
-        features=composing.NETWORK if found.head else None,
         seed=job.seed,
     )
     return model, config

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from tlpipe.benchmark import keras_timing
 from tlpipe.data.dataset import Example
-from tlpipe.evaluation.original import ScoredImages, images_of, original
+from tlpipe.evaluation.original import ScoredImages, images_of
 from tlpipe.remote import device_bench
 from tlpipe.remote.address import Address
+from tlpipe.runs.exported import original
 from tlpipe_edge.bench import run
 from tlpipe_edge.bench.repeat import Repeats
 from tlpipe_edge.bench.target import BenchOptions, read_target

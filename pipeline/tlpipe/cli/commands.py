@@ -15,6 +15,8 @@ from tlpipe.cli.bench_command import bench
 from tlpipe.cli.choice import chosen_bundle, chosen_run, shown, written
 from tlpipe.cli.config_command import config
 from tlpipe.cli.configuration import Config
+from tlpipe.cli.explain_command import explain
+from tlpipe.cli.limit_options import MaxDrop, MaxDropOnValidation, MinAgreement, MinAgreementOnValidation
 from tlpipe.cli.options import (
     OUTPUT,
     Against,
@@ -25,8 +27,6 @@ from tlpipe.cli.options import (
     Json,
     Keras,
     LabelledData,
-    MaxDrop,
-    MinAgreement,
     NoBench,
     Overwrite,
     Quantize,
@@ -43,7 +43,8 @@ from tlpipe.runs.config import TENSORFLOW, Finetuning
 from tlpipe.storage.resume import Resume
 from tlpipe_edge.cli.app import run_program
 from tlpipe_edge.cli.application import application
-from tlpipe_edge.console.text import printable, terminal_width, wrapped
+from tlpipe_edge.console.text import percent, printable, terminal_width, wrapped
+from tlpipe_edge.contract.limits import Limits
 from tlpipe_edge.errors import GateNotMet, WrongUsage
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from tlpipe.reporting.document import Report
     from tlpipe.reporting.sentences import Sentence
     from tlpipe.workflow import TrainingJob
+    from tlpipe_edge.contract.bundle import Bundle
 
 
 app = application(
@@ -117,14 +119,36 @@ def export(
         Path | None,
         typer.Option(metavar="DIR", help="The bundle folder. If left out, exported/RUN.", rich_help_panel=OUTPUT),
     ] = None,
+    max_drop: MaxDropOnValidation = None,
+    min_agreement: MinAgreementOnValidation = None,
     overwrite: Overwrite = False,
     restart: Restart = False,
 ) -> None:
     """Write a bundle for devices: a .tflite file per number format, the labels, and reference results."""
     from tlpipe import workflow
 
-    resume = Resume(restart)
-    print(shown(workflow.export(chosen_run(run), quantize, out=out, overwrite=overwrite, resume=resume).path))
+    limits, resume = Limits(max_drop, min_agreement), Resume(restart)
+    bundle = workflow.export(chosen_run(run), quantize, out=out, limits=limits, overwrite=overwrite, resume=resume)
+    print(shown(bundle.path))
+    _check_budget(bundle)
+
+
+def _check_budget(bundle: "Bundle") -> None:
+    """Say whether the calibrated files are within the limits of the export. Raise GateNotMet."""
+    from tlpipe_edge.console import progress
+
+    for artifact in bundle.manifest.artifacts:
+        quantization = artifact.quantization
+        if quantization is None or quantization.limits is None:
+            continue
+        stated = quantization.limits.stated(quantization.images, "validation")
+        if quantization.failures:
+            failed = "; ".join(quantization.failures)
+            reason = f"the nearest file was written, {artifact.recipe} with {quantization.used}, but {failed}"
+            raise GateNotMet(reason, stated, where=bundle.path)
+        show = progress.say if quantization.limits.can_be_judged(quantization.images) else progress.warn
+        keras = f"Keras has a top-1 of {percent(quantization.keras_top1)} there"
+        show(f"{artifact.recipe}: {quantization.used} is within the limits; {keras}. {stated}")
 
 
 @app.command(epilog="Example: tlpipe evaluate exported/clothing --max-drop 0.01")
@@ -145,14 +169,13 @@ def evaluate(
     from tlpipe.evaluation import evaluate
     from tlpipe_edge.console import progress
 
-    how = reading.parse(form, images)
+    how, limits = reading.parse(form, images), Limits(max_drop, min_agreement)
     scored = evaluate.evaluate(
         chosen,
         data=data,
         reading=how,
         keras_file=keras,
-        max_drop=max_drop,
-        min_agreement=min_agreement,
+        limits=limits,
         resume=Resume(restart),
     )
     adopted = chosen.manifest.provenance.adopted is not None
@@ -160,8 +183,11 @@ def evaluate(
     if scored.gate is None:
         return
     if not scored.gate.passed:
-        raise GateNotMet("; ".join(scored.gate.failures), tables.limits(scored))
-    progress.say(f"every file is within the limits. {tables.limits(scored)}")
+        raise GateNotMet("; ".join(scored.gate.failures), limits.stated(scored.images))
+    progress.say(f"every file is within the limits. {limits.stated(scored.images)}")
+
+
+app.command(epilog="Example: tlpipe explain exported/clothing")(explain)
 
 
 app.command(epilog="Example: tlpipe bench exported/clothing --threads 1,4 --device ssh://pi@raspberrypi.local")(bench)

@@ -56,21 +56,6 @@ def accuracy_table(evaluation: Evaluation, *, adopted: bool = False, width: int 
     return "\n".join([first, table(header, rows, width=width), *last, *failed])
 
 
-def limits(evaluation: Evaluation) -> str:
-    """The limits of the gate, and what this number of images can tell apart."""
-    gate, images = evaluation.gate, evaluation.images
-    assert gate
-    stated = []
-    if gate.max_drop is not None:
-        stated.append(f"top-1 at most {100 * gate.max_drop:g} point{'s' * (gate.max_drop != 0.01)} below Keras")
-    if gate.min_agreement is not None:
-        stated.append(f"agreement at least {100 * gate.min_agreement:g} %")
-    shares = (gate.max_drop or 0.0, 0.0 if gate.min_agreement is None else 1 - gate.min_agreement)
-    finest = min(filter(None, shares), default=1.0)  # without any allowance, each number of images is enough
-    doubt = ": more images are needed for such a limit" if 1 / images > finest else ""
-    return f"Limits: {' and '.join(stated)}. One image of {images} is {100 / images:.1f} points{doubt}."
-
-
 def next_steps(bundle: Bundle, recipe: str, *, timed_all: bool) -> str:
     """Three commands to run next, as they work from the working folder; ``recipe`` is the recommended file."""
     here, golden = shell.word(bundle.path), shell.word(bundle.golden().files[0])

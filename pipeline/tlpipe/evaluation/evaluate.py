@@ -13,12 +13,13 @@ import numpy as np
 from tlpipe.data.dataset import Example, label_indices
 from tlpipe.data.reading import FROM_DATA, Reading
 from tlpipe.evaluation import model_card, per_image
-from tlpipe.evaluation.original import ScoredImages, images_of, original
+from tlpipe.evaluation.original import ScoredImages, images_of
 from tlpipe.evaluation.per_image import Predictions
 from tlpipe.evaluation.significance import drop_bound, mcnemar, only_one
 from tlpipe.features.chunks import scored_chunks
 from tlpipe.features.work import ComputeScores
 from tlpipe.network.predict import keras_probabilities
+from tlpipe.runs.exported import original
 from tlpipe.runs.unfinished import basis, reading_key, sha256_of_text
 from tlpipe.storage import atomic, checkpoint, locks
 from tlpipe.storage.checkpoint import Checkpoint
@@ -27,19 +28,16 @@ from tlpipe_edge.classify.accuracy import Accuracy, accuracy, agreement, predict
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.console import progress
 from tlpipe_edge.console.interrupted import kept
-from tlpipe_edge.console.text import percent
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.bundle import EVALUATION, MANIFEST, Bundle
 from tlpipe_edge.contract.evaluation import ArtifactScores, Evaluation, Gate, Scores
+from tlpipe_edge.contract.limits import NO_LIMITS, Limits
 from tlpipe_edge.contract.manifest import Artifact
 from tlpipe_edge.contract.scores import ClassCount, Failed
 from tlpipe_edge.errors import BadData, Busy, WrongUsage
 
 if TYPE_CHECKING:
     import keras
-
-ROUNDING = 1e-12
-"""The rates are quotients of whole numbers, which differ by more than this."""
 
 _SCORES = "scores"
 
@@ -62,20 +60,17 @@ def evaluate(
     data: Path | None = None,
     reading: Reading = FROM_DATA,
     keras_file: Path | None = None,
-    max_drop: float | None = None,
-    min_agreement: float | None = None,
+    limits: Limits = NO_LIMITS,
     resume: Resume = RESUME,
 ) -> Evaluation:
     """Score the bundle, and write evaluation.json, the predictions for each image and the model card into it.
 
     ``data`` are any labelled images, with ``reading`` as for ``loading.load``; without it, the test split of the run is
-    scored, or validation if there is no test split. ``gate`` of the result is whether the top-1 of every artifact is at
-    most ``max_drop`` below that of Keras, and its agreement with Keras at least ``min_agreement`` (both 0..1). The same
-    evaluation that was stopped is continued, unless ``resume`` says otherwise. Raise MissingInput if the Keras model
-    cannot be found, BadData if it is not the exported one, or if no image can be read, Busy if another process
-    evaluates or replaces the bundle.
+    scored, or validation if there is no test split. ``gate`` of the result is whether every artifact is within the
+    ``limits``. The same evaluation that was stopped is continued, unless ``resume`` says otherwise. Raise MissingInput
+    if the Keras model cannot be found, BadData if it is not the exported one, or if no image can be read, Busy if
+    another process evaluates or replaces the bundle.
     """
-    _check_limits(max_drop=max_drop, min_agreement=min_agreement)
     if data is None and reading != FROM_DATA:
         raise WrongUsage("--format and --images say how --data is read", "Add --data DATA, or leave them out.")
     atomic.check_writable(bundle.path)
@@ -98,20 +93,14 @@ def evaluate(
             first = f"{failed[0].file}: {failed[0].reason}"
             raise BadData(f"none of the {len(failed)} images can be read; the first: {first}", "Name other images.")
         evaluation = _evaluation(bundle, images, scores, failed)
-        if max_drop is not None or min_agreement is not None:
-            evaluation = replace(evaluation, gate=_gate(evaluation, max_drop, min_agreement))
+        if limits:
+            evaluation = replace(evaluation, gate=_gate(evaluation, limits))
         if (bundle.path / MANIFEST).read_bytes() != manifest:
             raise Busy("replaced while it was evaluated", "Evaluate it again.", where=bundle.path)
         _write(written, bundle, evaluation, _predictions(bundle, images.examples, scores))
         saved.finish(written / EVALUATION)
     saved.delete()
     return evaluation
-
-
-def _check_limits(**limits: float | None) -> None:
-    for name, limit in limits.items():
-        if limit is not None and not 0 <= limit <= 1:
-            raise WrongUsage(f"{name}={limit:g}: not a share", "Give a number from 0 to 1.")
 
 
 def _key(data: Path | None, reading: Reading, keras_file: Path | None, within: str) -> str:
@@ -240,12 +229,11 @@ def _rates(result: Accuracy) -> _Rates:
     }
 
 
-def _gate(evaluation: Evaluation, max_drop: float | None, min_agreement: float | None) -> Gate:
-    failures = []
-    for each in evaluation.artifacts:
-        drop = evaluation.keras.top1 - each.top1
-        if max_drop is not None and drop > max_drop + ROUNDING:
-            failures.append(f"{each.recipe}: top-1 {percent(each.top1)} is {100 * drop:.1f} points below Keras")
-        if min_agreement is not None and (each.agreement or 0.0) < min_agreement - ROUNDING:
-            failures.append(f"{each.recipe}: agreement {percent(each.agreement or 0.0)} with Keras")
-    return Gate(max_drop, passed=not failures, failures=tuple(failures), min_agreement=min_agreement)
+def _gate(evaluation: Evaluation, limits: Limits) -> Gate:
+    keras_top1 = evaluation.keras.top1
+    failures = tuple(
+        f"{each.recipe}: {failure}"
+        for each in evaluation.artifacts
+        for failure in limits.exceeded(top1=each.top1, keras_top1=keras_top1, agreement=each.agreement)
+    )
+    return Gate(limits.max_drop, passed=not failures, failures=failures, min_agreement=limits.min_agreement)

@@ -15,10 +15,9 @@ from tlpipe.conversion.calibration import Representative
 from tlpipe.conversion.recipes import Recipe
 from tlpipe.data.dataset import Dataset, label_indices
 from tlpipe.exporting import conversions
-from tlpipe.exporting.conversions import Converted, Original
+from tlpipe.exporting.conversions import Converted
+from tlpipe.exporting.ladder import Original
 from tlpipe.features.chunks import scored_chunks
-from tlpipe.features.extractor import Extractor
-from tlpipe.features.prefix import StoredModel, Weights
 from tlpipe.features.work import ComputeScores
 from tlpipe.network import build
 from tlpipe.network.backend import keras, tf
@@ -38,6 +37,7 @@ from tlpipe_edge.contract import checksums
 from tlpipe_edge.contract.bundle import EXPECTED, GOLDEN, LABELS, MANIFEST, REFERENCE, TRAINING, Bundle
 from tlpipe_edge.contract.checksums import Checksum
 from tlpipe_edge.contract.files import sha256_of
+from tlpipe_edge.contract.limits import NO_LIMITS, Limits
 from tlpipe_edge.contract.manifest import Artifact, Calibration, ImageSpec, Manifest, Provenance
 from tlpipe_edge.errors import Busy
 from tlpipe_edge.images import formats
@@ -54,14 +54,16 @@ def export(
     recipes: Sequence[Recipe],
     out: Path,
     *,
+    limits: Limits = NO_LIMITS,
     overwrite: bool = False,
     resume: Resume = RESUME,
 ) -> Bundle:
     """Convert the best stage of the run by each recipe and write the bundle ``out``, which appears when it is complete.
 
-    What the same export that was stopped has computed is used, unless ``resume`` says otherwise. Raise WrongUsage if
-    ``out`` exists and ``overwrite`` is not set, BadData if an image has changed since training, Busy if the stage is
-    replaced while it is read, and the errors of ``build.load``.
+    A calibrated file is made by one remedy after the other until it is within the ``limits`` on validation; the
+    manifest says whether it is. What the same export that was stopped has computed is used, unless ``resume`` says
+    otherwise. Raise WrongUsage if ``out`` exists and ``overwrite`` is not set, BadData if an image has changed since
+    training, Busy if the stage is replaced while it is read, and the errors of ``build.load``.
     """
     atomic.refuse_existing(out, overwrite=overwrite, marker=MANIFEST)
     original = _original(run)
@@ -69,11 +71,11 @@ def export(
         "images": sha256_of_text(original.dataset.to_json()),
         "model": sha256_of(run.best_stage / run_folder.MODEL),
     }
-    saved = Checkpoint(out, export_key(run, [recipe.name for recipe in recipes], resume))
+    saved = Checkpoint(out, export_key(run, [recipe.name for recipe in recipes], limits, resume))
     with atomic.directory(out, overwrite=overwrite, marker=MANIFEST) as bundle, kept(saved.outlook):
         if saved.open(basis(**hashes), restart=resume.restart):
             progress.say(f"continuing the unfinished {out}; --restart begins anew")
-        _write(bundle, run, original, recipes, saved)
+        _write(bundle, run, original, recipes, limits, saved)
         resume.made(saved.finish(bundle, MANIFEST))
     saved.delete()
     return Bundle.open(out)
@@ -90,16 +92,18 @@ def _original(run: Run) -> Original:
     model = build.load(stage / run_folder.MODEL)
     if run_folder.backbone_sha256(stage) != weights:
         raise Busy("another tlpipe process has replaced this stage", "Export again.", where=stage)
-    return Original(model, dataset, config.spec, _extractor(config, weights, model))
+    return Original(model, dataset, config.spec)
 
 
-def _write(bundle: Path, run: Run, original: Original, recipes: Sequence[Recipe], saved: Checkpoint) -> None:
+def _write(
+    bundle: Path, run: Run, original: Original, recipes: Sequence[Recipe], limits: Limits, saved: Checkpoint
+) -> None:
     """Write the files of the bundle, whose name is that of the target of ``saved``."""
     model, dataset, config, out = original.model, original.dataset, run.config, saved.target
     representative = None
     if any(recipe.calibrated for recipe in recipes):
         representative = calibration.choose(dataset, config.spec, seed=config.seed)
-    converted = conversions.converted(original, recipes, representative, saved)
+    converted = conversions.converted(original, recipes, representative, limits, saved)
     described = metadata.Metadata(
         # Not the bundle's name: the same run gives the same file, whatever the name of the bundle is.
         name=_network_name(config, model),
@@ -113,7 +117,7 @@ def _write(bundle: Path, run: Run, original: Original, recipes: Sequence[Recipe]
         image=config.spec,
         artifacts=artifacts,
         provenance=_provenance(run, config, out),
-        calibration=None if representative is None else _calibration(representative, config),
+        calibration=_calibration(representative, converted, config),
     )
     (bundle / LABELS).write_text("".join(f"{label}\n" for label in dataset.labels), "utf-8")
     _write_reference(bundle / REFERENCE, _reference(model, dataset, config.spec, saved), dataset)
@@ -131,20 +135,15 @@ def _network_name(config: Training | Adopted, model: keras.Model) -> str:
     return f"{model.name}_{config.alpha:g}_{config.image_size}"
 
 
-def _extractor(config: Training | Adopted, weights: str, model: keras.Model) -> Extractor | None:
-    """What gives the input of the head; ``weights`` is the sha256 of ``run_folder.backbone_sha256``."""
-    if config.features is None:
+def _calibration(
+    representative: Representative | None, converted: Sequence[Converted], config: Training | Adopted
+) -> Calibration | None:
+    if representative is None:
         return None
-    source: Weights | StoredModel = StoredModel(weights)
-    if isinstance(config, Training):
-        source = Weights(config.backbone, config.alpha, weights)
-    return Extractor(source.prefix(config.features, config.image_size, lambda: model), config.spec, "float32")
-
-
-def _calibration(representative: Representative, config: Training | Adopted) -> Calibration:
+    used = representative.first(max(each.images for each in converted))
     return Calibration(
-        images=tuple(example.sha256 for example in representative.examples),
-        method="min-max, classes in turn, train split only",
+        images=tuple(example.sha256 for example in used.examples),
+        method="classes in turn, train split only",
         seed=config.seed,
     )
 
@@ -161,8 +160,9 @@ def _write_artifact(bundle: Path, name: str, converted: Converted, described: me
         bytes=len(content),
         input=session.input,
         output=session.output,
-        notes=converted.notes,
+        notes=() if converted.quantization is None else (str(converted.quantization),),
         rank=converted.recipe.rank,
+        quantization=converted.quantization,
     )
 
 

@@ -74,17 +74,6 @@ class Weights:
         return _prefix(_hash(asdict(self) | built), cut, model)
 
 
-@dataclass(frozen=True)
-class StoredModel:
-    """A model as a whole, its normalization and input size included, by the ``sha256`` of its file."""
-
-    sha256: str
-
-    def prefix(self, cut: str, size: int, model: Callable[[], "keras.Model"]) -> Prefix:
-        """As ``Weights.prefix``, of the model in the file."""
-        return _prefix(_hash({"model": self.sha256, "cut": cut, "size": size}), cut, model)
-
-
 def _prefix(key: str, cut: str, model: Callable[[], "keras.Model"]) -> Prefix:
     def load() -> bytes:
         content = prefix.cached()

@@ -45,7 +45,6 @@ class Adopted:
         crop: How an image becomes a square.
         normalization: What was put in front of the model; None if the model has its own.
         softmax_added: Whether the model gave logits.
-        features: The layer whose output is the input of the layer "head"; None if the model has no such head.
         seed: For splits and the choice of calibration images.
     """
 
@@ -55,7 +54,6 @@ class Adopted:
     crop: Crop
     normalization: Normalization | None
     softmax_added: bool
-    features: str | None
     seed: Annotated[int, Interval(ge=0, lt=2**32)] = 0
 
     @property

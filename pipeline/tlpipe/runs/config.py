@@ -193,11 +193,6 @@ class Training:
         return Network(self.backbone, self.alpha, Path(self.weights).name)
 
     @property
-    def features(self) -> str:
-        """The layer whose output is the input of the head."""
-        return backbones.POOLING
-
-    @property
     def from_scratch(self) -> bool:
         """Whether the first stage trains the whole network, because there are no pre-trained weights."""
         return self.weights == "none"

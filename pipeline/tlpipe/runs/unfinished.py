@@ -13,6 +13,7 @@ from tlpipe.storage import checkpoint, locks
 from tlpipe.storage.checkpoint import Checkpoint
 from tlpipe.storage.resume import Resume
 from tlpipe_edge.console import progress
+from tlpipe_edge.contract.limits import Limits
 from tlpipe_edge.errors import Busy
 from tlpipe_edge.machine.versions import versions
 
@@ -50,9 +51,15 @@ def training_key(
     return checkpoint.key("train", arguments)
 
 
-def export_key(run: Run, formats: Sequence[str], resume: Resume) -> str:
-    """The KEY of an export in these number formats."""
-    arguments = {"run": run.path.resolve(), "stage": run.best, "formats": formats, "within": resume.within}
+def export_key(run: Run, formats: Sequence[str], limits: Limits, resume: Resume) -> str:
+    """The KEY of an export in these number formats, within these limits."""
+    arguments = {
+        "run": run.path.resolve(),
+        "stage": run.best,
+        "formats": formats,
+        "limits": dataclasses.astuple(limits),
+        "within": resume.within,
+    }
     return checkpoint.key("export", arguments)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from tlpipe_edge.errors import BadData
-from tlpipe_edge.tflite import flatbuffer, metadata
-from tlpipe_edge.tflite.flatbuffer import Buffer, Entry, ModelTable, SubGraph, Table
+from tlpipe_edge.tflite import flatbuffer, graph, metadata, signature
+from tlpipe_edge.tflite.flatbuffer import Buffer, Entry, ModelTable, Named, Signature, SubGraph, Table
 from tlpipe_edge.tflite.interpreter import Session
 from tlpipe_edge.tflite.metadata import Metadata
 
@@ -154,6 +154,24 @@ def test_weights_stay_aligned(padding: int) -> None:
     positions = [buffer.target(Buffer.DATA) for buffer in parsed(written).tables(ModelTable.BUFFERS)]
 
     assert [position and (position + 4) % 16 for position in positions] == [None, 0, 0, 0]
+
+
+def test_a_signature_names_the_ends() -> None:
+    (signature,) = parsed(WRITTEN).tables(ModelTable.SIGNATURE_DEFS)
+    ends = [list(signature.tables(slot)) for slot in (Signature.INPUTS, Signature.OUTPUTS)]
+
+    assert graph.signatures(WRITTEN, where="model") == ("serving_default",)
+    assert [[(end.string(Named.NAME), end.number(Named.TENSOR, "I")) for end in each] for each in ends] == [
+        [("image", 0)],
+        [("scores", 2)],
+    ]
+
+
+def test_a_signature_that_is_there_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signature, "KEY", "another")
+
+    assert graph.signatures(metadata.write(WRITTEN, DESCRIBED), where="model") == ("serving_default",)
+    assert graph.signatures(metadata.write(MODEL, DESCRIBED), where="model") == ("another",)
 
 
 def test_writing_again_replaces() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from fuzz import mutations
 from fuzz.loop import Fuzzed
 from fuzz.seeds import OLD, copied
-from tlpipe.evaluation import original
 from tlpipe.remote import device_bench
 from tlpipe.reporting import inputs
+from tlpipe.runs import exported
 from tlpipe_edge.cli import describe
 from tlpipe_edge.contract import checksums
 from tlpipe_edge.contract.bundle import EXPECTED, GOLDEN, LABELS, REFERENCE, Bundle
@@ -32,7 +32,7 @@ def prepare(folder: Path) -> Fuzzed:
             opened.reference()
             opened.checked_in("training", "*-metrics.json")
         with suppress(TlpipeError):  # its Keras model is not here
-            original.original(opened)
+            exported.original(opened)
         device_bench.bundle_files(opened)
         "".join(describe.model(bundle))
 

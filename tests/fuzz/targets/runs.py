@@ -30,7 +30,7 @@ UNLISTED, OTHER = 0, 1
 def prepare(folder: Path) -> Fuzzed:
     run = copied(OLD / "run", folder)
     source = AdoptedFrom("model.keras", "0" * 64)
-    adopted = Adopted(source, "net", 64, Crop.CENTER, Normalization((0, 0, 0), (1, 1, 1)), False, None)
+    adopted = Adopted(source, "net", 64, Crop.CENTER, Normalization((0, 0, 0), (1, 1, 1)), False)
     (run / "1-adopted").mkdir()
     run_folder.write_config(run / "1-adopted", adopted.document({}))
     stage = run / "1-frozen"

@@ -11,7 +11,6 @@ import pytest
 from tlpipe.adopting import composing, pixels, reading
 from tlpipe.adopting.reading import End
 from tlpipe.network.backend import keras
-from tlpipe.network.cut import prefix
 from tlpipe.runs.adopted import Normalization
 from tlpipe_edge.errors import BadData, WrongUsage
 
@@ -79,31 +78,30 @@ def with_tanh() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("made", "end", "normalization", "has_head"),
+    ("made", "end", "normalization"),
     [
-        (foreign.simple, End.SOFTMAX, (), True),
-        (lambda: foreign.simple(activation=None), End.LOGITS, (), True),
-        (nested, End.SOFTMAX, ("Rescaling",), True),
-        (head_inside, End.SOFTMAX, ("Rescaling",), True),
-        (pooled_backbone, End.LOGITS, (), True),
-        (any_size, End.LOGITS, (), True),
-        (twice_softmax, End.SOFTMAX, (), False),
-        (convolution_at_the_end, End.SOFTMAX, (), False),
-        (batch_normalized, End.LOGITS, (), False),
-        (with_tanh, End.SOFTMAX, (), False),
-        (lambda: on_image(lambda image: layers.Dense(3)(pooled(image / 127.5 - 1.0))), End.LOGITS, None, True),
+        (foreign.simple, End.SOFTMAX, ()),
+        (lambda: foreign.simple(activation=None), End.LOGITS, ()),
+        (nested, End.SOFTMAX, ("Rescaling",)),
+        (head_inside, End.SOFTMAX, ("Rescaling",)),
+        (pooled_backbone, End.LOGITS, ()),
+        (any_size, End.LOGITS, ()),
+        (twice_softmax, End.SOFTMAX, ()),
+        (convolution_at_the_end, End.SOFTMAX, ()),
+        (batch_normalized, End.LOGITS, ()),
+        (with_tanh, End.SOFTMAX, ()),
+        (lambda: on_image(lambda image: layers.Dense(3)(pooled(image / 127.5 - 1.0))), End.LOGITS, None),
     ],
 )
 def test_the_stored_model_gives_the_probabilities_of_the_given_one(
-    made: Callable[[], Any], end: End, normalization: tuple[str, ...] | None, has_head: bool, tmp_path: Path
+    made: Callable[[], Any], end: End, normalization: tuple[str, ...] | None, tmp_path: Path
 ) -> None:
-    """Also after saving, with another batch size, and with its head on the features where it is cut."""
+    """Also after saving, and with another batch size."""
     model = made()
     found = reading.read(model, image_size=48 if made is any_size else None)
 
     assert (found.size, found.classes, found.end) == (48, 3, end)
     assert found.normalization == (("TrueDivide", "Subtract") if normalization is None else normalization)
-    assert (found.head is not None) == has_head
     composing.compose(model, found, SIGNED).save(tmp_path / "model.keras")
     stored = keras.models.load_model(tmp_path / "model.keras")
     images = np.random.default_rng(0).integers(0, 256, (5, 48, 48, 3)).astype(np.float32)
@@ -112,10 +110,6 @@ def test_the_stored_model_gives_the_probabilities_of_the_given_one(
     assert stored.input_shape == (None, 48, 48, 3)
     assert np.allclose(foreign.scores(stored, images), expected, atol=1e-5)
     assert [layer.trainable for layer in stored.layers if layer.weights].count(True) == 0
-    if has_head:
-        kernel, bias = stored.get_layer("head").get_weights()
-        logits = foreign.scores(prefix(stored, composing.NETWORK), images) @ kernel + bias
-        assert np.allclose(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), expected, atol=1e-5)
 
 
 def test_the_normalization_is_put_in_front(tmp_path: Path) -> None:
@@ -189,7 +183,7 @@ def test_the_line_says_what_was_found() -> None:
 
     assert str(reading.read(model, image_size=None)) == (
         "251 parameters; 48 x 48 pixels; normalization inside (Rescaling); "
-        "3 classes, logits at the end, so softmax is added; a Dense head on pooled features"
+        "3 classes, logits at the end, so softmax is added"
     )
 
 

@@ -18,7 +18,8 @@ from tlpipe.benchmark import keras_timing, measure
 from tlpipe.conversion.recipes import RECIPES
 from tlpipe.data import dataset
 from tlpipe.data.dataset import Dataset
-from tlpipe.evaluation.original import ScoredImages, images_of, original
+from tlpipe.evaluation.original import ScoredImages, images_of
+from tlpipe.runs.exported import original
 from tlpipe.runs.run_folder import Run
 from tlpipe_edge.bench import run, table, target, timing, validity
 from tlpipe_edge.bench.latency import Latency

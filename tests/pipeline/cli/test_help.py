@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 Command = Callable[..., Any]
-COMMANDS = ("train", "finetune", "export", "evaluate", "bench", "report", "run", "demo", "config", "adopt", "web")
+COMMANDS = (
+    *("train", "finetune", "export", "evaluate", "explain", "bench", "report", "run", "demo", "config", "adopt"),
+    "web",
+)
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert")
 
 
@@ -58,7 +61,7 @@ def test_version_names_python_and_the_packages_that_matter(tlpipe: Command) -> N
 
 @pytest.mark.parametrize(
     ("words", "completed"),
-    [("tlpipe e", {"export", "evaluate"}), ("tlpipe train --le", {"--learning-rate"})],
+    [("tlpipe e", {"export", "evaluate", "explain"}), ("tlpipe train --le", {"--learning-rate"})],
 )
 def test_a_shell_completes_commands_and_options(
     in_a_process: Command, monkeypatch: pytest.MonkeyPatch, words: str, completed: set[str]

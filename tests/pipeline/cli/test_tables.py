@@ -31,26 +31,6 @@ def scored(*classes: tuple[int, int], gate: Gate | None = None) -> Evaluation:
     return Evaluation(images, "test", Scores(**rates), (file,), (), gate)
 
 
-@pytest.mark.parametrize(
-    ("images", "max_drop", "min_agreement", "said"),
-    [
-        (
-            341,
-            0.01,
-            0.98,
-            "top-1 at most 1 point below Keras and agreement at least 98 %. One image of 341 is 0.3 points.",
-        ),
-        (20, 0.01, None, "One image of 20 is 5.0 points: more images are needed for such a limit."),
-        (20, None, 0.9, "agreement at least 90 %. One image of 20 is 5.0 points."),
-    ],
-)
-def test_the_limits_say_what_the_images_can_tell_apart(
-    images: int, max_drop: float | None, min_agreement: float | None, said: str
-) -> None:
-    gate = Gate(max_drop, passed=True, failures=(), min_agreement=min_agreement)
-    assert tables.limits(scored((images, images), (0, 0), gate=gate)).endswith(said)
-
-
 def test_the_readme_shows_a_table_as_it_is_printed() -> None:
     """All of it but the numbers, which are those of a demo."""
     readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")

@@ -24,7 +24,7 @@ from tlpipe.runs.run_folder import Run
 from tlpipe.storage.checkpoint import Checkpoint
 from tlpipe.storage.leftovers import CHECKPOINT
 from tlpipe_edge.contract.bundle import Bundle
-from tlpipe_edge.contract.evaluation import ArtifactScores, Evaluation, Scores
+from tlpipe_edge.contract.limits import Limits
 from tlpipe_edge.errors import BadData, Busy, MissingInput
 from tlpipe_edge.tflite.interpreter import Session
 
@@ -282,7 +282,7 @@ def test_images_of_a_class_that_the_model_does_not_know_do_not_count(
 
 
 def test_the_gate(copied: Bundle, wrong: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert evaluated(copied, data=wrong, max_drop=1.0)["gate"] == {
+    assert evaluated(copied, data=wrong, limits=Limits(1.0))["gate"] == {
         "max_drop": 1.0,
         "passed": True,
         "failures": [],
@@ -290,25 +290,9 @@ def test_the_gate(copied: Bundle, wrong: Path, monkeypatch: pytest.MonkeyPatch) 
     }
     always_the_last_class = np.array([0.0, 0.0, 1.0], np.float32)
     monkeypatch.setattr(Session, "read_output", lambda _: always_the_last_class)
-    gate = evaluated(copied, data=wrong, max_drop=0.1)["gate"]
+    gate = evaluated(copied, data=wrong, limits=Limits(0.1))["gate"]
     assert gate["passed"] is False
     assert [failure.split(":")[0] for failure in gate["failures"]] == list(RECIPES)
-
-
-def scored(keras_top1: float, *, agreement: float = 1.0) -> Evaluation:
-    """An evaluation of one file with a top-1 of 0.7."""
-    rates: dict[str, Any] = {"top1_interval": (0.6, 0.8), "top5": 1.0, "per_class": {}}
-    file = ArtifactScores(recipe="int8", file="a.tflite", sha256="", bytes=1, top1=0.7, agreement=agreement, **rates)
-    return Evaluation(10, "test", Scores(top1=keras_top1, **rates), (file,), ())
-
-
-def test_exactly_the_limit_passes() -> None:
-    assert evaluate._gate(scored(0.8), 0.1, None).passed
-    assert not evaluate._gate(scored(0.8), 0.0999, None).passed
-    assert evaluate._gate(scored(0.6), 0.0, None).passed
-    assert evaluate._gate(scored(0.7, agreement=0.98), None, 0.98).passed
-    failed = evaluate._gate(scored(0.8, agreement=0.9799), 0.05, 0.98)
-    assert failed.failures == ("int8: top-1 70.0 % is 10.0 points below Keras", "int8: agreement 98.0 % with Keras")
 
 
 def test_a_run_that_moved_can_be_named(copied: Bundle, tmp_path: Path, evaluation: dict[str, Any]) -> None:

@@ -13,8 +13,9 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from tlpipe.conversion import calibration, convert, recipes
+from tlpipe.conversion import calibration, recipes
 from tlpipe.conversion.recipes import RECIPES
+from tlpipe.conversion.remedies import CONVERTER, CORRECTED_IMAGES
 from tlpipe.data.augment import View
 from tlpipe.data.dataset import Dataset
 from tlpipe.data.pixels import read_pixels
@@ -26,6 +27,7 @@ from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.errors import BadData, Busy, TlpipeError, WrongUsage
 from tlpipe_edge.tflite import flatbuffer, metadata
+from tlpipe_edge.tflite.interpreter import Session
 
 OPERATOR_CODES_CUSTOM = 1  # slot of custom_code in the table OperatorCode of the public schema
 
@@ -98,6 +100,23 @@ def test_the_ends_of_each_format(bundle: Bundle, recipe: str) -> None:
         assert artifact.input.scale == artifact.output.scale == 0
 
 
+@pytest.mark.parametrize("recipe", ["float32", "int8"])
+def test_a_signature_runs_each_file(bundle: Bundle, recipe: str) -> None:
+    interpreter = Interpreter(model_content=content(bundle, recipe))
+    signed = interpreter.get_signature_runner("serving_default")
+    session = Session(content(bundle, recipe))
+    pixels = bundle.golden().pixels[:1]
+    image = pixels.astype(session.input.dtype)
+    scores = signed(image=image)["scores"]
+    details = signed.get_output_details()["scores"]
+    scale, zero_point = details["quantization"]
+
+    assert interpreter.get_signature_list() == {"serving_default": {"inputs": ["image"], "outputs": ["scores"]}}
+    dequantized = np.float32(scale) * (scores[0].astype(np.float32) - np.float32(zero_point)) if scale else scores[0]
+    np.testing.assert_array_equal(dequantized, session.run(image))
+    assert dequantized.sum() == pytest.approx(1, abs=0.02)
+
+
 def test_the_weights_have_the_format_that_the_name_says(bundle: Bundle) -> None:
     expected = {"float32": np.float32, "float16": np.float16, "dynamic": np.int8, "int8": np.int8}
     for recipe, kind in expected.items():
@@ -164,7 +183,7 @@ def test_calibration_comes_from_the_train_split_alone_and_from_every_class(
     assert stated is not None
     train = {example.sha256: example.label for example in photographs_of_run.splits["train"]}
 
-    assert set(stated.images) <= set(train) and len(stated.images) == min(len(train), calibration.MAX_IMAGES)
+    assert set(stated.images) <= set(train) and len(stated.images) == min(len(train), CORRECTED_IMAGES)
     counts = Counter(train[sha256] for sha256 in stated.images[: len(train) // 2])
     assert max(counts.values()) - min(counts.values()) <= 1
 
@@ -231,12 +250,12 @@ def test_the_training_is_documented(bundle: Bundle) -> None:
             picture.load()
 
 
-def test_what_became_of_the_refitted_head_is_noted(bundle: Bundle) -> None:
+def test_how_int8_was_made_is_noted_and_nothing_of_the_others(bundle: Bundle) -> None:
     (note,) = bundle.artifact("int8").notes
 
-    assert note.startswith(("head re-fitted", "trained head"))
-    assert "validation images" in note
-    assert all(artifact.notes == () for artifact in bundle.manifest.artifacts if artifact.recipe != "int8")
+    assert note == str(bundle.artifact("int8").quantization) and "validation images" in note
+    others = [artifact for artifact in bundle.manifest.artifacts if artifact.recipe != "int8"]
+    assert {(artifact.notes, artifact.quantization) for artifact in others} == {((), None)}
 
 
 def test_the_manifest_ranks_the_files_as_the_entries_do(bundle: Bundle) -> None:
@@ -246,10 +265,8 @@ def test_the_manifest_ranks_the_files_as_the_entries_do(bundle: Bundle) -> None:
     assert bundle.artifact().recipe == "int8"
 
 
-def test_another_calibrated_format_is_one_entry(
-    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It goes through the same refit, with its own converter settings, and a device takes it by its rank."""
+def test_another_calibrated_format_is_one_entry(tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is calibrated with its own converter settings, and a device takes it by its rank."""
     entry = recipes.Recipe(
         "int8x16",
         rank=0,
@@ -259,22 +276,11 @@ def test_another_calibrated_format_is_one_entry(
         calibrated=True,
     )
     monkeypatch.setitem(recipes.RECIPES, entry.name, entry)
-    converted: list[tuple[tuple[int, ...], str]] = []
-    to_tflite = convert.to_tflite
-
-    def noted(graph: Any, recipe: recipes.Recipe, **options: Any) -> bytes:
-        converted.append((tuple(graph.outputs[0].shape), recipe.name))
-        return to_tflite(graph, recipe, **options)
-
-    monkeypatch.setattr(convert, "to_tflite", noted)
     bundle = assemble.export(tiny_run, recipes.parse(["float16", "int8x16"]), tmp_path / "drawn")
 
-    # as trained, the backbone alone for its features, and with the re-fitted head
-    assert [shape for shape, name in converted if name == "int8x16"] == [(1, 3), (1, 32), (1, 3)]
     artifact = bundle.artifact()
     assert (artifact.recipe, artifact.rank, artifact.file) == ("int8x16", 0, "drawn-int8x16.tflite")
-    assert artifact.notes[0].startswith(("head re-fitted to int8x16 features", "trained head"))
-    assert f"int8x16: {artifact.notes[0].partition(';')[0]}\n" in capsys.readouterr().err
+    assert artifact.quantization is not None and artifact.quantization.used == CONVERTER.name
     assert bundle.manifest.calibration is not None
     weights = {each["dtype"] for each in tensors(bundle, "int8x16") if len(each["shape"]) == 4}
     assert {np.int8, np.int16} <= weights

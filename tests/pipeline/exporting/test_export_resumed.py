@@ -19,6 +19,7 @@ from tlpipe.storage.checkpoint import Checkpoint
 from tlpipe.storage.resume import Resume
 from tlpipe_edge.console.interrupted import told
 from tlpipe_edge.contract.bundle import Bundle
+from tlpipe_edge.contract.limits import Limits
 
 FORMATS = ("float32", "float16", "int8")
 
@@ -48,6 +49,9 @@ def contents(bundle: Bundle) -> dict[str, str]:
     files = {file.name: file.read_bytes() for file in bundle.path.rglob("*") if file.suffix in (".tflite", ".jpg")}
     manifest = json.loads((bundle.path / "manifest.json").read_text())
     del manifest["provenance"], manifest["checksum"]
+    for quantization in filter(None, (artifact["quantization"] for artifact in manifest["artifacts"])):
+        for attempt in quantization["attempts"]:
+            del attempt["seconds"]
     files["manifest.json"] = json.dumps(manifest).encode()
     with np.load(bundle.path / "reference.npz") as arrays:
         files |= {name: array.tobytes() for name, array in arrays.items()}
@@ -67,7 +71,12 @@ def test_what_was_converted_is_not_converted_again(
 
     monkeypatch.setattr(convert, "to_tflite", noted)
     calls = []
-    for saves, end in ((2, "after the conversion to float16"), (1, "after the conversion to int8"), (1, "after the")):
+    ends = (
+        (2, "after the conversion to float16"),
+        (1, "after int8 with rounded kernels"),
+        (1, "after the conversion to"),
+    )
+    for saves, end in (*ends, (1, "after the")):
         stopped(saves)
         converted.clear()
         with pytest.raises(KeyboardInterrupt) as ended:
@@ -78,7 +87,7 @@ def test_what_was_converted_is_not_converted_again(
     stopped(0)
     bundle = assemble.export(tiny_run, chosen, out)
 
-    assert calls == [["float32", "float16"], ["int8"], []] and converted == []
+    assert calls == [["float32", "float16"], ["int8"], [], []] and converted == []
     assert contents(bundle) == contents(whole)
     assert [each.name for each in out.parent.iterdir()] == ["few"]
     with pytest.raises(KeyboardInterrupt):
@@ -108,7 +117,7 @@ def test_an_evaluation_goes_on_where_it_stopped(
             evaluate.evaluate(bundle)
     assert "The same command continues after 12 of 15 images." in told(ended.value)
     stopped(0)
-    again = evaluate.evaluate(bundle, min_agreement=0.5)
+    again = evaluate.evaluate(bundle, limits=Limits(min_agreement=0.5))
 
     assert scored == [15, 11, 3]
     assert dataclasses.replace(again, gate=None).to_json() == whole and again.gate is not None

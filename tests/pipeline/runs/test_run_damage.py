@@ -13,6 +13,7 @@ from tlpipe.evaluation import original, per_image
 from tlpipe.remote import device_bench
 from tlpipe.reporting import inputs
 from tlpipe.runs import run_folder
+from tlpipe.runs.exported import original as keras_original
 from tlpipe.runs.run_folder import CONFIG, FROZEN, HISTORY, METRICS, MODEL, RUN_FILE, SPLITS, Run
 from tlpipe_edge.contract import checksums
 from tlpipe_edge.contract.bundle import Bundle
@@ -174,7 +175,7 @@ def test_what_is_damaged_is_not_sent_to_a_device(exported: Bundle, name: str) ->
 def test_evaluate_finds_one_flipped_bit_in_the_run(run: Run, bundle: Bundle, tmp_path: Path) -> None:
     stage = Run.open(shutil.copytree(run.path, tmp_path / "run")).best_stage
     original.images_of(bundle, stage / MODEL)
-    for name, find in ((SPLITS, original.images_of), (MODEL, original.original)):
+    for name, find in ((SPLITS, original.images_of), (MODEL, keras_original)):
         for _ in flip.bits(stage / name, SEEDS):
             with pytest.raises(BadData) as caught:
                 find(bundle, stage / MODEL)
