@@ -5,7 +5,7 @@ Times are milliseconds, sizes bytes, shares 0..1. Values that were not measured 
 
 import html
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
@@ -15,8 +15,10 @@ from tlpipe.reporting.sentences import Sentence
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.benchmark import ImageSet, ModelDescription, SkippedRecipe
 from tlpipe_edge.contract.conditions import DeviceDescription, Flags, Span, Temperatures
+from tlpipe_edge.contract.explanation import Layer
 from tlpipe_edge.contract.latency import LatencyFigures, StageName, StartName
 from tlpipe_edge.contract.manifest import AdoptedFrom
+from tlpipe_edge.contract.quantization import Quantization
 from tlpipe_edge.contract.validity import Reason, Validity
 
 SCHEMA = 1
@@ -246,7 +248,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Origin:
-    """The origin of the bundle; ``notes`` are those of its artifacts, by recipe. ``adopted``: as in the manifest."""
+    """The origin of the bundle; ``notes`` and ``quantization`` are those of its artifacts, by recipe.
+
+    ``adopted``: as in the manifest.
+    """
 
     run: str
     stage: str
@@ -257,6 +262,23 @@ class Origin:
     calibration_images: int | None
     notes: dict[str, tuple[str, ...]]
     adopted: AdoptedFrom | None = None
+    quantization: dict[str, Quantization] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LayerNoise:
+    """What ``tlpipe explain`` measured of the int8 ``file``, on ``images`` calibration images.
+
+    ``layers`` are in the order of execution, and ``worst`` the places of the worst, the worst first. ``uncompared``
+    counts operators that only the int8 or only the float32 network has.
+    """
+
+    file: str
+    sha256: str
+    images: int
+    layers: tuple[Layer, ...]
+    worst: tuple[int, ...]
+    uncompared: int
 
 
 @dataclass(frozen=True)
@@ -272,6 +294,7 @@ class Report:
     disagreements: tuple[DisagreementCard, ...]
     training: tuple[Stage, ...]
     origin: Origin | None
+    layer_noise: LayerNoise | None = None
     schema: Annotated[int, Interval(ge=SCHEMA, le=SCHEMA)] = SCHEMA
 
     def _repr_html_(self) -> str:

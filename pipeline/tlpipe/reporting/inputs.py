@@ -10,10 +10,11 @@ from tlpipe.runs import places
 from tlpipe.runs.history import History
 from tlpipe.runs.metrics import Metrics
 from tlpipe.storage import leftovers
-from tlpipe_edge.contract import benchmark, evaluation, kinds
+from tlpipe_edge.contract import benchmark, evaluation, explanation, kinds
 from tlpipe_edge.contract.benchmark import Bench
-from tlpipe_edge.contract.bundle import EVALUATION, TRAINING, Bundle
+from tlpipe_edge.contract.bundle import EVALUATION, EXPLANATION, TRAINING, Bundle
 from tlpipe_edge.contract.evaluation import Evaluation
+from tlpipe_edge.contract.explanation import Explanation
 from tlpipe_edge.contract.files import load_json
 from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 
@@ -31,6 +32,7 @@ class Sources:
     """All sources of a report, checked to be of one model; ``metrics`` are those of the exported stage.
 
     ``predictions`` are those of the evaluation, image by image; a bundle of an earlier version has none.
+    ``explanation`` is that in the bundle, of whichever int8 file.
     """
 
     bundle: Bundle | None
@@ -39,6 +41,7 @@ class Sources:
     histories: tuple[History, ...]
     metrics: Metrics | None
     benches: tuple[BenchSource, ...]
+    explanation: Explanation | None = None
 
 
 def without_file(benches: Iterable[Bench]) -> list[BenchSource]:
@@ -98,7 +101,9 @@ def gather(bundle: Bundle | None, benches: Sequence[BenchSource]) -> Sources:
         return Sources(None, None, None, (), None, tuple(found))
     scores = _evaluation(bundle)
     predictions = _predictions(bundle) if scores else None
-    return Sources(bundle, scores, predictions, _histories(bundle), _metrics(bundle), tuple(found))
+    return Sources(
+        bundle, scores, predictions, _histories(bundle), _metrics(bundle), tuple(found), _explanation(bundle)
+    )
 
 
 def _check_model(bundle: Bundle | None, benches: Sequence[BenchSource]) -> None:
@@ -121,6 +126,11 @@ def _evaluation(bundle: Bundle) -> Evaluation | None:
     found = evaluation.evaluation(load_json(file), bundle.manifest.labels, str(file))
     there = {artifact.sha256 for artifact in bundle.manifest.artifacts}
     return found if {scores.sha256 for scores in found.artifacts} <= there else None
+
+
+def _explanation(bundle: Bundle) -> Explanation | None:
+    file = bundle.path / EXPLANATION
+    return explanation.explanation(load_json(file), str(file)) if file.exists() else None
 
 
 def _predictions(bundle: Bundle) -> Predictions | None:

@@ -50,6 +50,7 @@ _UNITS: dict[str, tuple[Callable[[float], str], str]] = {
     "times": (_times, "×"),
     "ratio": (lambda value: f"{value:.2f}", "×"),
     "times as": (_times, " times"),
+    "decibels": (lambda value: f"{value:.1f}".replace("-", "−"), " dB"),
     "count": (_whole, ""),
     "width": (lambda value: f"{value:g}", ""),
     "p": (_p, ""),
@@ -57,6 +58,8 @@ _UNITS: dict[str, tuple[Callable[[float], str], str]] = {
     "degrees": (lambda value: f"{value:.1f}", " °C"),
     "megahertz": (_whole, " MHz"),
     "load": (lambda value: f"{value:.2f}", ""),
+    "probability": (lambda value: f"{value:.4f}", ""),
+    "seconds": (_whole, " s"),
     "nats": (lambda value: f"{value:.3f}", ""),
 }
 """The kind of a number -> its rounding, and its unit as text. Shares are 0..1, sizes bytes."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from tlpipe.evaluation.worth import Worth, difference_p
+from tlpipe.reporting.derive.noise import layer_noise
 from tlpipe.reporting.derive.verdict import worth_of
 from tlpipe.reporting.document import Group
 from tlpipe.reporting.inputs import Sources
@@ -15,6 +16,7 @@ def cautions(groups: Sequence[Group], sources: Sources) -> tuple[Sentence, ...]:
     """All warnings, the most serious first."""
     return (
         *_of_accuracy(groups, sources),
+        *_of_budget(sources),
         *_of_origin(sources),
         *(warning for group in groups for warning in _of_group(group)),
         *_of_files(groups, sources),
@@ -42,6 +44,12 @@ def _of_accuracy(groups: Sequence[Group], sources: Sources) -> Iterator[Sentence
                 *(" on validation, which is more than chance (p = ", number(p, "p"), "): the images differ"),
                 *([overfitted] if validation.top1 > test.top1 else []),
             )
+
+
+def _of_budget(sources: Sources) -> Iterator[Sentence]:
+    for artifact in () if sources.bundle is None else sources.bundle.manifest.artifacts:
+        for failure in () if artifact.quantization is None else artifact.quantization.failures:
+            yield sentence(name(artifact.recipe), f" exceeds a limit of its export on validation: {failure}")
 
 
 def _of_origin(sources: Sources) -> Iterator[Sentence]:
@@ -104,5 +112,8 @@ def _of_files(groups: Sequence[Group], sources: Sources) -> Iterator[Sentence]:
 def _of_evaluation(sources: Sources) -> Iterator[Sentence]:
     if sources.bundle is not None and sources.evaluation is None:
         yield sentence("The bundle has no evaluation of its files: run tlpipe evaluate")
+    if sources.explanation is not None and layer_noise(sources) is None:
+        other = "of another int8 file than that of the bundle, and is left out"
+        yield sentence(f"The explanation in the bundle is {other}: run tlpipe explain again")
     if sources.bundle is not None and not sources.benches:
         yield sentence(f"Latency is not measured yet: {TIME}")

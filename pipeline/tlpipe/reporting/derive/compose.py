@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tlpipe.reporting.derive import cautions, disagreements, groups, verdict
+from tlpipe.reporting.derive import cautions, disagreements, groups, noise, verdict
 from tlpipe.reporting.document import AccuracyFigures, CurvePoint, Group, Origin, Report, Stage
 from tlpipe.reporting.inputs import Sources
 from tlpipe.runs.history import History
@@ -32,6 +32,7 @@ def report(sources: Sources) -> Report:
         disagreements=disagreements.disagreements(found, sources),
         training=tuple(_stages(sources.histories)),
         origin=None if sources.bundle is None else _origin(sources.bundle),
+        layer_noise=noise.layer_noise(sources),
     )
 
 
@@ -58,6 +59,7 @@ def _origin(bundle: Bundle) -> Origin:
         calibration_images=len(manifest.calibration.images) if manifest.calibration else None,
         adopted=origin.adopted,
         notes={artifact.recipe: artifact.notes for artifact in manifest.artifacts if artifact.notes},
+        quantization={each.recipe: each.quantization for each in manifest.artifacts if each.quantization},
     )
 
 

@@ -15,6 +15,7 @@ from tlpipe.reporting.sentences import Sentence
 from tlpipe.storage.escaping import environment, inert
 from tlpipe_edge.console.text import most_points
 from tlpipe_edge.contract.conditions import Span, Temperatures
+from tlpipe_edge.contract.explanation import READING
 
 
 def render(report: Report) -> str:
@@ -38,7 +39,13 @@ def _rendered(name: str, **values: Report | Comparison) -> str:
         number=number, bound=bound, timed=timed, invalid=invalid, interval=interval, words=words, listed=listed
     )
     markdown.globals.update(
-        star=star, top1=top1, span=span, selection=selection, invalid_reasons=invalid_reasons, max_cards=MAX_CARDS
+        star=star,
+        top1=top1,
+        span=span,
+        selection=selection,
+        invalid_reasons=invalid_reasons,
+        max_cards=MAX_CARDS,
+        reading=READING,
     )
     template = markdown.from_string((files("tlpipe.reporting.render") / name).read_text("utf-8"))
     return template.render(values).rstrip("\n") + "\n"

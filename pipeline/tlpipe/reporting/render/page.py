@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from tlpipe.reporting import invalid_reasons, rounding
-from tlpipe.reporting.charts import curves, scatter
+from tlpipe.reporting.charts import curves, noise, scatter
 from tlpipe.reporting.comparison import Comparison
 from tlpipe.reporting.derive import latency_changes
 from tlpipe.reporting.derive.disagreements import MAX_CARDS
@@ -18,10 +18,11 @@ from tlpipe.reporting.render import selection
 from tlpipe.reporting.sentences import Part, Sentence
 from tlpipe_edge.console.text import most_points, printable
 from tlpipe_edge.contract.conditions import Span, Temperatures
+from tlpipe_edge.contract.explanation import READING
 
 NO_BREAK = "\u00a0"
 TOP_1 = Markup('<span class="kept">top-1</span>')
-_BEFORE_A_UNIT = re.compile(r"(?:(?<=\d)|^) (?=(?:%(?!})|m?s|MB|MHz|°C|points?|percentage|threads?|cores?)(?!\w))")
+_BEFORE_A_UNIT = re.compile(r"(?:(?<=\d)|^) (?=(?:%(?!})|m?s|dB|MB|MHz|°C|points?|percentage|threads?|cores?)(?!\w))")
 """A space between a number, which may be a part of its own, and its unit; but not before the end of a Jinja tag."""
 
 
@@ -57,6 +58,8 @@ def _template(name: str) -> jinja2.Template:
         words=words,
         listed=listed,
         curves=curves,
+        noise=noise,
+        reading=READING,
         fastest=latency_changes.fastest,
         invalid_reasons=invalid_reasons,
         scatter=scatter,

@@ -12,6 +12,7 @@ from tlpipe.reporting.charts import scatter
 from tlpipe.reporting.comparison import ClassChange, LatencyChange
 from tlpipe.reporting.document import AccuracyFigures, ClassRate, Group, KerasRow, Report, Row
 from tlpipe_edge.contract.latency import LatencyFigures
+from tlpipe_edge.contract.quantization import Quantization
 
 CONFUSIONS = 6
 MAX_CHANGED = 12
@@ -29,6 +30,12 @@ STAGE_NAMES = {
     "read_output": "read output",
 }
 STARTS = {"process": "process", "import": "import", "load": "load", "first_invoke": "first invoke", "total": "total"}
+
+
+def climbed(report: Report) -> list[tuple[str, Quantization]]:
+    """The formats for which limits were set, or that had to do without remedies, and what was tried."""
+    made = {} if report.origin is None else report.origin.quantization
+    return [(recipe, each) for recipe, each in made.items() if each.limits or each.left_out]
 
 
 @dataclass(frozen=True)
