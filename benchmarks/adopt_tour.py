@@ -107,7 +107,7 @@ def toured(name: str, photographs: Path, labels: Path, folder: Path) -> dict[str
     int8, float32 = scored["int8"], scored["float32"]
     return {
         "seconds": round(time.perf_counter() - start, 1),
-        "head re-fitted": run.config.features == "network",
+        "remedy": next(each.quantization.used for each in bundle.manifest.artifacts if each.quantization),
         "int8 bytes": int8.bytes,
         "int8 agreement": int8.agreement,
         "int8 mean difference": int8.mean_probability_difference,

@@ -26,9 +26,9 @@ from typing import Any
 import harness
 import numpy as np
 
-from tlpipe.evaluation.original import original
 from tlpipe.network import build
 from tlpipe.network.backend import tf
+from tlpipe.runs.exported import original
 from tlpipe_edge import Bundle
 from tlpipe_edge.bench.latency import Rules, timed
 from tlpipe_edge.console.text import table

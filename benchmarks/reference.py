@@ -15,7 +15,8 @@ from typing import TypeVar
 
 from tlpipe.benchmark import keras_timing
 from tlpipe.benchmark.measure import labelled_images, with_keras
-from tlpipe.evaluation.original import images_of, original
+from tlpipe.evaluation.original import images_of
+from tlpipe.runs.exported import original
 from tlpipe.storage import atomic
 from tlpipe_edge import Bundle
 from tlpipe_edge.bench import run, target
