@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
+import drawing
 import numpy as np
 import pytest
 from browser import FAKE_CAMERA, Browser, chromium, needs_chromium
@@ -34,8 +35,27 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield started
 
 
-def test_scores_are_those_of_the_device(browser: Browser, tmp_path: Path) -> None:
-    bundle = Bundle.open(BUNDLE)
+@pytest.fixture(scope="module")
+def other_backbone(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """An EfficientNet-Lite0 that has seen a few drawings."""
+    tlpipe = pytest.importorskip("tlpipe", reason="the workstation is not installed")
+    folder = tmp_path_factory.mktemp("lite")
+    drawn = drawing.photographs(folder / "drawn", ("a", "b", "c"), count=8)
+    brief = tlpipe.Head(epochs=1)
+    training = tlpipe.Training(
+        weights="none", backbone="efficientnet_lite0", image_size=64, views=1, batch_size=8, head=brief
+    )
+    run = tlpipe.train(drawn, training, out=folder / "run")
+    exported: Bundle = tlpipe.export(run, ["int8"], out=folder / "lite")
+    return exported
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet_v2", "efficientnet_lite0"])
+def test_scores_are_those_of_the_device(
+    browser: Browser, tmp_path: Path, backbone: str, request: pytest.FixtureRequest
+) -> None:
+    bundle = Bundle.open(BUNDLE) if backbone == "mobilenet_v2" else request.getfixturevalue("other_backbone")
+    assert bundle.manifest.provenance.backbone == backbone
     with served(site.build(bundle).files) as server:
         opened(browser, server)
         assert (text(browser, "status"), messages(browser), browser.errors) == ("Same as the device: 6 of 6", [], [])
@@ -45,7 +65,7 @@ def test_scores_are_those_of_the_device(browser: Browser, tmp_path: Path) -> Non
         browser.choose("files", *files)
         browser.wait(f"answers.length === {tests + len(files)}")
         found = browser.value(ANSWERS.format(tests))
-        classifier = Classifier.open(BUNDLE)
+        classifier = Classifier.open(bundle.path)
         for file, answer in zip(files, found, strict=True):
             assert answer["approximate"] == (file.suffix == ".png" and has_alpha(file))
             np.testing.assert_array_equal(np.float32(answer["scores"]), classifier(file).scores, file.name)
