@@ -2,7 +2,7 @@
 
 import multiprocessing
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ class Spawned:
     heavy: set[str] = field(default_factory=set)
     runs: int = 0
 
-    def run(self, work: Any, items: Sequence[Any]) -> Generator[Any, None, None]:
+    def run(self, work: Any, items: Iterable[Any]) -> Generator[Any, None, None]:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(2, mp_context=context, initializer=_start, initargs=(work,)) as pool:
             for result, heavy in pool.map(_call, items):

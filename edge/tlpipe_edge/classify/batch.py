@@ -6,12 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.classify.prediction import Prediction
+from tlpipe_edge.classify.window import in_order
 from tlpipe_edge.errors import TlpipeError
 from tlpipe_edge.images.source import Source
 from tlpipe_edge.machine import device
 
 MIN_IMAGES_PER_WORKER = 4
 """For fewer images, it takes longer to open another classifier than it saves."""
+
+AHEAD = 32
+"""The maximum number of images per classifier that wait for it, or whose results wait for the caller."""
 
 
 def workers(images: int, *, threads: int) -> int:
@@ -36,8 +40,5 @@ def classify(
         except TlpipeError as error:
             return error
 
-    pool = ThreadPoolExecutor(workers)
-    try:
-        yield from pool.map(classify_one, images)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with ThreadPoolExecutor(workers) as pool:
+        yield from in_order(lambda image: pool.submit(classify_one, image), images, ahead=AHEAD * workers)

@@ -1,13 +1,13 @@
-"""The engine in use: threads, unless a caller chose another one."""
+"""The engine in use: that of this machine, unless a caller chose another one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from tlpipe.engine.threads import Threads
+from tlpipe.engine.local import Local
 from tlpipe.engine.work import Engine
 
-DEFAULT = Threads()
+DEFAULT = Local()
 _chosen: ContextVar[Engine] = ContextVar("engine", default=DEFAULT)
 
 

@@ -1,12 +1,12 @@
 """The engine of one machine: one thread per core. LiteRT, OpenCV and hashing release Python's global lock."""
 
 import threading
-from collections import deque
-from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from tlpipe.engine.work import Item, Result, Work
+from tlpipe_edge.classify.window import in_order
 from tlpipe_edge.machine.device import cores
 
 AHEAD = 32
@@ -19,7 +19,7 @@ class Threads:
 
     workers: int | None = None
 
-    def run(self, work: Work[Item, Result], items: Sequence[Item]) -> Generator[Result, None, None]:
+    def run(self, work: Work[Item, Result], items: Iterable[Item]) -> Generator[Result, None, None]:
         """As ``Engine.run``."""
         own = threading.local()
 
@@ -30,14 +30,5 @@ class Threads:
             return result
 
         workers = self.workers or cores()
-        pool = ThreadPoolExecutor(workers)
-        pending: deque[Future[Result]] = deque()
-        try:
-            for item in items:
-                if len(pending) == AHEAD * workers:
-                    yield pending.popleft().result()
-                pending.append(pool.submit(call, item))
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        with ThreadPoolExecutor(workers) as pool:
+            yield from in_order(lambda item: pool.submit(call, item), items, ahead=AHEAD * workers)

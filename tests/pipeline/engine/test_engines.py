@@ -1,7 +1,11 @@
 """The same work on threads and on spawned processes: the same bytes, and no TensorFlow where it runs."""
 
+import os
 import pickle
 import shutil
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,8 +20,10 @@ from spawned import Spawned
 from tlpipe.data import loading
 from tlpipe.data.augment import View
 from tlpipe.data.dataset import Example
-from tlpipe.engine import threads
+from tlpipe.engine import local, processes, threads
 from tlpipe.engine.choice import engine, using
+from tlpipe.engine.local import Local
+from tlpipe.engine.processes import Processes
 from tlpipe.engine.threads import Threads
 from tlpipe.features.extractor import Extractor
 from tlpipe.features.prefix import Prefix
@@ -27,7 +33,7 @@ from tlpipe.storage import cache
 from tlpipe_edge import errors
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.contract.manifest import ImageSpec
-from tlpipe_edge.errors import MissingInput, TlpipeError
+from tlpipe_edge.errors import MissingInput, TlpipeError, Unavailable
 
 DRAWN = Path(__file__).parents[2] / "data" / "bundle"
 
@@ -69,8 +75,9 @@ def test_processes_give_the_bytes_of_threads(
 ) -> None:
     for work in works(drawn, models):
         pool = Spawned()
-        here, there = (list(each.run(work, examples)) for each in (Threads(), pool))
+        here, there, too = (list(each.run(work, examples)) for each in (Threads(), pool, Processes(2)))
         assert [as_bytes(result) for result in here] == [as_bytes(result) for result in there]
+        assert [as_bytes(result) for result in here] == [as_bytes(result) for result in too]
         assert pool.runs == len(examples) and not pool.heavy
         assert sum(isinstance(result, str | TlpipeError) for result in here) == 1  # what is wrong with text.jpg
 
@@ -113,11 +120,11 @@ def test_another_engine_evaluates_as_threads_do(bundle: Bundle, run: Run, tmp_pa
     assert pool.runs == there.images and not pool.heavy
 
 
-def test_the_engine_is_threads_again_after_the_block() -> None:
+def test_the_engine_is_that_of_this_machine_again_after_the_block() -> None:
     with pytest.raises(ZeroDivisionError), using(Spawned()):
         assert isinstance(engine(), Spawned)
         raise ZeroDivisionError
-    assert engine() == Threads()
+    assert engine() == Local()
 
 
 def test_what_work_raises_comes_from_every_engine(
@@ -142,6 +149,7 @@ def test_errors_travel_between_processes(kind: type) -> None:
 class Counting:
     """Work that counts its calls and the threads that began it."""
 
+    holds_lock: bool = False
     calls: list[int] = field(default_factory=list)
     started: list[int] = field(default_factory=list)
     fails_at: int = -1
@@ -156,6 +164,109 @@ class Counting:
             return 2 * item
 
         return double
+
+
+def test_processes_keep_the_order_and_are_bounded() -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(2000):
+            taken.append(number)
+            yield number
+
+    with closing(Processes(2).run(Doubling(), items())) as results:
+        assert [next(results) for _ in range(3)] == [0, 2, 4]
+        assert len(taken) <= processes.BATCH * (processes.AHEAD * 2 + 1)
+    assert list(Processes(2).run(Doubling(), range(100))) == list(range(0, 200, 2))
+
+
+@dataclass(frozen=True)
+class Doubling:
+    """Work that ends its process at an item."""
+
+    ends_at: int = -1
+    holds_lock = True
+
+    def start(self) -> Callable[[int], int]:
+        return self.double
+
+    def double(self, item: int) -> int:
+        if item == self.ends_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return 2 * item
+
+
+def test_a_killed_process_is_an_error_of_two_lines() -> None:
+    with pytest.raises(Unavailable, match="was killed"):
+        list(Processes(2).run(Doubling(ends_at=50), range(100)))
+    assert list(Processes(2).run(Doubling(), range(3))) == [0, 2, 4]  # others are started
+
+
+NAMING = """
+import os
+
+class Name:
+    def start(self):
+        return lambda item: os.getpid()
+"""
+
+UNGUARDED = """
+import os
+from naming import Name
+from tlpipe.engine.processes import Processes
+
+pids = set(Processes(2).run(Name(), range(1000)))
+print(len(pids) > 0, os.getpid() in pids)
+"""
+
+
+def test_a_script_without_a_guard_runs_once(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED, "utf-8")
+    (tmp_path / "naming.py").write_text(NAMING, "utf-8")
+    done = subprocess.run([sys.executable, script], capture_output=True, check=False, text=True, encoding="utf-8")
+    assert (done.stdout, done.stderr) == ("True False\n", "")
+
+
+@pytest.mark.parametrize(("holds_lock", "count", "expected"), [(True, 6, [6]), (True, 5, []), (False, 6, [])])
+@pytest.mark.parametrize("sized", [True, False])
+def test_processes_are_for_much_work_that_holds_the_lock(
+    monkeypatch: pytest.MonkeyPatch, holds_lock: bool, count: int, expected: list[int], sized: bool
+) -> None:
+    """Of items whose number is not known, only those after the first few."""
+    monkeypatch.setattr(local, "FEW", 5)
+    by_processes: list[int] = []
+
+    class Noted(Processes):
+        def run(self, work: Any, items: Any) -> Any:
+            some = list(items)
+            by_processes.append(len(some))
+            return Threads(2).run(work, some)
+
+    monkeypatch.setattr(local, "Processes", Noted)
+    work = Counting(holds_lock=holds_lock)
+    assert list(Local(2).run(work, range(count) if sized else iter(range(count)))) == list(range(0, 2 * count, 2))
+    assert by_processes == (expected if sized else [each - 5 for each in expected])
+    list(Local(1).run(work, range(9)))  # one worker is a thread
+    assert len(by_processes) == len(expected)
+
+
+def test_where_no_process_can_be_started_threads_do_the_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def none(_: int | None) -> Any:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(local, "FEW", 5)
+    monkeypatch.setattr(processes, "pool", none)
+    assert list(Local(2).run(Counting(holds_lock=True), range(9))) == list(range(0, 18, 2))
+    assert "warning: no processes can be started" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("size", "cores", "expected"), [(159, 2, True), (160, 2, False), (160, 9, True)])
+def test_small_images_hold_the_lock(monkeypatch: pytest.MonkeyPatch, size: int, cores: int, expected: bool) -> None:
+    monkeypatch.setattr("tlpipe.features.work.cores", lambda: cores)
+    assert CheckImages(ImageSpec(size)).holds_lock is expected
 
 
 def test_threads_keep_the_order_and_start_once_each() -> None:
