@@ -34,7 +34,9 @@ def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def verbosity() -> Iterator[None]:
-    """Undo a verbosity that a test sets, be it by a command that it runs in this process."""
-    yield
+def options_of_this_process() -> Iterator[None]:
+    """Undo --quiet, --verbose and --cache of the commands that a test runs in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("TLPIPE_CACHE", raising=False)  # which remembers that it was not there
+        yield
     set_verbosity(Verbosity.NORMAL)

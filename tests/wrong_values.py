@@ -16,13 +16,15 @@ FOREIGN = re.compile(
 
 
 def options(app: typer.Typer) -> list[tuple[str, str]]:
-    """Each command with each of its options that take a value."""
+    """Each command with each of its options that take a value. Any text is a folder for --cache, so only those commands
+    that need more than that are asked for it."""
     group: Any = typer.main.get_command(app)
     return [
         (name, max(each.opts, key=len))
         for name, command in group.commands.items()
         for each in command.params
         if each.param_type_name == "option" and not each.is_flag
+        if "--cache" not in each.opts or any(other.required for other in command.params)
     ]
 
 

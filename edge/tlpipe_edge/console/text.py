@@ -20,6 +20,8 @@ def printable(text: str) -> str:
 
     Terminal escapes and right-to-left overrides have no effect; letters of every script are kept.
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(
         character
         if character in _JOINERS or unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -69,6 +71,11 @@ def wrapped(sentence: str, width: int | None) -> str:
         else:
             lines.append(f"  {word}")
     return "\n".join(lines)
+
+
+def size(count: float) -> str:
+    """Bytes as people read them, such as 1.5 MB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def table(

@@ -32,7 +32,7 @@ Parameter = TyperArgument | TyperOption
 
 _SETTINGS = __name__
 """The key of the ``Settings`` in ``Context.meta``."""
-_NO_TABLE = ("config", "adopt")
+_NO_TABLE = ("config", "adopt", "cache")
 """Commands without options that a file could have: those of adopt are about one model file, and with the keys of train,
 such as image-size, they mean something else."""
 _SHARED = {"run": "train"}
@@ -43,6 +43,7 @@ _TYPES = {bool: (bool,), int: (int,), float: (int, float)}
 """The types in TOML of flags and numbers, by the type of the option. All other values are text."""
 _REFUSED = {
     "config": "Pass --config on the command line.",
+    "cache": "Pass --cache on the command line, or set $TLPIPE_CACHE: it is about one machine.",
     "help": "Pass --help on the command line.",
     "version": "Pass --version on the command line.",
     "overwrite": "Pass --overwrite on the command line: from a file, each call would replace results.",

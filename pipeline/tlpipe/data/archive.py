@@ -6,7 +6,6 @@ import hashlib
 import itertools
 import json
 import os
-import re
 import shutil
 import unicodedata
 from collections import Counter
@@ -14,8 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tlpipe.data import listed
-from tlpipe.data.members import Kind, Member, members, name_of, too_much
+from tlpipe.data import allowance, listed
+from tlpipe.data.allowance import Allowance, short
+from tlpipe.data.members import Kind, Member, members, name_of
 from tlpipe.data.places import IMAGE_SUFFIXES
 from tlpipe.storage import atomic, cache, locks
 from tlpipe_edge.console import progress
@@ -23,21 +23,10 @@ from tlpipe_edge.contract import kinds
 from tlpipe_edge.contract.files import parse_json, sha256_of
 from tlpipe_edge.errors import BadData, Busy, MissingInput, Unavailable
 from tlpipe_edge.images import formats, walker
-from tlpipe_edge.images.decode import MAX_BYTES
 from tlpipe_edge.machine.cache import ADVICE_IF_FULL, VARIABLE
 
 VERSION = 1
 """Incremented when more or other members are unpacked, so that what an earlier version unpacked is not used."""
-
-MAX_MEMBERS = 5_000_000
-MAX_RATIO = 100
-"""Bytes unpacked for one of the archive, beyond ``FREE_OF_RATIO``. Images are compressed already: theirs is about 1."""
-FREE_OF_RATIO = 1_000_000_000
-KEPT_FREE = 500_000_000
-"""Bytes that are left free on the disk."""
-_MAX_NAME, _MAX_PATH = 255, 2000
-"""Bytes of a name, and of a path: file systems take 255 and 4096."""
-_DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 _FILES, _MARKER = "files", "unpacked.json"
 """What is in the folder of an archive: its files, and what is known of them, which is written last."""
 
@@ -53,6 +42,11 @@ class Unpacked:
     sha256: str
     folder: Path
     notes: tuple[str, ...] = ()
+
+    @property
+    def tree(self) -> str:
+        """The name of its tree in the cache."""
+        return f"{cache.ARCHIVES}/{self.folder.parent.name}"
 
 
 def is_archive(path: Path) -> bool:
@@ -73,7 +67,7 @@ def unpacked(path: Path, *, sha256: str | None = None) -> Unpacked:
     if archive is None:
         with progress.waiting(f"reading {path.name}", seconds=path.stat().st_size / 1e9):
             archive = sha256_of(path)
-    name = f"{cache.TREES}/{archive[:16]}-{VERSION}"
+    name = f"{cache.ARCHIVES}/{archive[:16]}-{VERSION}"
     found = _in_cache(path, name, archive)
     damaged = found is not None and sha256 is None and not _is_intact(found)
     if found is None or damaged:
@@ -127,10 +121,10 @@ def _sha256(folder: Path) -> str:
 
 
 def _unpack(path: Path, name: str, sha256: str) -> None:
-    images = max(FREE_OF_RATIO, MAX_RATIO * path.stat().st_size)
+    allowed = Allowance(path, allowance.max_bytes(path))
     with atomic.directory(cache.folder() / name, overwrite=True, marker=_MARKER) as folder:
-        unpacking = _Unpacking(path, folder / _FILES, images, room=shutil.disk_usage(folder).free - KEPT_FREE)
-        with contextlib.closing(members(path, max_bytes=images)) as found:
+        unpacking = _Unpacking(path, folder / _FILES, allowed, room=shutil.disk_usage(folder).free - cache.KEPT_FREE)
+        with contextlib.closing(members(path, max_bytes=allowed.limit)) as found:
             for member in progress.track(found, description=f"unpacking {path.name}"):
                 unpacking.add(member)
         if not unpacking.images:
@@ -155,7 +149,7 @@ def gone(path: Path) -> MissingInput:
 def _check_cache() -> None:
     """Raise Unavailable if the cache cannot be written."""
     advice = f"Unpack the archive, and name the folder; or name a folder with room for the cache: ${VARIABLE}."
-    folder = cache.folder() / cache.TREES
+    folder = cache.folder() / cache.ARCHIVES
     try:
         folder.mkdir(parents=True, exist_ok=True)
         atomic.check_writable(folder)
@@ -167,15 +161,13 @@ def _check_cache() -> None:
 
 @dataclass
 class _Unpacking:
-    """Writes members into ``folder``, at most ``limit`` bytes, for which there must be ``room`` on the disk."""
+    """Writes members into ``folder``, as far as they are ``allowed``, with ``room`` for so many bytes on the disk."""
 
     archive: Path
     folder: Path
-    limit: int
+    allowed: Allowance
     room: int
-    members: int = 0
     images: int = 0
-    written: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     repeated: list[str] = field(default_factory=list)
     alike: list[tuple[str, str]] = field(default_factory=list)
@@ -188,14 +180,12 @@ class _Unpacking:
 
     def add(self, member: Member) -> None:
         """Write a member if it could be an image or a list. Raise BadData if its path leaves the folder."""
-        self.members += 1
-        if self.members > MAX_MEMBERS:
-            raise self._refused(f"more than {MAX_MEMBERS} members")
-        parts = self._parts(member.name)
+        self.allowed.count_member()
+        parts = self.allowed.parts(member.name)
         if not parts or not all(map(walker.is_walked, parts)):
             return
         if member.kind is Kind.HARD_LINK:
-            self._repeat(self._parts(member.target), parts)
+            self._repeat(self.allowed.parts(member.target), parts)
         elif member.kind is Kind.FILE:
             with contextlib.closing(member.chunks()) as chunks:
                 self._file(member, parts, chunks)
@@ -218,26 +208,12 @@ class _Unpacking:
     def no_images(self) -> BadData:
         """The error for an archive without images."""
         others = self.not_used()
-        inner = f"Unpack it, and name {_short(self.archives[0])}." if self.archives else "Name another archive."
+        inner = f"Unpack it, and name {short(self.archives[0])}." if self.archives else "Name another archive."
         return BadData(f"no images in it{others and f', but {others}'}", inner, where=self.archive)
 
     def not_used(self) -> str:
         """What was left out, as in "1 link, 2 other files"; empty if nothing was."""
         return ", ".join(f"{count} {what}{'s' * (count != 1)}" for what, count in sorted(self.left_out.items()))
-
-    def _parts(self, name: str) -> tuple[str, ...]:
-        parts = tuple(part for part in name.split("/") if part not in ("", "."))
-        if name.startswith("/") or _DRIVE.match(name) or ".." in parts:
-            raise self._refused(f"{_short(name)}: a path that leaves the archive")
-        try:
-            encoded = os.fsencode(name)
-        except UnicodeEncodeError as error:
-            raise self._refused(f"{_short(name)}: a name that is not Unicode") from error
-        if b"\0" in encoded:
-            raise self._refused(f"{_short(name)}: a name with a zero byte")
-        if len(encoded) > _MAX_PATH or any(len(part) > _MAX_NAME for part in encoded.split(b"/")):
-            raise self._refused(f"{_short(name)}: a name that is too long for a file")
-        return parts
 
     def _file(self, member: Member, parts: tuple[str, ...], chunks: Iterator[bytes]) -> None:
         first = next(chunks, b"")
@@ -250,8 +226,7 @@ class _Unpacking:
                 self.archives.append(member.name)
             self.left_out["archive" if suffix in kinds.ARCHIVES else "other file"] += 1
             return
-        if member.size > MAX_BYTES:
-            raise self._refused(f"{_short(member.name)}: {member.size} bytes, too large for an image")
+        self.allowed.check_size(member)
         if member.encoding:
             self.guessed["/".join(parts)] = member.encoding
         file = self._place(parts)
@@ -276,10 +251,8 @@ class _Unpacking:
 
     def _count(self, size: int) -> None:
         """Raise BadData if these bytes are more than images come to, Unavailable if there is no room for them."""
-        self.written += size
-        if self.written > self.limit:
-            raise too_much(self.archive, self.limit)
-        if self.written > self.room:
+        self.allowed.count_bytes(size)
+        if self.allowed.bytes > self.room:
             raise _full(self.archive)
 
     def _place(self, parts: tuple[str, ...]) -> Path:
@@ -294,11 +267,8 @@ class _Unpacking:
         with _writing(self.archive, name):
             file.parent.mkdir(parents=True, exist_ok=True)
             if other != name and file.exists():
-                raise self._refused(f"{_short(other)} and {_short(name)}: one name on this file system")
+                raise self.allowed.refused(f"{short(other)} and {short(name)}: one name on this file system")
         return file
-
-    def _refused(self, reason: str) -> BadData:
-        return BadData(f"not unpacked: {reason}", "Check where it is from, or unpack it yourself.", where=self.archive)
 
 
 @contextlib.contextmanager
@@ -308,7 +278,7 @@ def _writing(archive: Path, name: str) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
-            reason = f"not unpacked: {_short(name)}: {error.strerror}"
+            reason = f"not unpacked: {short(name)}: {error.strerror}"
             raise BadData(reason, "Unpack it yourself, and name the folder.", where=archive) from error
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _full(archive) from error
@@ -316,10 +286,6 @@ def _writing(archive: Path, name: str) -> Iterator[None]:
 
 
 def _full(archive: Path) -> Unavailable:
-    kept = f"{KEPT_FREE // 10**6} MB are left free"
+    kept = f"{cache.KEPT_FREE // 10**6} MB are left free"
     reason = f"no room to unpack {archive.name} ({kept})"
-    return Unavailable(reason, ADVICE_IF_FULL, where=cache.folder() / cache.TREES)
-
-
-def _short(name: str) -> str:
-    return repr(name if len(name) <= 80 else f"{name[:77]}...")
+    return Unavailable(reason, ADVICE_IF_FULL, where=cache.folder() / cache.ARCHIVES)

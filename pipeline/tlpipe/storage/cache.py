@@ -10,6 +10,7 @@ import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tlpipe.storage import atomic, leftovers, locks
@@ -17,8 +18,19 @@ from tlpipe_edge.console import progress
 from tlpipe_edge.errors import Busy, Unavailable
 from tlpipe_edge.machine import cache
 
-TREES = "archives"
-"""The folder of the trees."""
+ARCHIVES = "archives"
+"""The folder of the trees of unpacked archives."""
+
+FEATURES = "features"
+"""The folder of the trees of features."""
+
+TREES = (ARCHIVES, FEATURES)
+
+RECORDS = "runs"
+"""The folder of the records which run uses what: they are no content, and stay until that is gone."""
+
+KEPT_FREE = 500_000_000
+"""The bytes that are left free on the disk, for the results of the command."""
 
 LIMIT = 8_000_000_000
 """The bytes beyond which the oldest entries go, but for those of the present run."""
@@ -77,24 +89,45 @@ def get(name: str) -> Path | None:
 def put(name: str, content: bytes) -> Path:
     """Store a file whole, or not at all. Raise Unavailable if that fails."""
     file = folder() / name
-    try:
+    with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
         atomic.write_bytes(file, content)
-    except OSError as error:
-        raise Unavailable(f"{error.strerror}", cache.ADVICE_IF_FULL, where=error.filename or file) from error
     return file
 
 
-def hold(name: str) -> Path | None:
-    """The tree of this name, marked as used now, or None. No process deletes it while this one runs."""
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise Unavailable if ``path`` in the cache cannot be written in this block."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"{error.strerror}", cache.ADVICE_IF_FULL, where=error.filename or path) from error
+
+
+def hold(name: str, *, make: bool = False) -> Path | None:
+    """The tree of this name, marked as used now, or None if there is none, unless this is to ``make`` one. No process
+    deletes it while this one runs.
+
+    Raise Unavailable if it cannot be made.
+    """
     tree = folder() / name
     if tree in _held and not locks.is_at(_held[tree], tree / _USE):  # it was replaced
         os.close(_held.pop(tree))
-    if tree not in _held:
-        with contextlib.suppress(OSError, locks.Unsupported):  # there is no such tree, or no locks
+    while tree not in _held:
+        if make:
+            with writing(tree):
+                tree.mkdir(parents=True, exist_ok=True)
+        try:
             descriptor = locks.acquire(tree / _USE, shared=True, wait=True)
-            if descriptor is not None:
-                _held[tree] = descriptor
+        except FileNotFoundError:
+            if make:
+                continue  # another process has deleted the oldest entries just now
+            break
+        except (OSError, locks.Unsupported):
+            break
+        if descriptor is None:
+            break
+        _held[tree] = descriptor
     return get(name)
 
 
@@ -112,9 +145,34 @@ def names(below: str) -> list[str]:
     return sorted(f"{below}/{entry.name}" for entry in (folder() / below).glob("[!.]*"))
 
 
+@dataclass(frozen=True, order=True)
+class Entry:
+    """When it was ``used`` last, in seconds since the epoch; its name and its bytes."""
+
+    used: float
+    name: str
+    bytes: int
+
+
+def entries() -> list[Entry]:
+    """All that is in the cache, the oldest first."""
+    root = folder()
+    return sorted(Entry(used, path.relative_to(root).as_posix(), size) for used, size, path in _entries())
+
+
 def size() -> int:
     """How many bytes the cache holds."""
     return sum(size for _, size, _ in _entries())
+
+
+def delete(name: str) -> bool:
+    """Delete an entry. False if it is a tree that a process uses: then it stays. Where the file system has no locks,
+    nobody can tell. Raise OSError."""
+    path = folder() / name
+    if path.is_dir():
+        return _delete_tree(path, without_locks=True)
+    path.unlink(missing_ok=True)
+    return True
 
 
 def shrink(*, limit: int = LIMIT, keep_since: float = 0.0) -> int:
@@ -129,10 +187,12 @@ def shrink(*, limit: int = LIMIT, keep_since: float = 0.0) -> int:
     for used, size, entry in entries:
         if deleted >= excess or used >= keep_since > 0:
             break
-        if not entry.is_dir():
-            entry.unlink(missing_ok=True)
-            deleted += size
-        elif _delete_tree(entry):
+        with contextlib.suppress(OSError):
+            if not entry.is_dir():
+                entry.unlink(missing_ok=True)
+            # Features that are used are computed again; the images of an archive would be missing.
+            elif not _delete_tree(entry, without_locks=entry.parent.name == FEATURES):
+                continue
             deleted += size
     return deleted
 
@@ -143,18 +203,18 @@ def _entries() -> list[tuple[float, int, Path]]:
     What is hidden is being written, or is a lock.
     """
     found = []
-    trees: dict[Path, int] = {}
     root = folder()
-    above = root / TREES
+    trees = {tree: 0 for above in TREES for tree in (root / above).glob("[!.]*") if tree.is_dir()}
     for file in root.rglob("*"):
         with contextlib.suppress(FileNotFoundError):
             status = file.stat()
-            if not stat.S_ISREG(status.st_mode) or _is_hidden(file.relative_to(root)):
+            inside = file.relative_to(root)
+            if not stat.S_ISREG(status.st_mode) or _is_hidden(inside) or inside.parts[0] == RECORDS:
                 continue
-            if not file.is_relative_to(above):
+            if inside.parts[0] not in TREES:
                 found.append((status.st_mtime, status.st_size, file))
-            elif file.parent != above:
-                tree = above / file.relative_to(above).parts[0]
+            elif len(inside.parts) > 2:
+                tree = root / inside.parts[0] / inside.parts[1]
                 trees[tree] = trees.get(tree, 0) + status.st_size
     for tree, size in trees.items():
         with contextlib.suppress(FileNotFoundError):
@@ -168,7 +228,7 @@ def _is_hidden(path: Path) -> bool:
 
 def _sweep() -> None:
     """Delete what killed commands have left; of the trees also what earlier versions have, which named it otherwise."""
-    above = folder() / TREES
+    above = folder() / ARCHIVES
     for place, folders, _ in os.walk(folder()):
         folders[:] = [] if Path(place) == above else [name for name in folders if not name.startswith(".")]
         leftovers.sweep(Path(place))
@@ -179,15 +239,20 @@ def _sweep() -> None:
                 leftovers.remove(entry)
 
 
-def _delete_tree(tree: Path) -> bool:
-    """Delete a tree, unless a process holds or makes it. It is renamed first, so that no part of it has its name."""
-    with contextlib.suppress(Busy, OSError, locks.Unsupported), locks.locked(tree, patience=0):
-        use = locks.acquire(tree / _USE)
-        if use is None:
-            return False
+def _delete_tree(tree: Path, *, without_locks: bool) -> bool:
+    """Delete a tree, unless a process holds or makes it; if nobody can tell, only if ``without_locks``. It is renamed
+    first, so that no part of it has its name. Raise OSError."""
+    with contextlib.suppress(Busy), locks.locked(tree, patience=0), contextlib.ExitStack() as held:
         try:
-            aside = leftovers.set_aside(tree, tree)
-        finally:
-            os.close(use)
-        leftovers.remove(aside)
+            use = locks.acquire(tree / _USE)
+            if use is None:
+                return False
+            held.callback(os.close, use)
+        except FileNotFoundError:
+            return True
+        except locks.Unsupported:
+            if not without_locks:
+                return False
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            leftovers.remove(leftovers.set_aside(tree, tree))
     return not tree.exists()

@@ -38,7 +38,7 @@ def prepare(folder: Path) -> Fuzzed:
             for descriptor in cache._held.values():
                 archive.os.close(descriptor)
             cache._held.clear()
-            shutil.rmtree(cache.folder() / cache.TREES, ignore_errors=True)
+            shutil.rmtree(cache.folder() / cache.ARCHIVES, ignore_errors=True)
             there = [path.name for each in (here, cache.folder()) for path in each.iterdir()]
             assert there == [file.name], f"written outside of the folder of an archive: {there}"
 

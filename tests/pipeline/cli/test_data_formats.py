@@ -24,7 +24,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def evict() -> None:
-    shutil.rmtree(cache.folder() / cache.TREES)
+    shutil.rmtree(cache.folder() / cache.ARCHIVES)
 
 
 def test_a_run_from_an_archive_goes_on_when_the_cache_has_lost_it(

@@ -17,7 +17,7 @@ import flip
 import pytest
 from lists import COUNT, image, images, label, paths
 
-from tlpipe.data import archive, loading, members
+from tlpipe.data import allowance, archive, loading, members
 from tlpipe.data.dataset import Dataset
 from tlpipe.data.reading import Format, Reading
 from tlpipe.storage import cache, locks
@@ -488,8 +488,8 @@ def test_what_is_compressed_but_no_tar_is_refused(tmp_path: Path) -> None:
 def test_more_bytes_than_images_come_to_are_refused(
     tmp_path: Path, pack: Callable[[Path, Files], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "FREE_OF_RATIO", 100_000)
-    monkeypatch.setattr(archive, "MAX_RATIO", 1 / 10**6)
+    monkeypatch.setattr(allowance, "FREE_OF_RATIO", 100_000)
+    monkeypatch.setattr(allowance, "MAX_RATIO", 1 / 10**6)
     bomb = [(f"cat/{number}.jpg", image("") + bytes(30_000)) for number in range(10)]
 
     assert "unpacks to more than" in refusal(pack(tmp_path / "a", bomb))
@@ -497,8 +497,8 @@ def test_more_bytes_than_images_come_to_are_refused(
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
 def test_what_is_passed_over_in_a_tar_counts_too(tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "FREE_OF_RATIO", 100_000)
-    monkeypatch.setattr(archive, "MAX_RATIO", 1 / 10**6)
+    monkeypatch.setattr(allowance, "FREE_OF_RATIO", 100_000)
+    monkeypatch.setattr(allowance, "MAX_RATIO", 1 / 10**6)
 
     assert "unpacks to more than" in refusal(tarred(tmp_path / "a", [("zeros", bytes(1_000_000)), *FILES], mode=mode))
 
@@ -512,7 +512,7 @@ def test_a_header_that_claims_much_is_not_believed(tmp_path: Path) -> None:
 
 
 def test_a_member_that_is_too_large_for_an_image_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "MAX_BYTES", 100)
+    monkeypatch.setattr(allowance, "MAX_BYTES", 100)
     file = zipped(tmp_path / "a.zip", [*FILES, ("video.mp4", bytes(1000))])
     assert counts(file) == ALL
 
@@ -522,13 +522,13 @@ def test_a_member_that_is_too_large_for_an_image_is_refused(tmp_path: Path, monk
 
 
 def test_too_many_members_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "MAX_MEMBERS", 5)
+    monkeypatch.setattr(allowance, "MAX_MEMBERS", 5)
 
     assert "more than 5 members" in refusal(zipped(tmp_path / "a.zip"))
 
 
 def test_a_cache_without_room_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "KEPT_FREE", 1 << 60)
+    monkeypatch.setattr(cache, "KEPT_FREE", 1 << 60)
     file = zipped(tmp_path / "a.zip")
     with pytest.raises(Unavailable) as caught:
         loading.load(file)
@@ -590,7 +590,7 @@ def test_the_cache_drops_an_archive_whole_or_not_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize("left", [".0123-1.tlpipe-abcdefgh", ".0123-1.abcdefgh"], ids=["", "of an earlier version"])
 def test_the_rest_of_an_unpacking_that_was_killed_is_dropped(left: str) -> None:
     """Whatever the limit is, and without being counted, so that it cannot drive out what is used."""
-    partial = images(cache.folder() / cache.TREES / left)
+    partial = images(cache.folder() / cache.ARCHIVES / left)
     with locks.locked(partial.parent / "0123-1"):
         assert cache.shrink() == cache.size() == 0 and partial.exists()
 

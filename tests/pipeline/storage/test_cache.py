@@ -1,12 +1,13 @@
 """The cache on disk: found again, whole, and bounded."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tlpipe.storage import cache
+from tlpipe.storage import cache, locks
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +74,25 @@ def test_a_file_that_another_run_deletes_meanwhile_does_not_count(monkeypatch: p
 
 def test_an_empty_cache_has_no_size() -> None:
     assert cache.size() == 0 and cache.shrink(limit=0) == 0
+
+
+def test_without_locks_features_are_deleted_and_archives_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on NFS without a lock daemon: nobody can tell what is used. Features can be computed again."""
+
+    def unsupported(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locks.fcntl, "flock", unsupported)
+    for tree in ("features/a", "archives/b"):
+        cache.put(f"{tree}/file", bytes(100))
+        assert cache.hold(tree) == cache.folder() / tree
+    assert cache.shrink(limit=0) == 100
+    assert [entry.name for entry in cache.entries()] == ["archives/b"]
+    assert cache.delete("archives/b") and cache.size() == 0
+
+
+def test_an_empty_tree_can_be_deleted() -> None:
+    cache.hold("features/empty", make=True)
+    os.close(cache._held.pop(cache.folder() / "features/empty"))
+    assert [entry.name for entry in cache.entries()] == ["features/empty"]
+    assert cache.delete("features/empty") and not cache.entries()

@@ -32,11 +32,12 @@ def room_for(size: int) -> Iterator[None]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files but locks, and what was computed for the next time."""
+    """All files but locks, what was computed for the next time, and which run uses what of the cache."""
     return {
         str(file.relative_to(folder)): file.read_bytes()
         for file in sorted(folder.rglob("*"))
         if file.is_file() and not file.name.endswith(".lock") and ".unfinished-" not in str(file)
+        if file.relative_to(folder).parts[0] != cache.RECORDS
     }
 
 

@@ -91,7 +91,7 @@ def test_the_second_one_to_unpack_an_archive_uses_what_the_first_one_unpacks(own
         assert second.communicate(timeout=120) == (folder, "")
         assert second.returncode == 0
     assert len(list(Path(folder.strip()).rglob("*.*g"))) == 8
-    assert not list((own_cache / cache.TREES).glob(".*"))
+    assert not list((own_cache / cache.ARCHIVES).glob(".*"))
 
 
 def test_if_the_first_one_is_killed_the_second_one_unpacks(own_cache: Path, photos: Path) -> None:
@@ -103,17 +103,17 @@ def test_if_the_first_one_is_killed_the_second_one_unpacks(own_cache: Path, phot
         folder, said = second.communicate(timeout=120)
         assert second.returncode == 0, said
     assert len(list(Path(folder.strip()).rglob("*.*g"))) == 8
-    assert not list((own_cache / cache.TREES).glob(".*"))
+    assert not list((own_cache / cache.ARCHIVES).glob(".*"))
 
 
 def test_what_a_killed_unpacking_leaves_counts_not_for_the_cache_and_goes(own_cache: Path, photos: Path) -> None:
     cache.put("shelf/a", bytes(100))
     with holding(UNPACKING, photos) as first:
         assert cache.shrink(limit=100) == 0 and cache.size() == 100  # it is being written
-        assert list((own_cache / cache.TREES).glob(".*.tlpipe-*"))
+        assert list((own_cache / cache.ARCHIVES).glob(".*.tlpipe-*"))
         first.send_signal(signal.SIGKILL)
     assert cache.shrink(limit=100) == 0 and cache.names("shelf") == ["shelf/a"]
-    assert not list((own_cache / cache.TREES).iterdir())
+    assert not list((own_cache / cache.ARCHIVES).iterdir())
 
 
 def test_an_entry_of_the_cache_that_another_one_writes_is_written_after_it(own_cache: Path) -> None:
@@ -143,7 +143,7 @@ def test_what_a_killed_command_has_left_in_the_cache_goes(own_cache: Path) -> No
 
 
 def test_a_tree_that_was_replaced_is_held_again(own_cache: Path) -> None:
-    name = f"{cache.TREES}/0123-1"
+    name = f"{cache.ARCHIVES}/0123-1"
     for _ in range(2):
         with atomic.directory(own_cache / name, marker="a", overwrite=True) as folder:
             (folder / "a").touch()
