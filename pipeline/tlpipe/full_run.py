@@ -135,7 +135,7 @@ def _alone(saved: Checkpoint) -> Iterator[None]:
 def _basis(job: TrainingJob, dataset: "Dataset") -> dict[str, str]:
     file = Path(job.training.weights)
     weights = sha256_of(file) if file.is_file() else job.training.weights
-    return unfinished.basis(images=unfinished.sha256_of_text(dataset.to_json()), weights=weights)
+    return unfinished.basis(images=dataset.sha256(), weights=weights)
 
 
 def _files(out: Path, done: Steps) -> dict[str, Path | None]:

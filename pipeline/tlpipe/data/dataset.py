@@ -1,8 +1,9 @@
 """Examples with labels and splits, stored as JSON."""
 
+import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -160,26 +161,41 @@ class Dataset:
             )
 
     def to_json(self) -> str:
-        """The splits with file hashes, as indented JSON."""
-        document = {
+        """The splits with file hashes, as JSON of a line for each image."""
+        return "".join(self._json())
+
+    def write(self, file: Path) -> None:
+        """Write ``to_json`` to a file, image by image."""
+        with file.open("w", encoding="utf-8") as stream:
+            stream.writelines(self._json())
+
+    def sha256(self) -> str:
+        """The sha256 of ``to_json``."""
+        found = hashlib.sha256()
+        for part in self._json():
+            found.update(part.encode())
+        return found.hexdigest()
+
+    def _json(self) -> Iterator[str]:
+        head = {
             "schema": 1,
             "source": str(self.source),
             "labels": self.labels,
             "cut_from_train": self.cut,
             **({} if self.fractions is None else {"fractions": dict(self.fractions)}),
             **self._stored_reading(),
-            "splits": {
-                name: [{"file": str(e.file), "label": self.labels[e.label], "sha256": e.sha256} for e in examples]
-                for name, examples in self.splits.items()
-            },
-            "unreadable": [
-                {"file": str(example.file), "reason": example.problem}
-                for examples in self.splits.values()
-                for example in examples
-                if example.problem is not None
-            ],
         }
-        return json.dumps(document, indent=1) + "\n"
+        yield json.dumps(head, indent=1).removesuffix("\n}") + ',\n "splits": {'
+        for number, (name, examples) in enumerate(self.splits.items()):
+            yield f"{',' * (number > 0)}\n  {json.dumps(name)}: ["
+            yield from _lines(
+                {"file": str(e.file), "label": self.labels[e.label], "sha256": e.sha256} for e in examples
+            )
+            yield "]"
+        problems = (e for examples in self.splits.values() for e in examples if e.problem is not None)
+        yield '\n },\n "unreadable": ['
+        yield from _lines({"file": str(each.file), "reason": each.problem} for each in problems)
+        yield "]\n}\n"
 
     def _stored_reading(self) -> dict[str, object]:
         images, unpacked = self.reading.images, self.unpacked
@@ -218,6 +234,12 @@ class Dataset:
             reading=Reading(stored.format, None if stored.images is None else Path(stored.images)),
             unpacked=None if unpacked is None else Unpacked(source, unpacked.sha256, Path(unpacked.folder)),
         )
+
+
+def _lines(rows: Iterable[Mapping[str, object]]) -> Iterator[str]:
+    """The elements of a JSON array, on a line each."""
+    for number, row in enumerate(rows):
+        yield f"{',' * (number > 0)}\n   {json.dumps(row)}"
 
 
 def label_indices(examples: Sequence[Example]) -> np.ndarray:

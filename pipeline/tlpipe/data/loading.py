@@ -128,9 +128,10 @@ def _labels(found: Listing, data: Path) -> tuple[str, ...]:
             folders.meant(data) or "A classifier needs two classes or more, in a folder each.",
             where=data,
         )
+    known = set(labels)
     for split, files in found.items():
         for file, label in files:
-            if label not in labels:
+            if label not in known:
                 meant = classes.near(label, labels)
                 advice = f"{meant[0].upper()}{meant[1:]}." if meant else "Add it to train, or remove it."
                 raise BadData(f"class {label!r} is in {split} but not in train", advice, where=file)
@@ -191,11 +192,13 @@ def _cut(
 ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """Two parts, the second with ``fraction`` of each class; both have at least one image of each class."""
     chosen: set[str] = set()
-    present = {example.label for example in examples}
+    of_class: dict[int, set[str]] = {}
+    for example in examples:
+        of_class.setdefault(example.label, set()).add(example.sha256)
     for index, label in enumerate(labels):
-        if index not in present:  # a class of a trained model that has no images
+        if index not in of_class:  # a class of a trained model that has no images
             continue
-        hashes = sorted({example.sha256 for example in examples if example.label == index} - chosen)
+        hashes = sorted(of_class[index] - chosen)
         if len(hashes) < 2:
             raise _too_few(label, data)
         random.Random(f"{seed} {label}").shuffle(hashes)

@@ -17,10 +17,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tlpipe.data.augment import View
-from tlpipe.data.dataset import Example
 from tlpipe.engine.choice import DEFAULT, engine
-from tlpipe.features.extractor import Extractor
+from tlpipe.features import room
+from tlpipe.features.extractor import Extractor, Pass
 from tlpipe_edge.console import progress
 from tlpipe_edge.console.verbosity import Verbosity, set_verbosity, verbosity
 from tlpipe_edge.errors import TlpipeError
@@ -30,15 +29,6 @@ MIN_EXAMPLES = 200
 
 FAILED = 3
 """The exit code of a child that met an error which the parent will meet, too; that of an unexpected one is 1."""
-
-
-@dataclass(frozen=True)
-class Pass:
-    """Extract a view of these examples; ``what`` is the text of the progress bar."""
-
-    examples: Sequence[Example]
-    view: View
-    what: str
 
 
 @dataclass(frozen=True)
@@ -61,13 +51,14 @@ def computed_ahead(extractor: Extractor, passes: Sequence[Pass], *, strict: bool
     is ended with the block.
 
     Only if they need no TensorFlow. Errors in the child are not raised: an ``extract`` afterwards computes the missing
-    rows and raises the same errors.
+    rows and raises the same errors. Raise as ``room.check``.
     """
     model = None if extractor.prefix is None else extractor.prefix.cached()
     missing = [each for each in passes if len(each.examples) >= MIN_EXAMPLES and extractor.knows_nothing_of(each.view)]
     if extractor.prefix is None or model is None or not missing or engine() != DEFAULT:
         yield lambda: None
         return
+    room.check(extractor, passes)
     prefix = replace(extractor.prefix, load=functools.partial(bytes, model))
     try:
         child = _started(Job(replace(extractor, prefix=prefix), missing, strict, os.getpid(), verbosity()))

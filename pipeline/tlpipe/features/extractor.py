@@ -2,21 +2,18 @@
 
 Each image is computed once, and the result is cached on disk. The cache has one folder (a shelf) for each combination
 of prefix, image spec and view (an augmentation; the plain view has none). In a shelf, an image has one row, found by
-the sha256 of the image file. The engine (threads of this machine) computes missing rows. They are stored in files
-(shards), so that an interrupted run continues where it stopped. A model that is cut at the image has no prefix; its
-pixels are read each time.
+the sha256 of the image file. A model that is cut at the image has no prefix; its pixels are read each time.
 """
 
-import functools
 import hashlib
 import json
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -25,53 +22,22 @@ import PIL
 from tlpipe.data import augment
 from tlpipe.data.augment import View
 from tlpipe.data.dataset import Example
-from tlpipe.data.pixels import read_pixels
 from tlpipe.engine.choice import engine
-from tlpipe.features import shelf
+from tlpipe.features import filling, shelf
 from tlpipe.features.prefix import Prefix, Weights
-from tlpipe.features.shelf import Shelved
+from tlpipe.features.rows import Pixels, Shelved, Source, lost
+from tlpipe.features.shelf import Placed
 from tlpipe.features.work import CheckImages, ComputeFeatures
 from tlpipe.network.backbones import IMAGE, POOLING
 from tlpipe.storage import cache
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.manifest import ImageSpec
-from tlpipe_edge.errors import Busy
+from tlpipe_edge.errors import BadData
 from tlpipe_edge.images import decode
-from tlpipe_edge.machine.device import cores
+from tlpipe_edge.tflite.interpreter import Session
 
 if TYPE_CHECKING:
     import keras
-
-SHARD_BYTES = 32_000_000
-SHARD_SECONDS = 20.0
-"""A shard is stored when it has so many bytes, or took so long: what a stopped command has not stored is lost."""
-
-
-class Source(Protocol):
-    """The inputs of training: rows by index."""
-
-    def take(self, indices: np.ndarray) -> np.ndarray:
-        """(K,) indices -> (K, ...) float32."""
-        ...
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """The images themselves, decoded when they are taken."""
-
-    examples: Sequence[Example]
-    view: View
-    spec: ImageSpec
-
-    def take(self, indices: np.ndarray) -> np.ndarray:
-        """(K,) indices -> (K, size, size, 3) float32 of 0..255."""
-        chosen = [self.examples[index] for index in indices]
-        return np.stack(list(_readers().map(lambda e: read_pixels(e, self.view, self.spec), chosen))).astype(np.float32)
-
-
-@functools.cache
-def _readers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(cores(), thread_name_prefix="pixels")
 
 
 @dataclass(frozen=True)
@@ -91,8 +57,21 @@ class Features:
 
     def new_problems(self, before: Sequence[Example]) -> tuple[Example, ...]:
         """The examples that had no problem ``before`` the extraction, and have one now."""
-        pairs = zip(before, self.examples, strict=True)
-        return tuple(now for earlier, now in pairs if earlier.problem is None and now.problem is not None)
+        return _new_problems(before, self.examples)
+
+
+def _new_problems(before: Sequence[Example], now: Sequence[Example]) -> tuple[Example, ...]:
+    pairs = zip(before, now, strict=True)
+    return tuple(each for earlier, each in pairs if earlier.problem is None and each.problem is not None)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Extract a view of these examples; ``what`` is the text of the progress bar."""
+
+    examples: Sequence[Example]
+    view: View
+    what: str
 
 
 @dataclass(frozen=True)
@@ -130,34 +109,71 @@ class Extractor:
         if self.prefix is None:
             checked = tuple(examples) if view.number else self._checked(examples, what)
             return Features(Pixels(checked, view, self.spec), checked)
-        name = self._shelf(self.prefix, view)
-        wanted = {e.sha256 for e in examples if e.problem is None}
-        shards, places = shelf.index(name, self.dtype, wanted)
-        missing = {e.sha256: e for e in examples if e.problem is None and e.sha256 not in places}
-        if missing:
-            work = ComputeFeatures(self.prefix.load(), self.spec, view, self.dtype)
-            reasons = _compute(work, name, list(missing.values()), what)
+        prefix = self.prefix
+        placed, found = self._placed(prefix, examples, view, what)
+
+        def again() -> Placed:
+            placed, now = self._placed(prefix, found, view, what)
+            for example in _new_problems(found, now):
+                raise BadData(f"{example.problem}", "Run the command again.", where=example.file)
+            return placed
+
+        return Features(Shelved(placed, again), found)
+
+    def _placed(
+        self, prefix: Prefix, examples: Sequence[Example], view: View, what: str
+    ) -> tuple[Placed, tuple[Example, ...]]:
+        """Where the rows are, all of which are computed, and the examples with the problems that were found."""
+        name = self.shelf(view)
+        cache.hold(name, make=True)
+        usable = [example for example in examples if example.problem is None]
+        hashes = shelf.digests([example.sha256 for example in usable])
+        index = shelf.Index(name, self.dtype, hashes)
+        index.refresh()
+        new = len(index.missing())
+        if new:
+            what = what if new == len(index.hashes) else f"{what} that the cache has not"
+            work = ComputeFeatures(prefix.load(), self.spec, view, self.dtype)
+            by_place = dict(zip(index.places(hashes).tolist(), usable, strict=True))
+            reasons = filling.fill(index, work, by_place, what=what)
             cache.shrink(keep_since=self.started)
             examples = [replace(e, problem=e.problem or reasons.get(e.sha256)) for e in examples]
-            shards, places = shelf.index(name, self.dtype, wanted)
-        nowhere = len(shards), 0  # an IndexError, not the row of another image
-        try:
-            rows = [places[e.sha256] if e.problem is None else nowhere for e in examples]
-        except KeyError as error:
-            raise Busy(
-                "another tlpipe process removed these features, or the disk damages them",
-                "Try again when no other tlpipe process runs.",
-                where=cache.folder(),
-            ) from error
-        return Features(Shelved(shards, np.array(rows, int).reshape(-1, 2)), tuple(examples))
+            usable = [example for example in examples if example.problem is None]
+            hashes = shelf.digests([example.sha256 for example in usable])
+        places = np.full(len(examples), -1)
+        places[[example.problem is None for example in examples]] = index.places(hashes)
+        placed = index.placed(places)
+        if (placed.shard[places >= 0] < 0).any():
+            raise lost()
+        return placed, tuple(examples)
+
+    def missing(self, each: Pass) -> int:
+        """How many rows of a pass the cache has not. What it has stays there while this process runs."""
+        if self.prefix is None:
+            return 0
+        name = self.shelf(each.view)
+        cache.hold(name)
+        hashes = shelf.digests([example.sha256 for example in each.examples if example.problem is None])
+        index = shelf.Index(name, self.dtype, hashes)
+        index.refresh()
+        return len(index.missing())
+
+    def row_bytes(self) -> int:
+        """How many bytes a row takes in the cache. Raise what the conversion of the prefix raises."""
+        if self.prefix is None:
+            return 0
+        shape = Session(self.prefix.load()).output.shape
+        return math.prod(shape[1:]) * np.dtype(self.dtype).itemsize + shelf.INDEX_BYTES
 
     def knows_nothing_of(self, view: View) -> bool:
         """Whether the cache has no row of this view, of any image."""
-        return self.prefix is not None and not cache.names(self._shelf(self.prefix, view))
+        return self.prefix is not None and not cache.names(self.shelf(view))
 
-    def _shelf(self, prefix: Prefix, view: View) -> str:
+    def shelf(self, view: View) -> str:
+        """The name of the shelf of a view. Only with a prefix."""
+        assert self.prefix is not None
         key = {
-            "prefix": prefix.key,
+            "prefix": self.prefix.key,
             "spec": asdict(self.spec),
             "view": asdict(view) if view.number else 0,
             "pixels": decode.VERSION,
@@ -168,44 +184,10 @@ class Extractor:
             "pillow": PIL.__version__,
             "litert": version("ai-edge-litert"),
         }
-        return "features/" + hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
+        return f"{cache.FEATURES}/" + hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
 
     def _checked(self, examples: Sequence[Example], what: str) -> tuple[Example, ...]:
         unknown = [example for example in examples if example.problem is None]
         with closing(engine().run(CheckImages(self.spec), unknown)) as problems:
             found = iter(list(progress.track(problems, description=what, total=len(unknown))))
         return tuple(replace(e, problem=next(found)) if e.problem is None else e for e in examples)
-
-
-def _compute(work: ComputeFeatures, name: str, examples: Sequence[Example], what: str) -> dict[str, str]:
-    """Store the rows of all examples in shards; the result is why the others cannot be read, by sha256."""
-    reasons: dict[str, str] = {}
-
-    def rows(results: Iterator[np.ndarray | str]) -> Iterator[tuple[str, np.ndarray]]:
-        for example, result in zip(examples, results, strict=True):
-            if isinstance(result, str):
-                reasons[example.sha256] = result
-            else:
-                yield example.sha256, result
-
-    # Closed in any case: if the disk is full, nothing more is computed.
-    with (
-        closing(engine().run(work, examples)) as results,
-        closing(progress.track(results, description=what, total=len(examples))) as tracked,
-    ):
-        for batch in _batches(rows(tracked)):
-            shelf.store(name, batch)
-    return reasons
-
-
-def _batches(rows: Iterator[tuple[str, np.ndarray]]) -> Iterator[list[tuple[str, np.ndarray]]]:
-    """The rows of a shard each."""
-    batch: list[tuple[str, np.ndarray]] = []
-    begun = time.monotonic()
-    for row in rows:
-        batch.append(row)
-        if (len(batch) + 1) * row[1].nbytes > SHARD_BYTES or time.monotonic() - begun >= SHARD_SECONDS:
-            yield batch
-            batch, begun = [], time.monotonic()
-    if batch:
-        yield batch

@@ -11,13 +11,31 @@ from tlpipe.data.pixels import read_pixels
 from tlpipe_edge.contract.manifest import ImageSpec
 from tlpipe_edge.errors import TlpipeError
 from tlpipe_edge.images.decode import UnreadableImage
+from tlpipe_edge.machine.device import cores
 from tlpipe_edge.tflite import ending, graph
 from tlpipe_edge.tflite.interpreter import Session
 from tlpipe_edge.tflite.tensors import tensor_maker
 
+SMALL_SIDE = 160
+"""For smaller images, in pixels, LiteRT and OpenCV, which release Python's global lock, take less than Python does."""
+
+MAX_THREADS = 8
+"""With more threads, that lock is the limit for larger images, too."""
+
+
+class OfImages:
+    """``Work`` on images that are resized by ``spec``."""
+
+    spec: ImageSpec
+
+    @property
+    def holds_lock(self) -> bool:
+        """As ``Work.holds_lock``."""
+        return self.spec.size < SMALL_SIDE or cores() > MAX_THREADS
+
 
 @dataclass(frozen=True)
-class ComputeFeatures:
+class ComputeFeatures(OfImages):
     """``Work``: the activations of an example in ``dtype``, or why it cannot be read. ``model`` is a .tflite file.
 
     Raise MissingInput if a file is gone.
@@ -43,7 +61,7 @@ class ComputeFeatures:
 
 
 @dataclass(frozen=True)
-class CheckImages:
+class CheckImages(OfImages):
     """``Work``: why the plain view of an example cannot be read, or None. Raise MissingInput if its file is gone."""
 
     spec: ImageSpec
@@ -70,7 +88,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class ComputeScores:
+class ComputeScores(OfImages):
     """``Work``: the scores of an example by each of ``models``, which are .tflite files, or the error of reading it."""
 
     models: tuple[bytes, ...]
@@ -78,7 +96,7 @@ class ComputeScores:
 
     def start(self) -> Callable[[Example], Scored | TlpipeError]:
         """One session per model and worker."""
-        runners = [_scorer(model) for model in self.models]
+        runners = [scorer(model) for model in self.models]
 
         def scored(example: Example) -> Scored | TlpipeError:
             try:
@@ -97,7 +115,7 @@ def _runner(model: bytes) -> Callable[[np.ndarray], np.ndarray]:
     return lambda pixels: session.run(to_tensor(pixels))
 
 
-def _scorer(model: bytes) -> Callable[[np.ndarray], np.ndarray]:
+def scorer(model: bytes) -> Callable[[np.ndarray], np.ndarray]:
     """The function from pixels to probabilities, as the device's ``Classifier`` computes them."""
     end, run = ending.read(graph.read(model, where="model")[0], where="model"), _runner(model)
     return lambda pixels: end.probabilities(run(pixels))

@@ -104,7 +104,7 @@ def write(
 def write_scored(folder: Path, model: "keras.Model", outcome: Scored, *, first_trained: str | None = None) -> None:
     """Write the splits, the metrics, and the pictures of the layers and of the predictions to ``folder``."""
     dataset = outcome.dataset
-    (folder / run_folder.SPLITS).write_text(dataset.to_json(), "utf-8")
+    dataset.write(folder / run_folder.SPLITS)
     metrics = json.dumps(_metrics(outcome), indent=2, allow_nan=False)
     (folder / run_folder.METRICS).write_text(metrics + "\n", "utf-8")
     architecture.diagram(model, folder / "architecture.png", first_trained=first_trained)
@@ -112,11 +112,10 @@ def write_scored(folder: Path, model: "keras.Model", outcome: Scored, *, first_t
     split, labels = dataset.evaluation_split, dataset.labels
     scores, true_labels = outcome.scores[split], label_indices(dataset.splits[split])
     predicted = accuracy.predictions(scores)
-    counts = np.zeros((len(labels), len(labels)), np.int64)
-    np.add.at(counts, (true_labels[predicted >= 0], predicted[predicted >= 0]), 1)
+    cells = accuracy.confusion(predicted, true_labels, classes=len(labels))
     unreadable = int((predicted < 0).sum())
     caption = f"{split} images{' (held out from train)' if split in dataset.cut else ''}"
-    plots.confusion_matrix(counts, labels, folder / "confusion-matrix.png", caption=caption, unreadable=unreadable)
+    plots.confusion_matrix(cells, labels, folder / "confusion-matrix.png", caption=caption, unreadable=unreadable)
     places, pixels = outcome.sample.places, outcome.sample.pixels
     if len(places):
         right = predicted == true_labels

@@ -1,7 +1,6 @@
 """Trains the suffix of a model on cached activations, over seeded views, and keeps the best weights on validation."""
 
 import dataclasses
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,19 +16,10 @@ from tlpipe.runs.config import ClassWeights, Stage
 from tlpipe.runs.history import Epoch, History
 from tlpipe.storage.checkpoint import Checkpoint
 from tlpipe.training import log_errors
+from tlpipe.training.batches import Batches, Examples, own_errors
 from tlpipe.training.recorder import Continued, Evaluated, Recorder, figures, reached
 from tlpipe.training.state import State, load
 from tlpipe_edge.console import progress
-
-
-@dataclass(frozen=True)
-class Examples:
-    """The features of the same examples in each view. ``views[0]`` is plain; epoch n trains on view n modulo the number
-    of views. ``classes`` is the number of labels; ``class_weights`` weigh them in the training loss."""
-
-    views: Sequence[Features]
-    classes: int
-    class_weights: ClassWeights = ClassWeights.NONE
 
 
 @dataclass(frozen=True)
@@ -70,8 +60,8 @@ def fit(
     """
     start = time.perf_counter()
     stage = course.stage
-    training = batches(train, batch_size=course.batch_size, seed=course.seed, shuffle=True)
-    held_out = batches(validation, batch_size=course.batch_size, seed=course.seed, shuffle=False)
+    training = Batches(train, course.batch_size, seed=course.seed)
+    held_out = Batches(validation, course.batch_size)
     keras.utils.set_random_seed(course.seed)
     _compile(model, stage, len(training))
     _create_variables(model, train.classes)
@@ -85,7 +75,7 @@ def fit(
         state = restored.state
         saved.say_continuing(reached(state, stage, course.epochs_before), restored.part)
         ours.append(Continued(restored, tuple(ours), epochs_before=course.epochs_before, batches=len(training)))
-    with log_errors.of_the_disk(tensorboard):
+    with log_errors.of_the_disk(tensorboard), own_errors(training, held_out):
         if state.finished:
             _write_log_of_finished(ours, model)
         elif stage.epochs:
@@ -99,18 +89,19 @@ def fit(
 
 def _train(
     model: keras.Model,
-    training: "_Batches",
-    held_out: "_Batches",
+    training: Batches,
+    held_out: Batches,
     recorder: Recorder,
     callbacks: Sequence[keras.callbacks.Callback],
     class_weight: dict[int, float] | None,
 ) -> None:
     """Train the epochs that are left, from the state of the ``recorder``, which runs after ``callbacks``."""
-    training.epoch = len(recorder.state.logs)
-    recorder.advance(training.epoch * len(training))
+    done = len(recorder.state.logs)
+    training.begin(done)
+    recorder.advance(done * len(training))
     model.fit(
         training,
-        initial_epoch=recorder.epochs_before + training.epoch,
+        initial_epoch=recorder.epochs_before + done,
         epochs=recorder.epochs_before + recorder.stage.epochs,
         validation_data=held_out,
         callbacks=[*callbacks, recorder],
@@ -127,11 +118,12 @@ def _write_log_of_finished(callbacks: Sequence[keras.callbacks.Callback], model:
     ended.on_train_end()
 
 
-def _before(model: keras.Model, train: Examples, held_out: "_Batches", course: Course) -> State:
+def _before(model: keras.Model, train: Examples, held_out: Batches, course: Course) -> State:
     """The state before training, whose epoch is 0: the best one, if the first epoch diverges."""
     plain = dataclasses.replace(train, views=train.views[:1])
-    shown = batches(plain, batch_size=course.batch_size, seed=course.seed, shuffle=False)
-    with progress.bar("scoring before training: batches", total=len(shown) + len(held_out)) as advance:
+    shown = Batches(plain, course.batch_size)
+    total = len(shown) + len(held_out)
+    with own_errors(shown, held_out), progress.bar("scoring before training: batches", total=total) as advance:
         before, held_out_before = (
             model.evaluate(each, callbacks=[Evaluated(advance)], verbose=0, return_dict=True)
             for each in (shown, held_out)
@@ -196,41 +188,8 @@ def _optimizer(stage: Stage, batches: int) -> keras.optimizers.Optimizer:
 def scores(model: keras.Model, features: Features, *, what: str) -> np.ndarray:
     """(N, classes) float32 probabilities, NaN for an example with a problem. ``what`` describes the progress bar."""
     probabilities = np.full((len(features.examples), model.output_shape[-1]), np.nan, np.float32)
-    usable = features.usable
+    usable = features.rows.in_sequence(features.usable)
     for start in progress.track(range(0, len(usable), 64), description=what):
         batch = usable[start : start + 64]
         probabilities[batch] = keras_probabilities(model, features.rows.take(batch))
     return probabilities
-
-
-def batches(examples: Examples, *, batch_size: int, seed: int, shuffle: bool) -> keras.utils.PyDataset:
-    """Batches of (inputs, one-hot targets) float32; ``shuffle`` gives each epoch a seeded order."""
-    return _Batches(examples, batch_size, seed, shuffle)
-
-
-class _Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The batches of an epoch: a new order and the next view each time."""
-
-    def __init__(self, examples: Examples, size: int, seed: int, shuffle: bool) -> None:
-        super().__init__()
-        self.examples, self.size, self.seed, self.shuffle, self.epoch = examples, size, seed, shuffle, 0
-        self.targets = np.eye(examples.classes, dtype=np.float32)[label_indices(examples.views[0].examples)]
-        self.usable = examples.views[0].usable
-        self.order = self._order()
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.order) / self.size)
-
-    def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
-        chosen = self.order[batch * self.size : (batch + 1) * self.size]
-        view = self.examples.views[self.epoch % len(self.examples.views)]
-        return view.rows.take(chosen), self.targets[chosen]
-
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
-        self.order = self._order()
-
-    def _order(self) -> np.ndarray:
-        if not self.shuffle:
-            return self.usable
-        return self.usable[np.random.default_rng([self.seed, self.epoch]).permutation(len(self.usable))]

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from tlpipe.data.augment import View
 from tlpipe.data.dataset import Dataset, Example
-from tlpipe.features.ahead import Pass
-from tlpipe.features.extractor import Extractor, Features
+from tlpipe.features import room
+from tlpipe.features.extractor import Extractor, Features, Pass
 from tlpipe_edge.console import progress
 from tlpipe_edge.errors import BadData
 
@@ -24,8 +24,9 @@ class Inputs:
 def extract(extractor: Extractor, dataset: Dataset, *, views: int, seed: int, strict: bool) -> Inputs:
     """The features of all splits, and of ``views`` views of train.
 
-    Raise as ``extract_plain``, and BadData if an image cannot be read any more for another view.
+    Raise as ``room.check`` and ``extract_plain``, and BadData if an image cannot be read any more for another view.
     """
+    room.check(extractor, passes(dataset, views, seed))
     dataset, plain = extract_plain(extractor, dataset, strict=strict)
     train = dataset.splits["train"]
     taken = [plain["train"]]

@@ -83,6 +83,7 @@ def _fitted(job: Job, model: "keras.Model", tensorboard: Path, saved: Checkpoint
     """Train the suffix ``model`` of the job."""
     from tlpipe.network import build
     from tlpipe.training import fit
+    from tlpipe.training.batches import Examples
 
     inputs, training = job.inputs, job.training
     layers = f"{len(job.trained)} layer{'s' * (len(job.trained) != 1)} with weights"
@@ -92,8 +93,8 @@ def _fitted(job: Job, model: "keras.Model", tensorboard: Path, saved: Checkpoint
     with kept(saved.outlook):
         return fit.fit(
             model,
-            fit.Examples(inputs.views, classes, training.class_weights),
-            fit.Examples([inputs.plain["validation"]], classes),
+            Examples(inputs.views, classes, training.class_weights),
+            Examples([inputs.plain["validation"]], classes),
             fit.Course(job.stage, job.name, training.batch_size, training.seed, job.epochs_before),
             tensorboard=tensorboard,
             saved=saved,

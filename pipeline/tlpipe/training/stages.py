@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tlpipe.data.augment import View
 from tlpipe.data.dataset import Dataset
 from tlpipe.features.ahead import computed_ahead
 from tlpipe.features.extractor import Extractor
@@ -19,13 +20,13 @@ from tlpipe.runs import run_folder
 from tlpipe.runs.config import Finetuning, Training
 from tlpipe.runs.history import History
 from tlpipe.runs.run_folder import FINETUNED, FROZEN, Run
-from tlpipe.runs.unfinished import basis, sha256_of_text, training_key
-from tlpipe.storage import atomic, cache, checkpoint, locks
+from tlpipe.runs.unfinished import basis, training_key
+from tlpipe.storage import atomic, cache, checkpoint, locks, used_by
 from tlpipe.storage.checkpoint import Checkpoint
 from tlpipe.storage.resume import RESUME, Resume
 from tlpipe.training import checks
 from tlpipe.training.classes import warn_of_small_classes
-from tlpipe.training.crop import choose_crop
+from tlpipe.training.crop import candidates, choose_crop
 from tlpipe.training.inputs import Inputs, extract, passes, warn_of_problems
 from tlpipe.training.job import Callbacks, Job, carry_out, timed
 from tlpipe_edge.console import progress
@@ -80,10 +81,11 @@ def train(
         model = functools.cache(functools.partial(_build, training, dataset.labels, given))
         if crop_auto and given is not None:
             pooled = Extractor.at(POOLING, given, training.spec, model)
+            used_by.record(out, [each.shelf(View()) for each in candidates(pooled).values()], anew=True)
             dataset, crop = choose_crop(pooled, dataset, strict=strict)
             training = dataclasses.replace(training, crop=crop)
-        job = _first_job(dataset, training, given, model, strict=strict)
-        images = sha256_of_text(job.inputs.dataset.to_json())
+        job = _first_job(dataset, out, training, given, model, strict=strict, crop_auto=crop_auto)
+        images = job.inputs.dataset.sha256()
         weights_sha256 = NONE if given is None else given.sha256
         saved.open(basis(images=images, weights=weights_sha256, crop=training.crop), restart=resume.restart)
         frozen = given.sha256 if given is not None and job.cut == POOLING else None
@@ -129,8 +131,8 @@ def finetune(
             folder.mkdir()
             run_folder.verify(frozen)
             earlier = History.read(frozen / run_folder.HISTORY)
-            job = _second_job(frozen, training, earlier)
-            images = sha256_of_text(job.inputs.dataset.to_json())
+            job = _second_job(run.path, training, earlier)
+            images = job.inputs.dataset.sha256()
             saved.open(basis(images=images, model=sha256_of(frozen / run_folder.MODEL)), restart=resume.restart)
             carry_out(job, folder, saved, callbacks, earlier=[earlier])
             before, after = (run_folder.validation_top1(stage) for stage in (frozen, folder))
@@ -143,10 +145,19 @@ def finetune(
 
 
 def _first_job(
-    dataset: Dataset, training: Training, given: Weights | None, model: "Callable[[], keras.Model]", *, strict: bool
+    dataset: Dataset,
+    out: Path,
+    training: Training,
+    given: Weights | None,
+    model: "Callable[[], keras.Model]",
+    *,
+    strict: bool,
+    crop_auto: bool,
 ) -> Job:
-    """The job of the frozen stage, with its features; ``model`` is only called when they need it, or are there."""
+    """The job of the frozen stage of the run ``out``, with its features; ``model`` is only called when they need it, or
+    are there."""
     extractor = _first_extractor(training, given, model)
+    used_by.record(out, _trees(extractor, dataset, training), anew=not crop_auto)
     seconds: dict[str, float] = {}
     with computed_ahead(extractor, passes(dataset, training.views, training.seed), strict=strict) as wait:
         with timed(seconds, "building"):
@@ -158,8 +169,9 @@ def _first_job(
     return Job(FROZEN, model(), trained, extractor.cut, stage, training, inputs, seconds)
 
 
-def _second_job(frozen: Path, training: Training, earlier: History) -> Job:
-    """The job of the fine-tuning of a ``frozen`` stage, with its features."""
+def _second_job(run: Path, training: Training, earlier: History) -> Job:
+    """The job of the fine-tuning of a run's frozen stage, with its features."""
+    frozen = run / FROZEN
     dataset, finetuning = Dataset.read(frozen / run_folder.SPLITS).with_images(), training.finetuning
     from tlpipe.network import build
     from tlpipe.network.cut import cut_below
@@ -171,6 +183,7 @@ def _second_job(frozen: Path, training: Training, earlier: History) -> Job:
         model = build.load(frozen / run_folder.MODEL)
     trained = build.trained_layers(model, finetuning.top_layers)
     extractor = Extractor.at(cut_below(model, trained), given, training.spec, lambda: model)
+    used_by.record(run, _trees(extractor, dataset, training), anew=False)
     with timed(seconds, "features"):
         inputs = _extract(extractor, dataset, training, strict=True)
     before = earlier.epochs[-1].number
@@ -239,6 +252,14 @@ def _describe(dataset: Dataset, training: Training) -> None:
     then = f"; held out from train: {held_out}" if held_out else ""
     progress.say(f"{len(dataset.labels)} classes; images: {given}{then}")
     warn_of_small_classes(dataset, training.class_weights)
+
+
+def _trees(extractor: Extractor, dataset: Dataset, training: Training) -> list[str]:
+    """What a stage uses of the cache."""
+    unpacked = [] if dataset.unpacked is None else [dataset.unpacked.tree]
+    if extractor.prefix is None:
+        return unpacked
+    return [*unpacked, *(extractor.shelf(View(number, training.seed)) for number in range(training.views))]
 
 
 def _extract(extractor: Extractor, dataset: Dataset, training: Training, *, strict: bool) -> Inputs:

@@ -1,5 +1,6 @@
 """A flipped bit in a shard of the cache never gives a wrong row: the image is computed again."""
 
+import contextlib
 import hashlib
 import random
 import warnings
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from tlpipe.features import prefix, shelf
+from tlpipe.features.rows import Shelved
+from tlpipe.features.shelf import Placed
 from tlpipe.storage import cache
 
 ROWS = 12
@@ -22,25 +25,42 @@ def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarra
     chance = np.random.default_rng(0)
     hashes = [hashlib.sha256(bytes([number])).hexdigest() for number in range(ROWS)]
     rows = {sha256: chance.random(SHAPE, np.float32) for sha256 in hashes}
-    shelf.store("features/a", list(rows.items()))
+    shelf.store("features/a", shelf.digests(hashes), np.stack(list(rows.values())))
     return rows
 
 
 def found(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        shards, places = shelf.index("features/a", "float32", set(rows))
+        hashes = shelf.digests(list(rows))
+        index = shelf.Index("features/a", "float32", hashes)
+        index.refresh()
+        there = Shelved(index.placed(index.places(hashes)), lost)
+        result = {}
+        for place, sha256 in enumerate(rows):
+            with contextlib.suppress(IndexError, Lost):
+                result[sha256] = there.take(np.array([place]))[0]
     assert not warned, "the user would see it"
-    return {sha256: np.array(shards[shard][row]) for sha256, (shard, row) in places.items()}
+    return result
+
+
+class Lost(Exception):
+    """A row would be computed again."""
+
+
+def lost() -> Placed:
+    raise Lost
 
 
 def test_no_flipped_bit_gives_a_wrong_row(rows: dict[str, np.ndarray]) -> None:
     """Each bit of the header, and some of keys, checksums and rows."""
     (file,) = cache.folder().rglob("*.npy")
     sound = file.read_bytes()
-    header = len(sound) - ROWS * (64 + 4 + 4 * 15)
+    header, index = 128, ROWS * (32 + 4)
+    assert len(sound) == 2 * header + index + ROWS * 4 * 15
     chance = random.Random(0)
-    places = [*range(8 * header), *(chance.randrange(8 * header, 8 * len(sound)) for _ in range(300))]
+    headers = {*range(8 * header), *range(8 * (header + index), 8 * (2 * header + index))}
+    places = [*headers, *(chance.randrange(8 * len(sound)) for _ in range(300))]
     lost = 0
     for place in places:
         damaged = bytearray(sound)
@@ -51,10 +71,20 @@ def test_no_flipped_bit_gives_a_wrong_row(rows: dict[str, np.ndarray]) -> None:
         assert there.keys() <= rows.keys()
         for sha256, row in there.items():
             np.testing.assert_array_equal(row, rows[sha256], strict=True)
-        assert len(there) < ROWS or place < 8 * header  # bits of its padding say nothing
+        assert len(there) < ROWS or place in headers  # bits of their padding say nothing
     assert lost > 300
     file.write_bytes(sound)
     assert len(found(rows)) == ROWS
+
+
+def test_a_shard_that_is_gone_is_forgotten(rows: dict[str, np.ndarray]) -> None:
+    index = shelf.Index("features/a", "float32", shelf.digests(list(rows)))
+    assert index.refresh() and not len(index.missing()) and not index.refresh()
+    (file,) = cache.folder().rglob("*.npy")
+    file.unlink()
+    assert index.refresh() and len(index.missing()) == ROWS
+    shelf.store("features/a", shelf.digests(list(rows)), np.stack(list(rows.values())))
+    assert index.refresh() and not len(index.missing())
 
 
 def test_no_flipped_bit_of_a_prefix_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,12 @@ import pytest
 
 from tlpipe.data.dataset import Dataset, Example
 from tlpipe.features.extractor import Features
+from tlpipe.features.rows import Unordered
 from tlpipe.network.backend import keras
 from tlpipe.runs.config import ClassWeights, Finetuning
 from tlpipe.storage.checkpoint import Checkpoint
 from tlpipe.training import classes, fit
+from tlpipe.training.batches import Examples
 
 BALANCED = "Add images, or train with --class-weights balanced"
 
@@ -59,6 +61,14 @@ def test_of_many_classes_only_some_are_named(capsys: pytest.CaptureFixture[str])
     assert "'class 7' (3) and 12 more" in said and "'class 8'" not in said
 
 
+def test_the_warnings_of_a_thousand_classes_are_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    many = dataset(*[3] * 1_000, validation=1)
+    classes.warn_of_small_classes(many, ClassWeights.NONE)
+    classes.warn_of_lost_classes(many, np.eye(1_000, dtype=np.float32)[::-1])
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.count("warning: ") == 2 and said.count("and 992 more") == 2 and len(said) < 600
+
+
 def test_a_class_that_is_never_recognized_on_validation_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     scores = np.tile(np.array([0.5, 0.3, 0.2], np.float32), (6, 1))
     scores[2] = [0.1, 0.8, 0.1]
@@ -68,7 +78,7 @@ def test_a_class_that_is_never_recognized_on_validation_is_named(capsys: pytest.
 
 
 @dataclasses.dataclass(frozen=True)
-class Rows:
+class Rows(Unordered):
     """One number for each example: no difference between the classes."""
 
     def take(self, indices: np.ndarray) -> np.ndarray:
@@ -79,7 +89,7 @@ class Rows:
 def test_balanced_weights_make_the_prior_of_all_classes_equal(tmp_path: Path, weights: ClassWeights) -> None:
     """A model that cannot tell them apart learns how often each comes: 30 and 10, or, balanced, alike."""
     examples = tuple(Example(Path("no file"), int(number >= 30), f"{number}") for number in range(40))
-    given = fit.Examples([Features(Rows(), examples)], 2, weights)
+    given = Examples([Features(Rows(), examples)], 2, weights)
     row: Any = keras.Input((1,))
     model = keras.Model(row, keras.layers.Dense(2, activation="softmax")(row))
     stage = Finetuning(epochs=60, learning_rate=0.1, weight_decay=0.0, label_smoothing=0.0, cosine=False, average=False)

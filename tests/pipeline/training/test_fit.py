@@ -11,11 +11,13 @@ import pytest
 
 from tlpipe.data.dataset import Example
 from tlpipe.features.extractor import Features
+from tlpipe.features.rows import Unordered
 from tlpipe.network.backend import keras, tf
 from tlpipe.network.predict import keras_probabilities
 from tlpipe.runs.config import Finetuning
 from tlpipe.storage.checkpoint import Checkpoint
 from tlpipe.training import fit, log_errors
+from tlpipe.training.batches import Examples
 
 COUNT = 40
 
@@ -33,7 +35,7 @@ class Noted(keras.layers.Layer):  # type: ignore[misc]
 
 
 @dataclasses.dataclass(frozen=True)
-class Rows:
+class Rows(Unordered):
     """Drawn rows of four numbers."""
 
     def take(self, indices: np.ndarray) -> np.ndarray:
@@ -49,7 +51,7 @@ def network() -> tuple[Any, Noted]:
 
 def test_a_step_is_traced_once(tmp_path: Path) -> None:
     examples = tuple(Example(Path("no file"), number % 3, f"{number}") for number in range(COUNT))
-    given = fit.Examples([Features(Rows(), examples)], classes=3)
+    given = Examples([Features(Rows(), examples)], classes=3)
     model, noted = network()
     course = fit.Course(Finetuning(epochs=2), name="test", batch_size=8, seed=0)
     fit.fit(model, given, given, course, tensorboard=tmp_path, saved=Checkpoint(tmp_path / "run", "0" * 16))

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -17,6 +16,7 @@ from tlpipe.data import loading
 from tlpipe.data.dataset import Dataset, Example
 from tlpipe.data.pixels import read_pixels
 from tlpipe.features.extractor import Features
+from tlpipe.features.rows import Unordered
 from tlpipe.network import build
 from tlpipe.network.backend import keras
 from tlpipe.network.cut import prefix
@@ -144,17 +144,23 @@ def test_the_crop_can_be_chosen_on_validation(
     assert "--crop stretch: validation top-1 40.0 %" in said and "selected --crop letterbox" in said
 
 
+@dataclasses.dataclass(frozen=True)
+class Given(Unordered):
+    rows: np.ndarray
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        return self.rows[indices]
+
+
 def test_a_linear_head_learns_what_the_features_tell() -> None:
     labels = np.arange(40) % 2
     rows = np.random.default_rng(0).normal(size=(40, 8)) + 3 * labels[:, None]
     examples = tuple(Example(Path("x"), int(label), "") for label in labels)
     # Labels of no class that it has: of an example with a problem neither label nor row is looked at.
     examples += (Example(Path("x"), 7, "", "0 bytes"),)
-    source: Any = SimpleNamespace(take=lambda indices: rows[indices])
-    noise: Any = SimpleNamespace(take=lambda indices: np.zeros((len(indices), 8)))
 
-    for inputs, expected in ((source, 1.0), (noise, 0.5)):
-        features = Features(inputs, examples)
+    for inputs, expected in ((rows, 1.0), (np.zeros((40, 8)), 0.5)):
+        features = Features(Given(inputs), examples)
         assert crop._linear_accuracy({"train": features, "validation": features}) == expected
 
 

@@ -18,9 +18,8 @@ from spawned import Spawned
 from tlpipe.data import loading
 from tlpipe.data.augment import View
 from tlpipe.engine.choice import using
-from tlpipe.features import ahead, extractor, prefix
-from tlpipe.features.ahead import Pass
-from tlpipe.features.extractor import Extractor
+from tlpipe.features import ahead, filling, prefix
+from tlpipe.features.extractor import Extractor, Pass
 from tlpipe.features.prefix import Weights
 from tlpipe.network import build
 from tlpipe.network.backend import keras
@@ -89,13 +88,13 @@ def test_a_child_extracts_while_the_network_is_built(
     (few / "kryss" / "text.jpg").write_bytes(b"\xff\xd8\xff no picture")
     photos, training = loading.load(few), dataclasses.replace(brief, views=2)
     computed: list[int] = []
-    compute = extractor._compute
+    fill = filling.fill
 
-    def counted(work: Any, name: str, examples: Any, what: str) -> Any:
-        computed.append(len(examples))
-        return compute(work, name, examples, what)
+    def counted(index: Any, work: Any, examples: Any, *, what: str) -> Any:
+        computed.append(len(index.missing()))
+        return fill(index, work, examples, what=what)
 
-    monkeypatch.setattr(extractor, "_compute", counted)
+    monkeypatch.setattr(filling, "fill", counted)
     first = stages.train(photos, tmp_path / "first", training)
     assert sum(computed) > len(photos.splits["train"])
     rows = stored()
@@ -180,7 +179,7 @@ def test_a_cache_that_cannot_be_written_is_left_to_this_process(
     (cache.folder() / "features").write_text("in the place of the folder")
     with ahead.computed_ahead(known, passes, strict=False) as wait:
         wait()
-    assert capfd.readouterr().err.splitlines() == ["test (18)"]
+    assert capfd.readouterr().err.splitlines() == []
     with pytest.raises(Unavailable, match="features"):
         known.extract(passes[0].examples, View(), what="test")
 
