@@ -16,7 +16,6 @@ from tlpipe_edge.contract.benchmark import (
     Bench,
     BenchResult,
     Comparison,
-    Confusion,
     ImageSet,
     ModelDescription,
     SkippedRecipe,
@@ -30,6 +29,7 @@ from tlpipe_edge.contract.conditions import (
     Span,
     Temperatures,
 )
+from tlpipe_edge.contract.confusion import Confusion
 from tlpipe_edge.contract.scores import Failed
 from tlpipe_edge.contract.validity import judged
 from tlpipe_edge.errors import BadData

@@ -10,8 +10,9 @@ from tlpipe_edge.classify import batch
 from tlpipe_edge.classify.accuracy import accuracy, agreement, confusion, predictions
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.console import progress
-from tlpipe_edge.contract.benchmark import Comparison, Confusion, Disagreement
+from tlpipe_edge.contract.benchmark import Comparison, Disagreement
 from tlpipe_edge.contract.bundle import Reference
+from tlpipe_edge.contract.confusion import Confusion, stored
 from tlpipe_edge.errors import TlpipeError
 from tlpipe_edge.images.labelled import LabelledImage
 
@@ -59,13 +60,15 @@ def rates(scores: np.ndarray, images: Sequence[LabelledImage], *, labels: Sequen
         return Confusion()
     true_labels = np.array([images[number].label for number in labelled], np.int64)
     result = accuracy(scores[labelled], true_labels, labels=labels)
-    counts = confusion(predictions(scores[labelled]), true_labels, classes=len(labels))
+    cells = confusion(predictions(scores[labelled]), true_labels, classes=len(labels))
+    matrix, sparse = stored(cells.tolist(), len(labels))
     return Confusion(
         top1=result.top1,
         top1_interval=result.top1_interval,
         top5=result.top5,
         per_class=result.counts,
-        confusion=tuple(map(tuple, counts.tolist())),
+        confusion=matrix,
+        confusion_cells=sparse,
     )
 
 

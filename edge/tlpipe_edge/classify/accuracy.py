@@ -68,6 +68,7 @@ def accuracy(scores: np.ndarray, true_labels: np.ndarray, *, labels: Sequence[st
         raise ValueError(f"scores {scores.shape} for {len(true_labels)} images and {len(labels)} labels")
     failed = np.isnan(scores).any(axis=1)
     correct = predictions(scores) == true_labels
+    counts = np.bincount(true_labels, minlength=len(labels)), np.bincount(true_labels[correct], minlength=len(labels))
     best = np.where(failed, np.nan, scores.max(axis=1))[:, None]
     return Accuracy(
         images=len(true_labels),
@@ -76,10 +77,7 @@ def accuracy(scores: np.ndarray, true_labels: np.ndarray, *, labels: Sequence[st
         top1_interval=wilson(int(correct.sum()), len(true_labels)),
         top5=float(top_k_hits(scores, true_labels, 5).mean()),
         ties=int(((scores == best).sum(axis=1) > 1).sum()),
-        per_class=tuple(
-            ClassAccuracy(label, int((true_labels == index).sum()), int(correct[true_labels == index].sum()))
-            for index, label in enumerate(labels)
-        ),
+        per_class=tuple(map(ClassAccuracy, labels, *(each.tolist() for each in counts))),
     )
 
 
@@ -97,11 +95,11 @@ def agreement(scores: np.ndarray, other: np.ndarray) -> float:
 
 
 def confusion(predicted: np.ndarray, true_labels: np.ndarray, *, classes: int) -> np.ndarray:
-    """(classes, classes) int64 counts: rows are true labels, columns predictions; failed images (-1) are left out."""
-    counts = np.zeros((classes, classes), np.int64)
+    """The cells of the confusion matrix that are not 0, row by row: (K, 3) int64 of true label, predicted label and
+    number of images. Failed images (-1) are left out."""
     readable = predicted >= 0
-    np.add.at(counts, (true_labels[readable], predicted[readable]), 1)
-    return counts
+    found, images = np.unique(true_labels[readable] * classes + predicted[readable], return_counts=True)
+    return np.column_stack([*np.divmod(found, classes), images]).astype(np.int64)
 
 
 def wilson(correct: float, images: int) -> tuple[float, float]:

@@ -17,6 +17,8 @@ from tlpipe_edge.tflite import graph, metadata, verify
 from tlpipe_edge.tflite.graph import MAX_SHOWN, Graph
 from tlpipe_edge.tflite.verify import Unsuitable
 
+MAX_NAMED = 100
+"""Maximum number of classes that are named."""
 LAST = 3
 """Number of operators at the end that are shown."""
 
@@ -59,7 +61,8 @@ def _bundle(bundle: Bundle, width: int | None) -> str:
 
 
 def _classes(labels: tuple[str, ...]) -> str:
-    return f"{len(labels)} classes: {', '.join(map(printable, labels))}"
+    more = f" and {len(labels) - MAX_NAMED:,} more" if len(labels) > MAX_NAMED else ""
+    return f"{len(labels)} classes: {', '.join(map(printable, labels[:MAX_NAMED]))}{more}"
 
 
 def _row(artifact: Artifact) -> tuple[str, ...]:

@@ -4,7 +4,8 @@ A history of the format, by its schema number:
 
 1 - (tlpipe 0.1.0) The first. Keys added since, without a new schema number: images.trained_on (before, the end of
     images.name), reasons (beside each invalid_reasons), discarded, cold_start_reasons and full_load_reasons (before,
-    these two were among the reasons), device.browser and results.batch_runs (of the page of tlpipe web).
+    these two were among the reasons), device.browser and results.batch_runs (of the page of tlpipe web),
+    confusion_cells (which stands for confusion if there are more than 100 classes).
 
 Unknown keys are ignored. An unknown value is None (null), never 0. A key may be missing if its field has a default.
 """
@@ -20,6 +21,7 @@ from tlpipe_edge.console.text import percent
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.codec import Misfit, require_schema
 from tlpipe_edge.contract.conditions import Conditions, DeviceDescription
+from tlpipe_edge.contract.confusion import Confusion
 from tlpipe_edge.contract.latency import LatencyFigures, Timing, check_duration
 from tlpipe_edge.contract.manifest import ImageSpec
 from tlpipe_edge.contract.ranges import (
@@ -32,7 +34,7 @@ from tlpipe_edge.contract.ranges import (
     Sha256,
     Share,
 )
-from tlpipe_edge.contract.scores import Failed, Rates
+from tlpipe_edge.contract.scores import Failed
 from tlpipe_edge.contract.validity import Reason, Repeatable, Validity
 from tlpipe_edge.contract.version_0_1_0 import upgraded
 from tlpipe_edge.errors import BadData
@@ -108,21 +110,6 @@ class Disagreement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Confusion(Rates):
-    """Rates, and the ``confusion`` matrix: rows are true labels, columns predictions, in the order of the labels.
-
-    It leaves out images that could not be read.
-    """
-
-    confusion: tuple[tuple[Count, ...], ...] | None = None
-
-    def check_classes(self, labels: Sequence[str]) -> None:
-        super().check_classes(labels)
-        if self.confusion is not None and [len(row) for row in self.confusion] != [len(labels)] * len(labels):
-            raise Misfit("not one row and one column per label", ".confusion")
-
-
-@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Predictions compared with those of the Keras model, over ``compared`` images with a known Keras prediction.
 
@@ -175,8 +162,9 @@ class BenchResult(Timing, Comparison, Confusion, MeasuredFile):
 
     def check_classes(self, labels: Sequence[str]) -> None:
         super().check_classes(labels)
+        known = {None, *labels}
         for number, each in enumerate(self.disagreements or ()):
-            if not {each.keras, each.answer, each.truth} - {None} <= set(labels):
+            if not {each.keras, each.answer, each.truth} <= known:
                 raise Misfit("a class that the model does not have", f".disagreements[{number}]")
 
 

@@ -78,6 +78,8 @@ def require_schema(document: Any, known: int, where: str, advice: str = "Upgrade
 
 def as_json(value: Any) -> Any:
     """The JSON of a dataclass, with its fields in their order; tuples become lists."""
+    if value is None or isinstance(value, str | int | float):  # nearly all values, of many classes
+        return value
     if dataclasses.is_dataclass(value):
         return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, dict):

@@ -51,6 +51,7 @@ class Rates:
 
     def check_classes(self, labels: Sequence[str]) -> None:
         """Raise Misfit if there is a class that the model does not have."""
+        known = set(labels)
         for label in self.per_class or {}:
-            if label not in labels:
+            if label not in known:
                 raise Misfit("a class that the model does not have", f".per_class.{label[:40]}")

@@ -49,13 +49,17 @@ def near(name: str, labels: Sequence[str]) -> str:
 
 
 def alike(labels: Sequence[str]) -> list[str]:
-    """A warning for each label that differs from an earlier one in case or blanks only."""
+    """Warnings about labels that differ from an earlier one in case or blanks only."""
     first: dict[str, str] = {}
-    pairs = [(first.setdefault(_folded(label), label), label) for label in labels]
+    found = [(first.setdefault(_folded(label), label), label) for label in labels]
+    pairs = [(one, other) for one, other in found if one != other]
+    more = len(pairs) - MAX_NAMES
     return [
-        f"classes {one!r} and {other!r} differ in {_difference(one, other)} only. Are they one class?"
-        for one, other in pairs
-        if one != other
+        *(
+            f"classes {one!r} and {other!r} differ in {_difference(one, other)} only. Are they one class?"
+            for one, other in pairs[:MAX_NAMES]
+        ),
+        *([f"{more} more classes differ from another one in case or blanks only"] if more > 0 else []),
     ]
 
 

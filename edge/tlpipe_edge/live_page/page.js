@@ -1,6 +1,7 @@
 import { makeBars, percent, showBars, write } from "./prediction.js";
 
 const SILENCE = 6000;  // ms: three of the server's heartbeats
+const LONG = 20;       // characters: a longer label is written smaller, as on the page of `tlpipe web`
 const PAUSE = 2000;    // ms between attempts to connect
 const RENEWAL = 20000; // ms: browsers do not report the end of a stream of images, so it is requested again
 
@@ -24,6 +25,7 @@ function show({ outage, answer }) {
   state("live", "Live", "");
   if (picture.naturalWidth) picture.parentNode.style.aspectRatio = picture.naturalWidth + " / " + picture.naturalHeight;
   write(at("label"), answer.label);
+  at("label").classList.toggle("long", answer.label.length > LONG);
   write(at("score"), percent(answer.score));
   showBars(rows, answer.best);
   write(at("rate"), answer.frames_per_second.toFixed(1));

@@ -11,7 +11,7 @@ import numpy as np
 
 from tlpipe.conversion import convert
 from tlpipe.conversion.arithmetic import computed
-from tlpipe.conversion.calibration import MAX_IMAGES, Representative
+from tlpipe.conversion.calibration import CORRECTED_IMAGES, MAX_IMAGES, Representative
 from tlpipe.conversion.correction import corrected
 from tlpipe.conversion.folded import fold
 from tlpipe.conversion.layer_rules import NoRule
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 CONVERSION_SECONDS = 6.0
 """About how long a calibrated conversion takes."""
-CORRECTED_IMAGES = 64
-"""Images on which ranges and biases are chosen: 128 and 200 were no better."""
 COMPARED = 16
 """Images on which the folded network is compared with the model."""
 SAME, SAME_SHARE = 1e-4, 0.01

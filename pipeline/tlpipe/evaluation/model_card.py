@@ -5,6 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from tlpipe.evaluation import worst
 from tlpipe.evaluation.worth import worth
 from tlpipe.runs.metrics import Metrics
 from tlpipe.storage.escaping import environment
@@ -13,6 +14,8 @@ from tlpipe_edge.contract.bundle import TRAINING, Bundle
 from tlpipe_edge.contract.evaluation import Evaluation
 from tlpipe_edge.contract.manifest import Crop
 
+MAX_NAMED = 100
+"""Maximum number of labels in a sentence."""
 _SQUARE = {
     Crop.CENTER: "ImageOps.fit(upright, ({size}, {size}), Image.Resampling.BOX)",
     Crop.STRETCH: "upright.resize(({size}, {size}), Image.Resampling.BOX)",
@@ -24,7 +27,7 @@ _SQUARE = {
 def render(bundle: Bundle, evaluation: Evaluation) -> str:
     """The card as Markdown."""
     template = environment().from_string((files("tlpipe.evaluation") / "model_card.md.j2").read_text("utf-8"))
-    spec = bundle.manifest.image
+    spec, labels = bundle.manifest.image, bundle.manifest.labels
     return template.render(
         manifest=bundle.manifest,
         evaluation=evaluation,
@@ -33,6 +36,8 @@ def render(bundle: Bundle, evaluation: Evaluation) -> str:
         at_most_worse=at_most_worse,
         square=Markup(_SQUARE[spec.crop].format(size=spec.size)),
         stages=_stages(bundle),
+        max_named=MAX_NAMED,
+        listed=worst.listed(labels, [each.per_class for each in (evaluation.keras, *evaluation.artifacts)]),
     )
 
 

@@ -26,7 +26,7 @@ from tlpipe.runs import run_folder
 from tlpipe.runs.adopted import Adopted
 from tlpipe.runs.config import PACKAGES, Training
 from tlpipe.runs.run_folder import Run
-from tlpipe.runs.unfinished import basis, export_key, sha256_of_text
+from tlpipe.runs.unfinished import basis, export_key
 from tlpipe.storage import atomic
 from tlpipe.storage.checkpoint import Checkpoint
 from tlpipe.storage.resume import RESUME, Resume
@@ -68,7 +68,7 @@ def export(
     atomic.refuse_existing(out, overwrite=overwrite, marker=MANIFEST)
     original = _original(run)
     hashes = {
-        "images": sha256_of_text(original.dataset.to_json()),
+        "images": original.dataset.sha256(),
         "model": sha256_of(run.best_stage / run_folder.MODEL),
     }
     saved = Checkpoint(out, export_key(run, [recipe.name for recipe in recipes], limits, resume))
@@ -143,7 +143,7 @@ def _calibration(
     used = representative.first(max(each.images for each in converted))
     return Calibration(
         images=tuple(example.sha256 for example in used.examples),
-        method="classes in turn, train split only",
+        method=used.method,
         seed=config.seed,
     )
 

@@ -21,6 +21,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from tlpipe.pictures import confusions
+from tlpipe.pictures.confusions import Cells
 from tlpipe.pictures.epochs import accuracy_range
 from tlpipe.runs.history import History
 
@@ -81,6 +82,21 @@ def fitted(text: str, *, points: float, size: float) -> str:
         return probe.get_window_extent().width
 
     return cut(bisect_right(range(1, len(text)), points, key=width))
+
+
+def in_two_lines(text: str, *, points: float, size: float) -> str:
+    """``text``, in two lines if it is wider than ``points``, the second one ``fitted``: many long names begin alike."""
+    if fitted(text, points=points, size=size) == text:
+        return text
+    end = bisect_right(range(1, len(text)), points, key=lambda kept: _width(text[:kept], size))
+    end = max((place for place in range(end // 2, end) if text[place] in " _-"), default=end - 1) + 1
+    return f"{text[:end].rstrip()}\n{fitted(text[end:].lstrip(), points=points, size=size)}"
+
+
+@house_style()
+def _width(text: str, size: float) -> float:
+    """In points."""
+    return Figure(figsize=(1, 1), dpi=72).text(0, 0, text, size=size).get_window_extent().width
 
 
 def learning_curve(histories: Sequence[History], file: Path) -> None:
@@ -189,29 +205,30 @@ def draw_predictions(
         axes.imshow(image)
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set(color=color, linewidth=3)
-        name = fitted(labels[guess], points=100, size=10)
+        name = in_two_lines(labels[guess], points=100, size=10)
         axes.set_title(f"{sign} {name}", loc="left", color=color, size=10)
         axes.set_title(f"{100 * score:.0f} %", loc="right", color=color, size=10)
         if guess != true:
-            axes.set_xlabel(f"true: {fitted(labels[true], points=125, size=10)}", loc="left")
+            axes.set_xlabel(f"true: {in_two_lines(labels[true], points=125, size=10)}", loc="left")
     figure.suptitle(caption, size=12)
     return figure
 
 
-def confusion_matrix(counts: Integers, labels: Sequence[str], file: Path, *, caption: str, unreadable: int = 0) -> None:
+def confusion_matrix(found: Cells, labels: Sequence[str], file: Path, *, caption: str, unreadable: int = 0) -> None:
     """Write ``draw_confusion_matrix`` as a PNG."""
-    save(draw_confusion_matrix(counts, labels, caption=caption, unreadable=unreadable), file)
+    save(draw_confusion_matrix(found, labels, caption=caption, unreadable=unreadable), file)
 
 
 @house_style()
-def draw_confusion_matrix(counts: Integers, labels: Sequence[str], *, caption: str, unreadable: int = 0) -> Figure:
-    """``counts`` (C, C) int, rows are true labels, columns predictions; the colour is the share of the row.
+def draw_confusion_matrix(found: Cells, labels: Sequence[str], *, caption: str, unreadable: int = 0) -> Figure:
+    """``found`` are the cells that are not 0. Rows are true labels, columns predictions; the colour is the share of the
+    row.
 
     ``caption`` says which images; ``unreadable`` ones have no prediction and count as wrong. Zeros off the diagonal are
     left empty. Of many classes, only the most confused are shown (see ``confusions``), with a column for all others.
     """
-    shown = confusions.shown(counts)
-    partial = len(shown.classes) < len(counts)
+    shown = confusions.shown(found, len(labels))
+    partial = len(shown.classes) < len(labels)
     cells = np.column_stack([shown.counts, shown.others]) if partial else shown.counts
     side = 3 + 0.24 * len(cells)  # inches
     wide = side * cells.shape[1] / len(cells)
@@ -226,10 +243,12 @@ def draw_confusion_matrix(counts: Integers, labels: Sequence[str], *, caption: s
     heading = 10 + side / 3
     axes.set_xlabel("predicted", size=heading)
     axes.set_ylabel("true", size=heading)
-    right, total = int(np.trace(counts)), int(counts.sum()) + unreadable
+    right, readable = int(found[found[:, 0] == found[:, 1], 2].sum()), int(found[:, 2].sum())
+    total = readable + unreadable
     title = [f"Top-1 {100 * right / max(total, 1):.1f} %: {right:,} of {total:,} {caption}"]
     title += [f"{unreadable:,} of them could not be read and count as wrong"] if unreadable else []
-    title += [f"the {len(cells)} most confused of {len(counts)} classes"] if partial else []
+    wrong = f"with {cells.sum() - np.trace(cells):,} of the {readable - right:,} confusions"
+    title += [f"the {len(cells)} most confused of {len(labels):,} classes, {wrong}"] if partial else []
     axes.set_title("\n".join(title), size=heading, pad=10)
     bar = figure.colorbar(colors, cax=figure.add_axes((1 + 0.2 / wide, 0, 0.15 / wide, 1)))
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))

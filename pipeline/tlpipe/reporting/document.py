@@ -15,6 +15,7 @@ from tlpipe.reporting.sentences import Sentence
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.benchmark import ImageSet, ModelDescription, SkippedRecipe
 from tlpipe_edge.contract.conditions import DeviceDescription, Flags, Span, Temperatures
+from tlpipe_edge.contract.confusion import Cells, Matrix, cells_of
 from tlpipe_edge.contract.explanation import Layer
 from tlpipe_edge.contract.latency import LatencyFigures, StageName, StartName
 from tlpipe_edge.contract.manifest import AdoptedFrom
@@ -60,7 +61,8 @@ class LargestClass:
 
 @dataclass(frozen=True)
 class AccuracyFigures:
-    """Top-1 with its 95 % interval, top-5, and per class. ``confusion``: rows are true labels, columns predictions.
+    """Top-1 with its 95 % interval, top-5, and per class. ``confusion``: rows are true labels, columns predictions; of
+    more than 100 classes it is None, and ``confusion_cells`` are its cells that are not 0, as in a benchmark.
 
     ``balanced`` is the mean top-1 of the classes that have images. ``difference`` is top-1 minus that of Keras on the
     same images, ``p`` the p-value of McNemar's exact test of it, and ``within_noise`` whether the test shows no
@@ -72,13 +74,19 @@ class AccuracyFigures:
     top1_interval: tuple[float, ...]
     top5: float | None
     per_class: tuple[ClassRate, ...] = ()
-    confusion: tuple[tuple[int, ...], ...] | None = None
+    confusion: Matrix | None = None
     agreement: float | None = None
     difference: float | None = None
     p: float | None = None
     within_noise: bool | None = None
     balanced: float | None = None
     drop_bound: float | None = None
+    confusion_cells: Cells | None = None
+
+    @property
+    def cells(self) -> Cells | None:
+        """The cells of the confusion matrix that are not 0; None if they are not known."""
+        return cells_of(self.confusion, self.confusion_cells)
 
 
 @dataclass(frozen=True, kw_only=True)

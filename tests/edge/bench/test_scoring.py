@@ -8,7 +8,8 @@ import pytest
 
 from tlpipe_edge import Bundle, Classifier
 from tlpipe_edge.bench import scoring
-from tlpipe_edge.contract.benchmark import Comparison, Confusion
+from tlpipe_edge.contract.benchmark import Comparison
+from tlpipe_edge.contract.confusion import Confusion
 from tlpipe_edge.contract.scores import ClassCount
 from tlpipe_edge.images.labelled import LabelledImage, golden
 
@@ -51,6 +52,19 @@ def test_accuracy_is_over_the_images_whose_label_is_known() -> None:
     assert (rates.per_class or {})["ring"] == ClassCount(1, 0, 0.0)
     low, high = rates.top1_interval or ()
     assert low < 2 / 3 < high
+
+
+def test_the_confusions_of_many_classes_are_as_many_as_the_images() -> None:
+    labels = [f"class {number}" for number in range(1_000)]
+    scores = np.zeros((4, 1_000), np.float32)
+    scores[range(4), [999, 7, 999, 7]] = 1
+    scores[3, 0] = np.nan
+    rates = scoring.rates(scores, known(999, 3, 3, 3), labels=labels)
+
+    assert rates.confusion is None
+    assert rates.confusion_cells == ((3, 7, 1), (3, 999, 1), (999, 999, 1))
+    assert (rates.per_class or {})["class 3"] == ClassCount(3, 0, 0.0)
+    assert len(rates.per_class or {}) == 1_000
 
 
 def test_without_labels_nothing_is_claimed() -> None:

@@ -88,6 +88,22 @@ def test_info_describes_a_model_and_what_is_assumed(tlpipe_edge: Command, model:
     assert "model.tflite: 0.00 MB, no TFLite Metadata" in done.stdout and "a softmax is applied" in done.stdout
 
 
+def test_info_names_some_of_many_classes(tlpipe_edge: Command, tmp_path: Path) -> None:
+    builder = Builder()
+    pixels = small_models.image(builder)
+    means = builder.operator("MEAN", [pixels, builder.constant([1, 2], "int32")], builder.tensor((1, 3)))
+    layer = [means, builder.constant(np.zeros((1_000, 3))), builder.constant(np.zeros(1_000))]
+    logits = builder.operator("FULLY_CONNECTED", layer, builder.tensor((1, 1_000)))
+    file = tmp_path / "model.tflite"
+    file.write_bytes(builder.content([pixels], [logits]))
+    (tmp_path / "labels.txt").write_text("".join(f"class {number}\n" for number in range(1_000)))
+
+    done = tlpipe_edge("info", file)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "model: 1000 classes: class 0, " in done.stdout and ", class 99 and 900 more\n" in done.stdout
+
+
 def detector(folder: Path) -> Path:
     builder = Builder()
     pixels = builder.tensor((1, 300, 300, 3), "uint8", quantized=(1 / 128, 128))

@@ -53,6 +53,14 @@ def test_classes_that_are_alike_are_named() -> None:
     ]
 
 
+def test_of_many_classes_that_are_alike_some_are_named() -> None:
+    names = [f"class {number}" for number in range(500)]
+    said = classes.alike((*names, *map(str.title, names)))
+
+    assert len(said) == classes.MAX_NAMES + 1
+    assert said[-1] == "495 more classes differ from another one in case or blanks only"
+
+
 def test_names_that_are_no_class_are_counted() -> None:
     said = classes.left_out({"Hat": 3, "dog": 1}, ("hat",))
     assert said.endswith(": 'Hat' (3 images; did you mean 'hat'? They differ in case), 'dog' (1 image)")

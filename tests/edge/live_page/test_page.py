@@ -138,6 +138,8 @@ def test_nothing_sticks_out_of_the_screen(browser: Browser, video: Path, width: 
         browser.wait("document.querySelectorAll('li.used').length === 5")
 
         assert browser.value("document.documentElement.scrollWidth") <= width
+        whole = "[label.scrollWidth <= label.clientWidth, label.scrollHeight <= label.clientHeight]"
+        assert browser.value(f"((label) => {whole})(document.getElementById('label'))") == [True, True]
 
 
 def test_light_and_dark(browser: Browser) -> None:

@@ -52,6 +52,7 @@ def _short(document: dict[str, Any]) -> bytes:
     image = {"image": "0" * 64, "file": "0.jpg", "truth": labels[0], "keras": labels[0], "answer": labels[1]}
     results[0] |= {"agreement": 0.5, "compared": 2, "disagreements": [image | {"keras_score": 0.9, "score": 0.5}]}
     results[0] |= {"confusion": [[1] * len(labels)] * len(labels)}
+    results[1] |= {"confusion_cells": [[0, 0, 1], [0, 1, 2]]}
     results[1] |= {"valid": False, "invalid_reasons": ["load: 0.9 cores"], "cold_start_reasons": [{"kind": "load"}]}
     document |= {"skipped": [{"recipe": "dynamic", "reason": "no room"}]}
     document["images"]["failed"] = [{"file": "1.jpg", "reason": "damaged"}]

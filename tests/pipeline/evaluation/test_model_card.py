@@ -54,6 +54,27 @@ def hostile(bundle: Bundle, evaluation: dict[str, Any]) -> tuple[Bundle, Evaluat
     return dataclasses.replace(bundle, manifest=manifest), read(document, labels, "the test's")
 
 
+def test_of_many_classes_the_worst_are_listed(bundle: Bundle, evaluation: dict[str, Any]) -> None:
+    labels = tuple(f"species {number}" for number in range(1_000))
+
+    def renamed(rates: dict[str, Any]) -> dict[str, Any]:
+        counts = {label: {"images": 9, "correct": 3 + (at != 600)} for at, label in enumerate(labels)}
+        return rates | {"per_class": counts}
+
+    document = evaluation | {
+        "keras": renamed(evaluation["keras"]),
+        "artifacts": [renamed(artifact) for artifact in evaluation["artifacts"]],
+    }
+    manifest = dataclasses.replace(bundle.manifest, labels=labels)
+    card = model_card.render(dataclasses.replace(bundle, manifest=manifest), read(document, labels, "the test's"))
+
+    assert ", species 99 and 900 more; labels.txt has all." in card
+    which = "The 25 of 1,000 classes with the lowest top-1 of any file or Keras; evaluation.json has all."
+    assert f"\n{which}\n\n| class |" in card
+    rows = [line for line in card.splitlines() if line.startswith("| species")]
+    assert len(rows) == 25 and rows[0].startswith("| species 600 | 9 |")
+
+
 def read(document: dict[str, Any], labels: Sequence[str], where: str) -> Evaluation:
     """The evaluation of a document that a test has edited."""
     return read_document({key: document[key] for key in document if key != checksums.KEY}, labels, where)

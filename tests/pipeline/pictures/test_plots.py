@@ -126,6 +126,20 @@ def test_predictions_tell_right_from_wrong_by_sign_and_colour() -> None:
     assert right.spines["top"].get_edgecolor() != wrong.spines["top"].get_edgecolor()
 
 
+def test_long_names_that_begin_and_end_alike_differ_in_the_picture(tmp_path: Path) -> None:
+    labels = [f"species_{number:04}_of_a_very_long_name_in_the_catalogue" for number in range(20)]
+    images = np.full((20, 8, 8, 3), 99, np.uint8)
+    scores = np.eye(20)[[*range(10), *range(9, -1, -1)]]
+
+    figure = plots.draw_predictions(images, np.arange(20), scores, labels, caption="test images")
+
+    assert len({axes.get_title(loc="left") for axes in figure.axes[:10]}) == 10
+    assert len({axes.get_xlabel() for axes in figure.axes[10:]}) == 10
+    assert plots.in_two_lines("Toyota Camry Sedan", points=100, size=10) == "Toyota Camry\nSedan"
+    plots.save(figure, tmp_path / "predictions.png")
+    assert_png_with_clear_border(tmp_path / "predictions.png")
+
+
 def test_predictions_show_the_first_twenty() -> None:
     images = np.arange(23, dtype=np.uint8).reshape(23, 1, 1, 1) * np.ones((1, 8, 8, 3), np.uint8)
     truth = np.zeros(23, int)
@@ -139,10 +153,16 @@ def test_predictions_show_the_first_twenty() -> None:
     assert figure.get_suptitle() == "test images"
 
 
+def cells(counts: np.ndarray) -> np.ndarray:
+    """The cells of a matrix that are not 0."""
+    places = np.argwhere(counts)
+    return np.column_stack([places, counts[tuple(places.T)]])
+
+
 def test_confusion_matrix_colours_by_the_row_and_counts_in_text() -> None:
     counts = np.array([[6, 2, 0], [0, 4, 0], [0, 0, 0]])
 
-    figure = plots.draw_confusion_matrix(counts, ["shirt", "hat", "skirt"], caption="test images", unreadable=2)
+    figure = plots.draw_confusion_matrix(cells(counts), ["shirt", "hat", "skirt"], caption="test images", unreadable=2)
 
     axes = figure.axes[0]
     np.testing.assert_allclose(np.asarray(axes.images[0].get_array()), [[0.75, 0.25, 0], [0, 1, 0], [0, 0, 0]])
@@ -158,7 +178,7 @@ def test_of_many_classes_the_most_confused_are_large() -> None:
     counts[[50, 7, 31], [7, 31, 8]] = 9, 5, 1
     counts[50, 20:26] = 1  # rarer than the others, and of more classes than there is room for
 
-    axes = plots.draw_confusion_matrix(counts, labels, caption="test images").axes[0]
+    axes = plots.draw_confusion_matrix(cells(counts), labels, caption="test images").axes[0]
 
     named = [label.get_text() for label in axes.get_yticklabels()]
     assert len(named) == confusions.MOST_CONFUSED and named == sorted(named, key=labels.index)
@@ -171,13 +191,28 @@ def test_of_many_classes_the_most_confused_are_large() -> None:
     }
     assert row[named.index("class 7")] == 9 and sum(row.values()) == 55
     assert min(text.get_size() for text in axes.texts) >= 10
-    assert axes.get_title() == "Top-1 99.1 %: 2,400 of 2,421 test images\nthe 15 most confused of 60 classes"
+    most = "the 15 most confused of 60 classes, with 21 of the 21 confusions"
+    assert axes.get_title() == f"Top-1 99.1 %: 2,400 of 2,421 test images\n{most}"
+
+
+def test_among_rare_confusions_those_of_the_most_confused_classes_are_shown() -> None:
+    """With an image of each class, every confusion occurs once; the class that many are taken for is what matters."""
+    truth = np.arange(1_000)
+    predicted = np.where(truth % 2, (truth + 1) % 1_000, truth)
+    predicted[600:900:20] = 777
+    found = np.column_stack([truth, predicted, np.ones(1_000, int)])
+    shown = confusions.shown(found, 1_000)
+
+    assert 777 in shown.classes and len(shown.classes) == 15
+    assert shown.counts[:, list(shown.classes).index(777)].sum() == 14
+    title = plots.draw_confusion_matrix(found, list(map(str, truth)), caption="images").axes[0].get_title()
+    assert title.endswith("the 15 most confused of 1,000 classes, with 15 of the 515 confusions")
 
 
 @pytest.mark.parametrize("classes", [3, 25, 26, 300])
 def test_the_shown_confusions_add_up(classes: int) -> None:
     counts = np.random.default_rng(0).integers(0, 3, (classes, classes))
-    shown = confusions.shown(counts)
+    shown = confusions.shown(cells(counts), classes)
 
     assert len(shown.classes) == (classes if classes <= 25 else 15)
     np.testing.assert_array_equal(shown.counts.sum(axis=1) + shown.others, counts[shown.classes].sum(axis=1))
@@ -191,14 +226,14 @@ def test_labels_are_literal_and_never_cut(tmp_path: Path, classes: int) -> None:
     images = np.full((4, 16, 16, 3), 99, np.uint8)
     scores = np.eye(classes)[[0, 1, 0, 1]]
 
-    plots.confusion_matrix(counts, labels, tmp_path / "confusion.png", caption="test images")
+    plots.confusion_matrix(cells(counts), labels, tmp_path / "confusion.png", caption="test images")
     plots.predictions(
         images, np.array([0, 1, 1, 0]), scores, labels, tmp_path / "predictions.png", caption="test images"
     )
 
     assert_png_with_clear_border(tmp_path / "confusion.png")
     assert_png_with_clear_border(tmp_path / "predictions.png")
-    assert HOSTILE in words(plots.draw_confusion_matrix(counts, labels, caption="test images"))
+    assert HOSTILE in words(plots.draw_confusion_matrix(cells(counts), labels, caption="test images"))
     assert f"✓ {HOSTILE}" in words(
         plots.draw_predictions(images, np.zeros(4, int), scores, labels, caption="test images")
     )

@@ -52,6 +52,8 @@ def test_a_damaged_or_foreign_file_is_named(tmp_path: Path, content: str, said: 
     [
         ({"confusion": [[1, 2], [3, 4]]}, "confusion: not one row and one column per label"),
         ({"confusion": [[-1] * 10] * 10}, "confusion[0][0]: -1 is not valid (expected: at least 0)"),
+        ({"confusion_cells": [[1, 2]]}, "confusion_cells[0]: [1, 2] is not valid (expected: at least 3 items)"),
+        ({"confusion_cells": [[1, 10, 2]]}, "confusion_cells[0]: a class that the model does not have"),
         ({"per_class": {"cat": {"images": 1, "correct": 1}}}, "per_class.cat: a class that the model does not have"),
         (
             {"per_class": {"hat": {"images": 1, "correct": 2}}},

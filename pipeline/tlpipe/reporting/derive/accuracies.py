@@ -1,12 +1,13 @@
 """Accuracy compared with Keras on the same images: differences, and what follows from the disagreements."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tlpipe.evaluation.significance import LEVEL, drop_bound, mcnemar
 from tlpipe.reporting.document import AccuracyFigures, ClassRate, KerasRow
 from tlpipe_edge.classify.accuracy import balanced, wilson
-from tlpipe_edge.contract import benchmark
+from tlpipe_edge.contract import benchmark, confusion
 from tlpipe_edge.contract.benchmark import Bench, BenchResult
 from tlpipe_edge.contract.evaluation import ArtifactScores, Scores
 from tlpipe_edge.contract.scores import ClassCount
@@ -35,12 +36,11 @@ def derived(result: BenchResult, bench: Bench) -> AccuracyFigures | None:
     if others is None or result.per_class is None:
         return None
 
-    def correct(label: str, ours: int) -> int:
-        lost = sum(each.truth == label == each.keras for each in others)
-        won = sum(each.truth == label == each.answer for each in others)
-        return ours + lost - won
-
-    counts = {label: ClassCount(c.images, correct(label, c.correct)) for label, c in result.per_class.items()}
+    lost = Counter(each.truth for each in others if each.truth == each.keras)
+    won = Counter(each.truth for each in others if each.truth == each.answer)
+    counts = {
+        label: ClassCount(c.images, c.correct + lost[label] - won[label]) for label, c in result.per_class.items()
+    }
     images, right = sum(c.images for c in counts.values()), sum(c.correct for c in counts.values())
     if not images or not all(0 <= c.correct <= c.images for c in counts.values()):  # contradictory counts
         return None
@@ -63,18 +63,21 @@ def measured_accuracy(result: BenchResult, bench: Bench, keras: KerasRow | None)
         only = (sum(each.truth == each.keras for each in others), sum(each.truth == each.answer for each in others))
         p, bound = mcnemar(*only), drop_bound(*only, bench.images.scored)
     of_keras = {rate.label: rate.top1 for rate in original.per_class if rate.top1 is not None} if original else {}
+    found = result.cells
+    matrix, cells = (None, None) if found is None else confusion.stored(found, len(bench.model.labels))
     return AccuracyFigures(
         top1=result.top1,
         top1_interval=result.top1_interval,
         top5=result.top5,
         per_class=class_rates(result.per_class or {}, bench.model.labels, of_keras),
-        confusion=result.confusion,
+        confusion=matrix,
         agreement=result.agreement,
         difference=result.top1 - original.top1 if original else None,
         p=p,
         within_noise=None if p is None else p >= LEVEL,
         balanced=balanced(result.per_class.values()) if result.per_class else None,
         drop_bound=bound,
+        confusion_cells=cells,
     )
 
 

@@ -98,14 +98,16 @@ def _names(hashes: np.ndarray) -> tuple[str, ...]:
 def _by_class(
     true_labels: np.ndarray, old: np.ndarray, new: np.ndarray, labels: Sequence[str]
 ) -> tuple[ClassChange, ...]:
+    def counted(images: np.ndarray) -> list[int]:
+        return np.bincount(true_labels[images], minlength=len(labels)).tolist()
+
+    right_before, right_now, gained, lost = map(counted, (old, new, new & ~old, old & ~new))
     changes = []
-    for index, label in enumerate(labels):
-        here = true_labels == index
-        count = int(here.sum())
+    for index, count in enumerate(counted(np.ones_like(old))):
         if count:
-            lost, gained = only_one(old[here], new[here])
-            rates = float(old[here].mean()), float(new[here].mean())
-            changes.append(ClassChange(label, *rates, count, count, (gained - lost) / count, gained, lost))
+            rates = right_before[index] / count, right_now[index] / count
+            moved = gained[index], lost[index]
+            changes.append(ClassChange(labels[index], *rates, count, count, (moved[0] - moved[1]) / count, *moved))
     # By the number of images, which is what moves top-1.
     return tuple(sorted(changes, key=_moved, reverse=True))
 

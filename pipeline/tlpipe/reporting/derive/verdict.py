@@ -43,7 +43,7 @@ def _choice(index: int, groups: Sequence[Group], ranks: Ranks, *, adopted: bool)
     else:
         words = _sentence(group, row, basis, accuracy, images)
     if accuracy is not None:
-        accuracy = replace(accuracy, per_class=(), confusion=None)
+        accuracy = replace(accuracy, per_class=(), confusion=None, confusion_cells=None)
     return Choice(index, place, basis, accuracy, images, hardly_better, words)
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from tlpipe.conversion.recipes import table_order
+from tlpipe.evaluation import worst
+from tlpipe.evaluation.worst import Listed
 from tlpipe.pictures import confusions
 from tlpipe.reporting import rounding
 from tlpipe.reporting.charts import scatter
@@ -13,8 +16,10 @@ from tlpipe.reporting.comparison import ClassChange, LatencyChange
 from tlpipe.reporting.document import AccuracyFigures, ClassRate, Group, KerasRow, Report, Row
 from tlpipe_edge.contract.latency import LatencyFigures
 from tlpipe_edge.contract.quantization import Quantization
+from tlpipe_edge.contract.scores import ClassCount
 
-CONFUSIONS = 6
+CONFUSIONS, CONFUSIONS_OF_MANY = 6, 20
+"""Maximum number of confusions in words; of many classes they say more than the matrix."""
 MAX_CHANGED = 12
 """Maximum number of classes in a comparison."""
 SHADES = 9
@@ -57,11 +62,24 @@ class Comparison:
     keras: KerasRow | None
     scored: tuple[ScoredRow, ...]
 
+    @cached_property
+    def listed(self) -> Listed:
+        """The classes of a table: all that have images, or of many the worst."""
+        models = [
+            {rate.label: ClassCount(rate.images, rate.correct) for rate in accuracy.per_class}
+            for accuracy in (self._first, *(each.accuracy for each in self.scored))
+        ]
+        return worst.listed(models[0], models)
+
     @property
-    def labels(self) -> tuple[ClassRate, ...]:
-        """The classes that have images, with the accuracy of Keras or of the first artifact."""
-        first = self.keras.accuracy if self.keras and self.keras.accuracy else self.scored[0].accuracy
-        return tuple(rate for rate in first.per_class if rate.images)
+    def rates(self) -> tuple[ClassRate, ...]:
+        """The listed classes, with the accuracy of Keras or of the first artifact."""
+        rates = {rate.label: rate for rate in self._first.per_class}
+        return tuple(rates[label] for label in self.listed.labels)
+
+    @property
+    def _first(self) -> AccuracyFigures:
+        return self.keras.accuracy if self.keras and self.keras.accuracy else self.scored[0].accuracy
 
     def rate(self, accuracy: AccuracyFigures, label: str) -> ClassRate | None:
         """The accuracy of a class."""
@@ -99,8 +117,8 @@ def _comparison(group: Group, row: int | None) -> Comparison | None:
 
 
 def _same(one: Comparison, other: Comparison) -> bool:
-    mine = [(each.recipe, each.accuracy.per_class, each.accuracy.confusion) for each in one.scored]
-    theirs = [(each.recipe, each.accuracy.per_class, each.accuracy.confusion) for each in other.scored]
+    mine = [(each.recipe, each.accuracy.per_class, each.accuracy.cells) for each in one.scored]
+    theirs = [(each.recipe, each.accuracy.per_class, each.accuracy.cells) for each in other.scored]
     return mine == theirs and (one.images, one.count) == (other.images, other.count)
 
 
@@ -152,15 +170,18 @@ def columns(report: Report) -> Columns:
 
 
 def confused(accuracy: AccuracyFigures, labels: Sequence[str]) -> list[tuple[int, int | None, str, str]]:
-    """The largest confusions: count, number of images of the class, true label, predicted label."""
+    """The most frequent confusions: count, number of images of the class, true label, predicted label."""
     images = {rate.label: rate.images for rate in accuracy.per_class}
     found = [
         (count, images.get(labels[truth]), labels[truth], labels[answer])
-        for truth, row in enumerate(accuracy.confusion or ())
-        for answer, count in enumerate(row)
-        if truth != answer and count
+        for truth, answer, count in confusions.pairs(_cells(accuracy)).tolist()
     ]
-    return sorted(found, key=lambda each: (-each[0], each[1] or 0))[:CONFUSIONS]
+    room = CONFUSIONS if len(labels) <= confusions.MAX_CLASSES else CONFUSIONS_OF_MANY
+    return sorted(found, key=lambda each: (-each[0], each[1] or 0))[:room]
+
+
+def _cells(accuracy: AccuracyFigures) -> confusions.Cells:
+    return np.array(accuracy.cells or (), np.int64).reshape(-1, 3)
 
 
 @dataclass(frozen=True)
@@ -180,7 +201,7 @@ def many_classes(report: Report) -> bool:
 
 def matrix(accuracy: AccuracyFigures, labels: Sequence[str]) -> Matrix:
     """The matrix of an accuracy with confusions."""
-    shown = confusions.shown(np.array(accuracy.confusion))
+    shown = confusions.shown(_cells(accuracy), len(labels))
     names = tuple(labels[index] for index in shown.classes)
     partial = len(names) < len(labels)
     cells = np.column_stack([shown.counts, shown.others]) if partial else shown.counts

@@ -8,7 +8,7 @@ import io
 
 from tlpipe.reporting.document import AccuracyFigures, Group, KerasRow, Report, Row
 from tlpipe.reporting.invalid_reasons import Timed
-from tlpipe_edge.console.text import printable
+from tlpipe.storage import spreadsheet
 from tlpipe_edge.contract.latency import LatencyFigures
 
 HEADER = (
@@ -33,9 +33,6 @@ HEADER = (
     ),
 )
 DIGITS = 6
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "|", "%")
-"""The first characters of a formula in spreadsheets (OWASP, "CSV Injection"); some accept full-width forms."""
-
 Cell = str | int | float | bool | None
 
 
@@ -57,8 +54,7 @@ def _written(cell: Cell) -> Cell:
         return float(f"{cell:.{DIGITS}g}")
     if not isinstance(cell, str):
         return cell
-    text = printable(cell)
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+    return spreadsheet.cell(cell)
 
 
 def _row(group: Group, row: Row) -> tuple[Cell, ...]:
