@@ -9,7 +9,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tlpipe.api import adopt, bench, compare, evaluate, explain, export, finetune, report, run, train, web
+    from tlpipe.api import adopt, bench, compare, evaluate, explain, export, finetune, report, run, score, train, web
     from tlpipe.runs.config import Finetuning, Head, Training
     from tlpipe.runs.run_folder import Run
     from tlpipe_edge.contract.bundle import Bundle
@@ -32,6 +32,7 @@ __all__ = [
     "finetune",
     "report",
     "run",
+    "score",
     "train",
     "web",
 ]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tlpipe.reporting.comparison import Comparison
     from tlpipe.reporting.document import Report
     from tlpipe.reporting.side import Side
+    from tlpipe.scoring.score import Scored
     from tlpipe.website.publish import Published
     from tlpipe.workflow import TrainingJob
 
@@ -292,6 +293,33 @@ def compare(new: Model, old: Model, *, out: Place, overwrite: bool = False) -> "
     from tlpipe.reporting import publish
 
     return publish.comparison(_side(new), _side(old), Path(out), overwrite=overwrite)
+
+
+def score(
+    bundle: Bundle | Place,
+    sources: Place | Sequence[Place],
+    *,
+    out: Place,
+    recipe: str | None = None,
+    top_k: int = 3,
+    workers: int | None = None,
+    overwrite: bool = False,
+    restart: bool = False,
+) -> "Scored":
+    """Label an archive of images of any number: a row for each is written to the file ``out``, whose suffix is its
+    format: .csv, .jsonl or .parquet.
+
+    ``sources`` are folders of images, lists of paths, zip and tar archives, Parquet files with an image column, or
+    images. ``recipe`` is the fastest format of the bundle if left out, ``workers`` is one per core; a row has the
+    ``top_k`` best labels. ``restart`` is as in ``run``. An image that cannot be read has its error in its row; it is an
+    error if none can be read.
+    """
+    several = (sources,) if isinstance(sources, Path | str) else sources
+    opened, paths = _bundle(bundle), [Path(each) for each in several]
+    from tlpipe.scoring import score as scoring
+
+    options = scoring.Options(recipe, top_k, workers)
+    return scoring.score(opened, paths, Path(out), options, overwrite=overwrite, resume=Resume(restart))
 
 
 def web(

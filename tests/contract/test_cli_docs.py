@@ -29,7 +29,7 @@ def test_the_options_of_both_programs_are_there() -> None:
     options = [re.findall(r"^\| `(.+?)` \|", program, re.MULTILINE) for program in programs]
 
     device = ["--version", "-q, --quiet", "-v, --verbose", "--install-completion", "--show-completion", "-h, --help"]
-    assert options == [[device[0], "--config FILE", *device[1:]], device]
+    assert options == [[device[0], "--config FILE", "--cache DIR", *device[1:]], device]
 
 
 def test_each_row_of_a_table_has_two_cells() -> None:

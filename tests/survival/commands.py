@@ -56,6 +56,11 @@ COMMANDS = (
     ),
     Command("evaluate", ("evaluate", "exported/drawn", "--data", "../data/others"), "exported/drawn"),
     Command("explain", ("explain", "exported/both"), "exported/both"),
+    Command(
+        "score",
+        ("score", "exported/drawn", "../data/photos", "../data/photos.zip", "--out", "scores.csv"),
+        "scores.csv",
+    ),
     Command("bench --out", ("bench", "exported/drawn", "--out", "bench-new.json"), "bench-new.json"),
     Command(
         "bench --overwrite",

@@ -77,8 +77,10 @@ def _name(name: str) -> str:
 
 def numbers(path: Path) -> Tree:
     """The sha256 of what is computed, which a deterministic command makes again: the weights of models, arrays such as
-    predictions, and .tflite files. Other files have times in them.
+    predictions, .tflite files, and a CSV of scores. Other files have times in them.
     """
+    if path.suffix == ".csv":
+        return tree(path)
     found = {}
     for file in sorted(path.rglob("*")):
         match file.suffix:

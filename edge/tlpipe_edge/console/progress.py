@@ -76,25 +76,28 @@ def _print(text: str, *, style: str = "") -> None:
 
 
 def track(items: Iterable[T], *, description: str, total: int | None = None) -> Generator[T, None, None]:
-    """Iterate with a progress bar that disappears when it is full. ``total`` is needed if ``items`` has no length."""
+    """Iterate with a progress bar that disappears when it is full. If ``total`` is not given, and ``items`` has no
+    length, it only counts."""
     if total is None and isinstance(items, Sized):
         total = len(items)
-    with bar(description, total=total) as advance:
+    with bar(description, total=total, counted=True) as advance:
         for item in items:
             yield item
             advance(1)
 
 
 @contextmanager
-def bar(description: str, *, total: float | None, seconds: float | None = None) -> Iterator[Callable[[float], None]]:
+def bar(
+    description: str, *, total: float | None, seconds: float | None = None, counted: bool = False
+) -> Iterator[Callable[[float], None]]:
     """A progress bar that disappears at the end of the block. It yields a function: call it with the steps done since.
 
-    ``seconds`` is how long the block takes, as far as that is known: the time left before the first step is done. If
-    stderr is not a terminal, print a line instead.
+    With ``counted``, the steps are shown even if there is no ``total``. ``seconds`` is how long the block takes, as far
+    as that is known: the time left before the first step is done. If stderr is not a terminal, print a line instead.
     """
     if not _terminal.shows_bars():
-        say(description if total is None else f"{description} ({total:g})")
-    with _drawn(seconds, counted=total is not None) as shown:
+        say(description if total is None else f"{description} ({round(total):,})")
+    with _drawn(seconds, counted=counted or total is not None) as shown:
         task = shown.add_task(printable(description), total=total, part="")
 
         def advance(steps: float) -> None:

@@ -3,7 +3,7 @@
 import errno
 import os
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +30,11 @@ class PassedOver:
     kind: Kind
     count: int
     first: Path
+
+    @property
+    def one_more(self) -> "PassedOver":
+        """The same, with one more file."""
+        return PassedOver(self.kind, self.count + 1, self.first)
 
 
 @dataclass(frozen=True)
@@ -109,21 +114,20 @@ _KINDS = {
 
 
 @dataclass
-class _Finding:
-    """A ``Found`` while it is made."""
+class Passing:
+    """What is passed over below ``folder`` so far, while its images are given one by one."""
 
     folder: Path
-    images: list[Path] = field(default_factory=list)
-    passed_over: dict[Kind, list[Path]] = field(default_factory=dict)
+    _kinds: dict[Kind, PassedOver] = field(default_factory=dict)
 
-    def add(self, path: Path, kind: Kind | None) -> None:
-        """None is the kind of an image."""
-        place = self.images if kind is None else self.passed_over.setdefault(kind, [])
-        place.append(path)
+    def add(self, path: Path, kind: Kind) -> None:
+        """Count one."""
+        before = self._kinds.get(kind)
+        self._kinds[kind] = PassedOver(kind, 1, path) if before is None else before.one_more
 
-    def done(self) -> Found:
-        left_out = (PassedOver(kind, len(files), files[0]) for kind, files in self.passed_over.items())
-        return Found(self.folder, tuple(self.images), tuple(left_out))
+    def found(self, images: Iterable[Path] = ()) -> Found:
+        """All of it, with these images."""
+        return Found(self.folder, tuple(images), tuple(self._kinds.values()))
 
 
 @dataclass(frozen=True)
@@ -144,18 +148,35 @@ def walk(folder: Path, *, deep: bool = True) -> Found:
     programs leave, are passed over. Links to folders are followed, but not to a folder that the link is in, or that is
     walked anyway. Pipes and devices are never opened.
     """
-    finding, root = _Finding(folder), Path(os.path.realpath(folder))
-    waiting: list[tuple[os.DirEntry[str], _Place]] = [(entry, _Place(root)) for entry in _entries(folder, finding)]
+    passing = Passing(folder)
+    return passing.found(images(passing, deep=deep))
+
+
+def images(passing: Passing, *, deep: bool = True, unreadable: bool = False) -> Iterator[Path]:
+    """The images of ``walk`` below the folder of ``passing``, one by one; what is passed over is added to that.
+
+    With ``unreadable``, also what is named as an image and is none, or of a format that is not read here. In memory are
+    only the names in the folders that the current image is in.
+    """
+    root = Path(os.path.realpath(passing.folder))
+    waiting = [(entry, _Place(root)) for entry in _entries(passing.folder, passing)]
     while waiting:
         entry, place = waiting.pop()
         path = Path(entry.path)
         kind, is_folder = _look(entry, path)
         if is_folder and kind is None and deep:
             inner, kind = _enter(entry, place, root)
-            waiting += [(each, inner) for each in _entries(path, finding)] if kind is None else []
-        if kind is not None or not is_folder:
-            finding.add(path, kind)
-    return finding.done()
+            waiting += [(each, inner) for each in _entries(path, passing)] if kind is None else []
+        if (kind is None and not is_folder) or (unreadable and _is_lost(path, kind)):
+            yield path
+        elif kind is not None:
+            passing.add(path, kind)
+
+
+def _is_lost(path: Path, kind: Kind | None) -> bool:
+    """Whether a file that is passed over is an image to who sees its name."""
+    named = kind in (MISNAMED, EMPTY, DANGLING) and path.suffix.lower() in _IMAGE_SUFFIXES
+    return kind is not None and (named or bool(kind.advice))
 
 
 def _enter(entry: os.DirEntry[str], place: "_Place", root: Path) -> tuple["_Place", Kind | None]:
@@ -179,14 +200,17 @@ def sort_out(files: Iterable[Path], where: Path) -> Found:
 
     A file that cannot be opened is an image.
     """
-    finding = _Finding(where)
+    passing, images = Passing(where), []
     for file in files:
         try:
             kind = _kind_of(file) if file.is_file() else None
         except OSError:  # the name is too long, or a folder above it is closed
             kind = None
-        finding.add(file, None if kind is UNREADABLE else kind)
-    return finding.done()
+        if kind is None or kind is UNREADABLE:
+            images.append(file)
+        else:
+            passing.add(file, kind)
+    return passing.found(images)
 
 
 def folders(folder: Path) -> list[Path]:
@@ -243,13 +267,13 @@ def _order(entry: os.DirEntry[str]) -> tuple[str, str]:
     return unicodedata.normalize("NFC", entry.name), entry.name
 
 
-def _entries(path: Path, finding: _Finding) -> list[os.DirEntry[str]]:
+def _entries(path: Path, passing: Passing) -> list[os.DirEntry[str]]:
     """What is in a folder, the last one first; nothing if it cannot be listed, which is added."""
     try:
         with os.scandir(path) as entries:
             return sorted(entries, key=_order, reverse=True)
     except OSError:
-        finding.add(path, CLOSED)
+        passing.add(path, CLOSED)
         return []
 
 

@@ -12,6 +12,8 @@ from tlpipe import __version__
 from tlpipe.benchmark.timed import Timed
 from tlpipe.cli.adopt_command import adopt
 from tlpipe.cli.bench_command import bench
+from tlpipe.cli.cache_command import cache
+from tlpipe.cli.cache_option import CacheFolder
 from tlpipe.cli.choice import chosen_bundle, chosen_run, shown, written
 from tlpipe.cli.config_command import config
 from tlpipe.cli.configuration import Config
@@ -36,6 +38,7 @@ from tlpipe.cli.options import (
     TuningEpochs,
     TuningRate,
 )
+from tlpipe.cli.score_command import score
 from tlpipe.cli.training_options import DEFAULTS, with_training_options
 from tlpipe.cli.web_command import web
 from tlpipe.data import reading
@@ -63,7 +66,7 @@ app = application(
     example="tlpipe run photos --image-size 224",
     version=__version__,
     packages=(TENSORFLOW, "keras", "ai-edge-litert"),
-    shared={"config": Config},
+    shared={"config": Config, "cache": CacheFolder},
 )
 
 
@@ -255,7 +258,13 @@ def report(
     _say_report(report, out, report.warnings)
 
 
+app.command(epilog="Example: tlpipe score exported/clothing photos shards/*.tar --out scores.csv")(score)
+
+
 app.command(epilog="Example: tlpipe web exported/clothing --out sites/clothing")(web)
+
+
+app.command(epilog="Example: tlpipe cache --clear")(cache)
 
 
 app.command(epilog="Example: tlpipe config --run runs/clothing > clothing.toml")(config)

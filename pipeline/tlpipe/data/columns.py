@@ -51,16 +51,25 @@ def find(names: Sequence[str], *, where: object) -> Columns:
     """The columns of these names. Raise BadData if the path or the label has none, or one of them several."""
     names = tuple(name.strip() for name in names)
     path, label, split = (_place(kind, names, where) for kind in (_PATH, _LABEL, _SPLIT))
-    there = f"there is {_shown(names)}" if any(names) else "it is empty"
     if path is None:
-        raise BadData(f"no column has the path of an image ({there})", NEEDED, where=where)
+        raise no_path(names, NEEDED, where=where)
     if label is None:
         raise BadData(
-            f"no column has the label, so these images have none ({there})",
+            f"no column has the label, so these images have none ({_there(names)})",
             "Name a list with labels. A label column is called label, class, category, target or species.",
             where=where,
         )
     return Columns(path, label, split, names)
+
+
+def path_alone(names: Sequence[str], *, where: object) -> int | None:
+    """The place of the path in a list whose labels do not matter. Raise BadData if several columns could have it."""
+    return _place(_PATH, tuple(name.strip() for name in names), where)
+
+
+def no_path(names: Sequence[str], advice: str, *, where: object) -> BadData:
+    """The error for a list that has no column for the path."""
+    return BadData(f"no column has the path of an image ({_there(names)})", advice, where=where)
 
 
 def one_hot(names: Sequence[str], *, where: object) -> tuple[Columns, tuple[int, ...]] | None:
@@ -94,6 +103,10 @@ def _place(kind: tuple[tuple[str, ...], ...], names: Sequence[str], where: objec
 
 def _plain(name: str) -> str:
     return re.sub(r"[\s-]+", "_", name.strip().lower())
+
+
+def _there(names: Sequence[str]) -> str:
+    return f"there is {_shown(names)}" if any(names) else "it is empty"
 
 
 def _shown(names: Sequence[str]) -> str:

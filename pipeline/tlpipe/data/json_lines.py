@@ -22,13 +22,13 @@ def read(file: Path) -> LabelList:
     Raise BadData if a line is not a JSON object, or has no path or label.
     """
     text, encoding = read_text(file)
-    _refuse_array(text, file)
+    refuse_array(text, file)
     found: Columns | None = None
     rows = []
     for number, line in enumerate(text.split("\n"), 1):  # not splitlines: a string may hold U+2028
         if line.strip():
             where = f"{file}, line {number}"
-            row = _object(line, where)
+            row = parsed(line, where)
             found = found or columns.find(tuple(row), where=where)
             rows.append(_row(row, found, number, where))
     return LabelList(file, named(f"JSON Lines, {found or 'empty'}", encoding), tuple(rows))
@@ -38,7 +38,7 @@ def names(file: Path) -> tuple[str, ...]:
     """The keys of the first object; empty if the file is. Raise BadData if it is no JSON Lines."""
     text, _ = read_text(file)
     first = next((line for line in text.split("\n") if line.strip()), "{}")
-    return tuple(_object(first, f"{file}, line 1"))
+    return tuple(parsed(first, f"{file}, line 1"))
 
 
 def advice_for(file: Path) -> str:
@@ -54,13 +54,14 @@ def advice_for(file: Path) -> str:
     return f"{ADVICE} Name such a file .jsonl." if is_lines else ADVICE
 
 
-def _refuse_array(text: str, file: Path) -> None:
+def refuse_array(text: str, file: Path) -> None:
     """Raise BadData for an array of objects, as most programs write JSON."""
     if re.match(r"\s*\[\s*\{", text):
         raise BadData("a JSON array, not JSON Lines", f"{ADVICE} {_FROM_ARRAY}", where=file)
 
 
-def _object(line: str, where: str) -> dict[str, object]:
+def parsed(line: str, where: str) -> dict[str, object]:
+    """The object on a line. Raise BadData if it is none."""
     try:
         found = parse_json(line)
     except (ValueError, RecursionError) as error:
@@ -73,14 +74,14 @@ def _object(line: str, where: str) -> dict[str, object]:
 def _row(row: dict[str, object], found: Columns, number: int, where: str) -> Row:
     keys = [found.names[place] if place is not None else "" for place in (found.path, found.label, found.split)]
     by_name = {key.strip(): value for key, value in row.items()}
-    path, label, split = (_text(by_name.get(key), key, where) for key in keys)
+    path, label, split = (text_of(by_name.get(key), key, where) for key in keys)
     if not path or not label:
         raise incomplete(keys[1] if path else keys[0], where=where)
     check_label(label, where=where)
     return Row(number, path, label, split)
 
 
-def _text(value: object, key: str, where: str) -> str:
+def text_of(value: object, key: str, where: str) -> str:
     """A JSON value as a text, as a CSV would have it. Raise BadData for a list or an object."""
     if value is None:
         return ""

@@ -68,7 +68,7 @@ def read(file: Path, places: Places, *, form: Format | None = None, splits_in_pa
     if not found.rows:
         raise BadData("no images", "Add a line for each image.", where=file)
     files = _files(found, places)
-    _say_moved(found, places)
+    say_moved(file, places)
     _warn_of_no_label(found)
     once = _without_repeated(found, files)
     sorted_out = walker.sort_out((files[row.line] for row in once), file)
@@ -117,10 +117,11 @@ def _missing(found: LabelList, missing: list[Row], places: Places) -> MissingInp
     return kind_of_error(reason, advice, where=found.file)
 
 
-def _say_moved(found: LabelList, places: Places) -> None:
+def say_moved(file: Path, places: Places) -> None:
+    """Say what the absolute paths of a list are taken for, if they are of another machine."""
     if places.moved is not None:
         there = str(Path(*places.moved)) if places.moved[0] == "/" else "\\".join(p.rstrip("\\") for p in places.moved)
-        progress.say(f"{found.file.name}: {places.base} is taken for {there}, which is not on this machine")
+        progress.say(f"{file.name}: {places.base} is taken for {there}, which is not on this machine")
 
 
 def _warn_of_no_label(found: LabelList) -> None:

@@ -1,7 +1,9 @@
 """What a list of images says, whatever it is written in: rows of path, label and split."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from tlpipe_edge.errors import BadData
 
@@ -9,6 +11,7 @@ MAX_BYTES = 200_000_000
 """Limit of a list: 1.3 million rows of ImageNet have 80 million bytes."""
 
 _HEAD = 4096
+_PIECE = 1 << 20
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8-sig", "UTF-8"),
     (b"\xff\xfe\0\0", "utf-32", "UTF-32"),
@@ -63,8 +66,47 @@ def read_text(file: Path) -> tuple[str, str]:
     _refuse_tables(content, file)
     text, encoding = _decoded(content, file)
     if "\0" in text or not _CONTROL.isdisjoint(text[:_HEAD]):
-        raise BadData("a binary file, not a list of images in UTF-8", "Save it as text in UTF-8.", where=file)
+        raise _binary(file)
     return text, encoding
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """The ``codec`` of a text file, and how many lines it has."""
+
+    codec: str
+    lines: int
+
+
+def scan(file: Path) -> Scanned:
+    """How a text file is read, told as by ``read_text``, piece by piece: it may have any size.
+
+    Raise BadData if it is no text or cannot be read.
+    """
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(_HEAD)
+        _refuse_tables(head, file)
+        marked = [codec for mark, codec, _ in _BOMS if head.startswith(mark)]
+        for codec in marked[:1] or ("utf-8", "cp1252", "latin-1"):
+            with contextlib.suppress(UnicodeDecodeError), file.open(encoding=codec, newline="") as text:
+                return Scanned(codec, _lines(text, file))
+    except OSError as error:
+        raise BadData(f"cannot be read ({error.strerror})", "Check the file.", where=file) from error
+    raise BadData("a damaged text", "Save it as UTF-8.", where=file)
+
+
+def _lines(text: TextIO, file: Path) -> int:
+    lines, last = 0, "\n"
+    while piece := text.read(_PIECE):
+        if "\0" in piece or (not lines and not _CONTROL.isdisjoint(piece[:_HEAD])):
+            raise _binary(file)
+        lines, last = lines + piece.count("\n"), piece[-1]
+    return lines + (last != "\n")
+
+
+def _binary(file: Path) -> BadData:
+    return BadData("a binary file, not a list of images in UTF-8", "Save it as text in UTF-8.", where=file)
 
 
 def _refuse_tables(content: bytes, file: Path) -> None:

@@ -7,7 +7,7 @@ separators in them.
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tlpipe.data.columns import Columns
 from tlpipe.data.rows import LabelList, Row, check_label, incomplete, named, read_text
 from tlpipe_edge.errors import BadData
 
-_SEPARATORS = {",": "comma", ";": '";"', "\t": "tab", "|": '"|"', " ": "blanks"}
+SEPARATORS = {",": "comma", ";": '";"', "\t": "tab", "|": '"|"', " ": "blanks"}
 _EXCEL = re.compile(r"sep=(.)\r?(?:\n|$)", re.IGNORECASE)
 """A first line that tells Excel the separator."""
 
@@ -44,20 +44,20 @@ def read(file: Path, *, exists: Callable[[str], bool], is_split: Callable[[str],
         rows = tuple(_row(cells, table.columns, file) for cells in table.rows)
     except csv.Error as error:
         raise BadData(f"not a CSV ({error})", "Check its quotes.", where=file) from error
-    separated = "" if table.separator == "," else f", separated by {_SEPARATORS.get(table.separator, table.separator)}"
+    separated = "" if table.separator == "," else f", separated by {SEPARATORS.get(table.separator, table.separator)}"
     return LabelList(file, named(f"CSV{separated}, {table.columns}", encoding), rows)
 
 
 def names(file: Path) -> tuple[str, ...]:
     """The names in the header. Raise BadData if the file is no CSV."""
     try:
-        separator, start, text = _separated(read_text(file)[0])
-        return tuple(next(_cells(text, separator, start), (1, []))[1])
+        separator, start, text = separated(read_text(file)[0])
+        return tuple(next(cells_of(text, separator, start), (1, []))[1])
     except csv.Error as error:
         raise BadData(f"not a CSV ({error})", "Check its quotes.", where=file) from error
 
 
-def _separated(text: str) -> tuple[str, int, str]:
+def separated(text: str) -> tuple[str, int, str]:
     """The separator, the lines before the header, and the rest. It is the one that gives the most known columns, then
     the most columns. It is a blank only if no other one gives as many known columns: names and paths have blanks.
     """
@@ -66,26 +66,26 @@ def _separated(text: str) -> tuple[str, int, str]:
         return said[1], 1, text[said.end() :]
 
     def columns_of(separator: str) -> tuple[int, bool, int]:
-        header = next(_cells(text, separator), (1, []))[1]
+        header = next(cells_of(text, separator), (1, []))[1]
         return columns.known(header), separator != " ", len(header)
 
-    return max(_SEPARATORS, key=columns_of), 0, text
+    return max(SEPARATORS, key=columns_of), 0, text
 
 
 def _headed(text: str, file: Path, exists: Callable[[str], bool], is_split: Callable[[str], bool]) -> _Table:
-    separator, before, text = _separated(text)
-    rows = _cells(text, separator, before)
+    separator, before, text = separated(text)
+    rows = cells_of(text, separator, before)
     line, header = next(rows, (1 + before, []))
     try:
         return _Table(separator, columns.find(header, where=f"{file}, line {line}"), rows)
     except BadData:
         if found := _one_hot(separator, header, list(rows), file):
             return found
-        for other in _SEPARATORS:
-            _, first = next(_cells(text, other, before), (1, []))
+        for other in SEPARATORS:
+            _, first = next(cells_of(text, other, before), (1, []))
             if _is_row(first, exists, is_split):
                 unnamed = Columns(0, 1, 2 if len(first) > 2 else None, ())
-                return _Table(other, unnamed, _cells(text, other, before))
+                return _Table(other, unnamed, cells_of(text, other, before))
         raise
 
 
@@ -117,9 +117,10 @@ def _is_row(cells: list[str], exists: Callable[[str], bool], is_split: Callable[
     return len(cells) in (2, 3) and bool(cells[1]) and exists(cells[0]) and all(map(is_split, cells[2:]))
 
 
-def _cells(text: str, separator: str, before: int = 0) -> Iterator[_Cells]:
-    """The rows that are not blank; ``before`` lines are above the text."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=separator != "\t")
+def cells_of(text: str | Iterable[str], separator: str, before: int = 0) -> Iterator[_Cells]:
+    """The rows that are not blank, of a text or of its lines; ``before`` lines are above it. Raise csv.Error."""
+    lines = io.StringIO(text, newline="") if isinstance(text, str) else text
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t")
     line = 1 + before
     for row in reader:
         cells = [cell.strip() for cell in row]

@@ -59,6 +59,21 @@ def _refuse_existing(path: Path, *, overwrite: bool, marker: str) -> None:
         raise WrongUsage("exists already", "Name another path, or pass --overwrite to replace it.", where=path)
     if path.exists() and not (path / marker).is_file() and not (path.is_dir() and not any(path.iterdir())):
         raise WrongUsage(f"not replaced: it holds something else (no {marker})", "Name another path.", where=path)
+    _check_parents(path)
+
+
+def refuse_existing_file(file: Path, *, overwrite: bool) -> None:
+    """Raise WrongUsage if ``file`` is a folder, or exists and ``overwrite`` is not set, WrongUsage or Unavailable if it
+    cannot be made."""
+    check_name(file)
+    if file.is_dir():
+        raise WrongUsage("a folder", "Name a file in it.", where=file)
+    if os.path.lexists(file) and not overwrite:
+        raise WrongUsage("exists already", "Name another path, or pass --overwrite to replace it.", where=file)
+    _check_parents(file)
+
+
+def _check_parents(path: Path) -> None:
     for parent in path.absolute().parents:
         if parent.exists() and not parent.is_dir():
             raise WrongUsage("is a file, not a folder", "Name another path.", where=parent)

@@ -3,8 +3,9 @@
 The folder of the target NAME is ``.NAME.unfinished-KEY``. KEY stands for the command and all arguments on which its
 result depends, so that several commands do not disturb each other. ``about.json`` says what the parts are computed
 from (hashes of images and models, versions); if that has changed, they are not used. A part is a file with its sha256;
-one that is damaged is as if it were absent. The folder is used only while the lock of the target is held (by ``run``,
-whose steps lock what they write, that of the folder itself), and deleted when the target is there.
+one that is damaged is as if it were absent. A result that grows row by row is in a ``Growing`` file beside the parts,
+one of which says how far it goes. The folder is used only while the lock of the target is held (by ``run``, whose steps
+lock what they write, that of the folder itself), and deleted when the target is there.
 """
 
 import hashlib
@@ -32,6 +33,9 @@ SHARE = 20
 
 _ABOUT = "about.json"
 _RECORD = "record"
+_PART, _GROWING = ".part", ".growing"
+_PIECE = 1 << 20
+"""Bytes that are read at once."""
 
 Values = Mapping[str, object]
 """A JSON object."""
@@ -62,6 +66,52 @@ class Part:
     saved: float
 
 
+@dataclass(frozen=True)
+class Mark:
+    """How many bytes of a growing file are valid, and their sha256."""
+
+    bytes: int
+    sha256: str
+
+
+class Growing:
+    """A file that rows are appended to: a ``Mark``, saved in a part, says how much of it is on the disk."""
+
+    def __init__(self, file: Path, stream: io.FileIO, length: int, sha256: "hashlib._Hash") -> None:
+        """``stream`` stands at ``length``, the end of the file, whose content has this ``sha256``."""
+        self.file = file
+        self._stream, self._length, self._sha256 = stream, length, sha256
+        self._waiting = bytearray()
+
+    def append(self, content: bytes) -> None:
+        """Write at the end. Raise OSError."""
+        self._waiting += content
+        if len(self._waiting) > _PIECE:
+            self._write()
+
+    def mark(self) -> Mark:
+        """What ``Checkpoint.growing`` goes back to, once that is on the disk."""
+        sha256 = self._sha256.copy()
+        sha256.update(self._waiting)
+        return Mark(self._length + len(self._waiting), sha256.hexdigest())
+
+    def flushed(self) -> Mark:
+        """Flush it to the disk, and give the mark at its end. Raise OSError."""
+        self._write()
+        os.fsync(self._stream.fileno())
+        return self.mark()
+
+    def close(self) -> None:
+        """Close it. What was appended since ``flushed`` is lost."""
+        self._stream.close()
+
+    def _write(self) -> None:
+        self._sha256.update(self._waiting)
+        self._length += len(self._waiting)
+        while self._waiting:  # not by a buffered file, which tries again at its end what has failed
+            del self._waiting[: self._stream.write(self._waiting)]
+
+
 class Checkpoint:
     """The saved parts of a command that writes ``target``. Nothing is on the disk before the first part is saved."""
 
@@ -85,7 +135,7 @@ class Checkpoint:
         if reason is None:
             return True
         if (self.folder / _ABOUT).exists():
-            progress.say(f"not continuing the unfinished {self.target} ({reason}): it begins anew")
+            self.begin_anew(reason)
         self.delete()
         return False
 
@@ -121,6 +171,36 @@ class Checkpoint:
             self.discard(name)
             return None
 
+    def growing(self, name: str, mark: Mark | None = None) -> Growing | None:
+        """The growing file of this name: empty, or as it was at the ``mark``, without what was appended since.
+
+        None if its content is another one. Raise OSError if it cannot be written.
+        """
+        self._create()
+        file = self.folder / f"{name}{_GROWING}"
+        if mark is None:
+            return Growing(file, file.open("wb", buffering=0), 0, hashlib.sha256())
+        sha256 = hashlib.sha256()
+        try:
+            stream = file.open("r+b", buffering=0)
+        except FileNotFoundError:
+            return None
+        left = mark.bytes
+        while piece := stream.read(min(left, _PIECE)):
+            sha256.update(piece)
+            left -= len(piece)
+        if left or sha256.hexdigest() != mark.sha256:
+            stream.close()
+            return None
+        stream.truncate(mark.bytes)
+        stream.seek(mark.bytes)
+        return Growing(file, stream, mark.bytes, sha256)
+
+    def begin_anew(self, reason: str) -> None:
+        """Delete all parts, with a message: the inputs are not those that the command was stopped with."""
+        progress.say(f"not continuing the unfinished {self.target} ({reason}): it begins anew")
+        self.delete()
+
     def discard(self, name: str) -> None:
         """Forget a part that does not fit, with a warning."""
         progress.warn(f"a saved part of the unfinished {self.target} is damaged, so it is computed again: {name}")
@@ -148,7 +228,7 @@ class Checkpoint:
             if not self._failed:
                 progress.warn(f"{self.folder}: cannot be written ({error.strerror}); if this is stopped, work is lost")
             self._failed = True
-            if not any(self.folder.glob("*.part")):
+            if not any(file for suffix in (_PART, _GROWING) for file in self.folder.glob(f"*{suffix}")):
                 self.delete()
             return
         self.reached = reached
@@ -200,7 +280,7 @@ class Checkpoint:
         return hashlib.sha256(f"{self.key} {name}\n".encode() + content).hexdigest().encode()
 
     def _file(self, name: str) -> Path:
-        return self.folder / f"{name}.part"
+        return self.folder / f"{name}{_PART}"
 
 
 def _ago(seconds: float) -> str:

@@ -220,3 +220,16 @@ def test_files_of_a_list_are_told_by_their_content_alone(tmp_path: Path) -> None
 
     assert names(found) == [".1.jpg", "2", "gone", "x" * 300]
     assert found.left_out == "1 file that is named as an image but is none (notes.jpg)"
+
+
+def test_images_one_by_one_with_those_that_cannot_be_read(tmp_path: Path) -> None:
+    for name, content in {"a.jpg": JPEG, "b.jpg": b"", "c.png": b"text", "d": b"FUJIFILMCCD-RAW", "e.txt": b""}.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "f.jpg").symlink_to("nothing")
+    passing = walker.Passing(tmp_path)
+    found = walker.images(passing, unreadable=True)
+
+    assert next(found).name == "a.jpg"
+    assert [file.name for file in found] == ["b.jpg", "c.png", "d", "f.jpg"]
+    assert passing.found().left_out == "1 empty file (e.txt)"
+    assert names(walker.walk(tmp_path)) == ["a.jpg"]

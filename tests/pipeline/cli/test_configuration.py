@@ -294,9 +294,10 @@ def test_every_option_is_a_key_and_can_be_overridden() -> None:
         name: {configuration.key_of(each): each for each in command.params} for name, command in group.commands.items()
     }
 
-    assert known.keys() == options.keys() - {"config", "adopt"}
+    assert known.keys() == options.keys() - {"config", "adopt", "cache"}
     assert {key for name in known for key in options[name].keys() - known[name].keys()} == {
         "config",
+        "cache",
         "overwrite",
         "restart",
         "no-bench",

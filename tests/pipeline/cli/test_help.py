@@ -10,7 +10,7 @@ import pytest
 Command = Callable[..., Any]
 COMMANDS = (
     *("train", "finetune", "export", "evaluate", "explain", "bench", "report", "run", "demo", "config", "adopt"),
-    "web",
+    *("cache", "score", "web"),
 )
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tlpipe.storage import atomic, checkpoint, leftovers
-from tlpipe.storage.checkpoint import Checkpoint
+from tlpipe.storage.checkpoint import Checkpoint, Growing, Mark
 
 KEY = checkpoint.key("train", {"epochs": 3, "data": Path("photos")})
 BASIS = {"images": "1", "the version of keras": "3"}
@@ -200,3 +200,54 @@ def test_targets_are_those_of_the_usual_name(tmp_path: Path) -> None:
 
     assert list(checkpoint.targets(tmp_path / "run", KEY)) == [tmp_path / "run-3", tmp_path / "run"]
     assert list(checkpoint.targets(tmp_path / "no folder/run", KEY)) == []
+
+
+def growing(target: Path, mark: Mark | None = None) -> Growing | None:
+    return Checkpoint(target, KEY).growing("rows", mark)
+
+
+def test_a_growing_file_is_cut_to_what_is_known_of_it(tmp_path: Path) -> None:
+    rows = growing(tmp_path / "out")
+    assert rows is not None
+    rows.append(b"one\n")
+    mark = rows.mark()
+    rows.append(b"two\n")
+    assert rows.flushed() != mark
+    rows.append(b"not written")
+    rows.close()
+    assert rows.file.read_bytes() == b"one\ntwo\n"
+
+    again = growing(tmp_path / "out", mark)
+    assert again is not None
+    again.append(b"three\n")
+    assert again.flushed().bytes == 10
+    again.close()
+    assert again.file.read_bytes() == b"one\nthree\n"
+
+
+@pytest.mark.parametrize("content", [b"two\n", b"on", b"", None])
+def test_a_growing_file_that_is_damaged_is_none(tmp_path: Path, content: bytes | None) -> None:
+    rows = growing(tmp_path / "out")
+    assert rows is not None
+    rows.append(b"one\n")
+    mark = rows.flushed()
+    rows.close()
+    if content is None:
+        rows.file.unlink()
+    else:
+        rows.file.write_bytes(content)
+    assert growing(tmp_path / "out", mark) is None
+
+
+def test_a_failing_save_leaves_the_growing_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Checkpoint(tmp_path / "out", KEY)
+    rows = found.growing("rows")
+    assert rows is not None
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(atomic, "write_bytes", full)
+    found.save("rows", {}, reached="after 1")
+    rows.close()
+    assert rows.file.exists() and found.outlook() == ""
