@@ -20,6 +20,7 @@ from tlpipe.network import build
 from tlpipe.network.backend import keras
 from tlpipe.network.cut import cut_below, suffix
 from tlpipe.training import fit
+from tlpipe.training.batches import Batches, Examples
 from tlpipe_edge.contract.manifest import ImageSpec
 
 SIZE, TOP_LAYERS, BATCH = 160, 50, 32
@@ -52,11 +53,10 @@ def main() -> None:
             metrics=["accuracy"],
             jit_compile=False,
         )
-    batches = fit.batches(
-        fit.Examples([features["train"]], len(loaded.labels)),
-        batch_size=BATCH,
+    batches = Batches(
+        Examples([features["train"]], len(loaded.labels)),
+        BATCH,
         seed=0,
-        shuffle=True,
     )
     seconds = harness.alternate(
         range(epochs),
