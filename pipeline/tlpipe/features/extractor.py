@@ -132,7 +132,7 @@ class Extractor:
         index.refresh()
         new = len(index.missing())
         if new:
-            what = what if new == len(index.hashes) else f"{what} that the cache has not"
+            what = what if new == len(index.hashes) else f"{what}, not in the cache yet"
             work = ComputeFeatures(prefix.load(), self.spec, view, self.dtype)
             by_place = dict(zip(index.places(hashes).tolist(), usable, strict=True))
             reasons = filling.fill(index, work, by_place, what=what)
