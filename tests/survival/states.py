@@ -44,7 +44,7 @@ def tree(path: Path) -> Tree:
 
 
 def hidden(names: Collection[str]) -> list[str]:
-    """Those of our own hidden files and folders; the locks of the cache's trees, ".NAME.use", stay there."""
+    """Those of our own hidden files and folders; the locks of the cache's trees, ".use", stay there."""
     return sorted(name for name in names if is_hidden(name) and not name.endswith(".use"))
 
 
