@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tlpipe.benchmark.timed import Timed
 from tlpipe.data import reading
+from tlpipe.data.location import located
 from tlpipe.data.reading import Reading
 from tlpipe.runs import places
 from tlpipe.runs.config import Finetuning, Training
@@ -310,16 +311,16 @@ def score(
     format: .csv, .jsonl or .parquet.
 
     ``sources`` are folders of images, lists of paths, zip and tar archives, Parquet files with an image column, or
-    images. ``recipe`` is the fastest format of the bundle if left out, ``workers`` is one per core; a row has the
-    ``top_k`` best labels. ``restart`` is as in ``run``. An image that cannot be read has its error in its row; it is an
-    error if none can be read.
+    images; or such objects of a store, as text: "s3://bucket/prefix". ``recipe`` is the fastest format of the bundle if
+    left out, ``workers`` is one per core; a row has the ``top_k`` best labels. ``restart`` is as in ``run``. An image
+    that cannot be read has its error in its row; it is an error if none can be read.
     """
     several = (sources,) if isinstance(sources, Path | str) else sources
-    opened, paths = _bundle(bundle), [Path(each) for each in several]
+    opened, places = _bundle(bundle), list(map(located, several))
     from tlpipe.scoring import score as scoring
 
     options = scoring.Options(recipe, top_k, workers)
-    return scoring.score(opened, paths, Path(out), options, overwrite=overwrite, resume=Resume(restart))
+    return scoring.score(opened, places, Path(out), options, overwrite=overwrite, resume=Resume(restart))
 
 
 def web(

@@ -10,6 +10,8 @@ from typer.core import TyperArgument, TyperOption
 from tlpipe_edge.camera import address
 from tlpipe_edge.errors import WrongUsage, listed
 
+_DOWNLOAD = "Download it, and name the file or the folder."
+_LOCAL = "The result is written to this machine: name a local path."
 _WORDS = {int: "a whole number", float: "a number"}
 
 
@@ -23,11 +25,12 @@ def refuse_urls(parameter: TyperArgument | TyperOption, value: object) -> None:
     """Raise WrongUsage if a value of a parameter that takes paths is a URL: as a path it would lose a slash, and errors
     would name it with its password."""
     if parameter.type_descriptor.annotation in (Path, list[Path]):
+        is_result = parameter.name == "out"
         for each in value if isinstance(value, list | tuple) else (value,):
-            refuse_url(str(each))
+            refuse_url(str(each), advice=_LOCAL if is_result else _DOWNLOAD)
 
 
-def refuse_url(written: str) -> None:
+def refuse_url(written: str, *, advice: str = _DOWNLOAD) -> None:
     """Raise WrongUsage if what is to be a path is a URL."""
     if not address.has_scheme(written):
         return
@@ -35,7 +38,7 @@ def refuse_url(written: str) -> None:
         raise WrongUsage("a URL, not a path", "Write the path without file://.")
     shown = address.shown(written)
     reason = f"a URL, not a path{f': {shown}' if address.is_url(shown) else ''}"
-    raise WrongUsage(reason, "Download it, and name the file or the folder.")
+    raise WrongUsage(reason, advice)
 
 
 def explained(error: typer.BadParameter, parameter: TyperArgument | TyperOption) -> WrongUsage:

@@ -71,7 +71,12 @@ def found(path: Path) -> str | None:
     if path.is_dir():
         kind = next((kind for kind in (BUNDLE, RUN, REPORT) if kind.is_at(path)), None)
         return f"a {kind.name}" if kind else None
-    return _FILES.get(path.suffix.lower()) if path.is_file() else None
+    return named(path.name) if path.is_file() else None
+
+
+def named(name: str) -> str | None:
+    """What a file is by the suffix of its name, with its article; None if that is unknown."""
+    return _FILES.get(Path(name).suffix.lower())
 
 
 def no_model(path: Path) -> MissingInput:

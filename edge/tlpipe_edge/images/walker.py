@@ -3,7 +3,7 @@
 import errno
 import os
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,10 @@ class Kind:
     many: str
     shown: bool = False
     advice: str = ""
+
+    def counted(self, count: int) -> str:
+        """So many of them, as in "2 videos"."""
+        return f"{count} {self.one if count == 1 else self.many}"
 
 
 @dataclass(frozen=True)
@@ -228,6 +232,17 @@ def is_walked(name: str) -> bool:
     return plain and Path(name).suffix.lower() != _THUMBNAIL_OF_VIDEO
 
 
+def kind_by_name(parts: Sequence[str]) -> Kind | None:
+    """The kind of a file that is not opened, by its name and those of the folders that it is in: the ``parts`` of its
+    path. None if it is named as an image."""
+    name, suffix = parts[-1], Path(parts[-1]).suffix.lower()
+    if any(part.startswith(".") for part in parts):
+        return HIDDEN_FILE
+    if name.lower() in SYSTEM_FILES or any(part.lower() in _SYSTEM_FOLDERS for part in parts[:-1]):
+        return SYSTEM_FILE
+    return None if suffix in _IMAGE_SUFFIXES else _KINDS.get(suffix, OTHER)
+
+
 def tell(*found: Found, where: Path | None = None) -> None:
     """Print what was passed over in all of them, in one line, unless nothing was.
 
@@ -255,7 +270,7 @@ def _listed(passed_over: Iterable[PassedOver], folder: Path | None) -> str:
 
 
 def _counted(each: PassedOver, folder: Path | None) -> str:
-    counted = f"{each.count} {each.kind.one if each.count == 1 else each.kind.many}"
+    counted = each.kind.counted(each.count)
     if not each.kind.shown:
         return counted
     first = each.first if folder is None or not each.first.is_relative_to(folder) else each.first.relative_to(folder)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
+from tlpipe.data.location import is_remote
 from tlpipe.network.backbones import IMAGENET, NONE
 from tlpipe_edge.cli import wrong_value
 from tlpipe_edge.contract import kinds
@@ -253,7 +254,8 @@ def _written(value: object) -> str:
 
 
 def _from_folder(value: str, converted: object, folder: Path, parameter: Parameter) -> str:
-    """The ``value``, a path relative to ``folder``."""
-    if isinstance(converted, Path) or (parameter.name == "weights" and value not in (IMAGENET, NONE)):
+    """The ``value``, a path relative to ``folder``, unless it is a name or a URL."""
+    is_path = {"weights": value not in (IMAGENET, NONE), "sources": not is_remote(value)}
+    if isinstance(converted, Path) or is_path.get(parameter.name or "", False):
         return str(folder / os.path.expanduser(value))  # noqa: PTH111  (which leaves an unknown ~user as it is)
     return value

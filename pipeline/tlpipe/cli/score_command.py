@@ -8,8 +8,10 @@ import typer
 
 from tlpipe.cli.choice import chosen_bundle, shown
 from tlpipe.cli.options import OUTPUT, Json, Overwrite, Restart
+from tlpipe.data.location import located
 from tlpipe.storage.resume import Resume
 from tlpipe_edge.cli.app import MAX_THREADS
+from tlpipe_edge.cli.application import checked
 from tlpipe_edge.contract.ranges import MAX_COUNT
 
 if TYPE_CHECKING:
@@ -17,11 +19,13 @@ if TYPE_CHECKING:
 
 Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle.")]
 Sources = Annotated[
-    list[Path],
+    list[str],
     typer.Argument(
         metavar="SOURCE",
         help="Folders of images; lists with a path on each line (text, CSV or JSON Lines); zip and tar archives, such "
-        "as shards of webdataset; Parquet files with an image column; or images.",
+        "as shards of webdataset; Parquet files with an image column; or images. Each may be in a bucket: "
+        "s3://BUCKET/PREFIX.",
+        callback=checked(lambda sources: list(map(located, sources))),
     ),
 ]
 ScoresOut = Annotated[
@@ -70,7 +74,8 @@ def score(
     from tlpipe.scoring import score as scoring
 
     options = scoring.Options(recipe, top_k, workers)
-    scored = scoring.score(chosen, sources, out, options, overwrite=overwrite, resume=Resume(restart))
+    places = list(map(located, sources))
+    scored = scoring.score(chosen, places, out, options, overwrite=overwrite, resume=Resume(restart))
     _say_speed(scored)
     print(json.dumps(_document(scored), indent=2) if as_json else shown(scored.file))
 

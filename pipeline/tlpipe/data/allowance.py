@@ -6,8 +6,9 @@ It is for what is unpacked as for what is only read: an archive from elsewhere m
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
+from tlpipe.data import content
+from tlpipe.data.location import Location
 from tlpipe.data.members import Member, too_much
 from tlpipe_edge.errors import BadData
 from tlpipe_edge.images.decode import MAX_BYTES
@@ -21,16 +22,16 @@ _MAX_NAME, _MAX_PATH = 255, 2000
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 
 
-def max_bytes(archive: Path) -> int:
+def max_bytes(archive: Location) -> int:
     """The maximum number of bytes that the members of an archive come to."""
-    return int(max(FREE_OF_RATIO, MAX_RATIO * archive.stat().st_size))
+    return int(max(FREE_OF_RATIO, MAX_RATIO * content.size(archive)))
 
 
 @dataclass
 class Allowance:
     """What has been taken of an archive so far. All methods raise BadData for what is too much."""
 
-    archive: Path
+    archive: Location
     limit: int
     members: int = 0
     bytes: int = 0

@@ -5,7 +5,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlpipe.data import json_lines, table
+from tlpipe.data import content, json_lines, table
+from tlpipe.data.location import Location
 from tlpipe.data.places import Places
 from tlpipe.data.reading import Format
 from tlpipe.data.rows import LabelList, Row
@@ -37,16 +38,12 @@ class NoneFound(MissingInput):
     """None of the images of a list is there."""
 
 
-def kind(file: Path) -> Format:
+def kind(file: Location) -> Format:
     """Whether a list is JSON Lines or a CSV, by its suffix, or else by its first character."""
     known = SUFFIXES.get(file.suffix.lower())
     if known is not None:
         return known
-    try:
-        with file.open("rb") as stream:
-            head = stream.read(_HEAD)
-    except OSError as error:
-        raise BadData(f"cannot be read ({error.strerror})", "Check the file.", where=file) from error
+    head = content.head(file, _HEAD)
     return Format.JSONL if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") else Format.CSV
 
 
@@ -117,7 +114,7 @@ def _missing(found: LabelList, missing: list[Row], places: Places) -> MissingInp
     return kind_of_error(reason, advice, where=found.file)
 
 
-def say_moved(file: Path, places: Places) -> None:
+def say_moved(file: Location, places: Places) -> None:
     """Say what the absolute paths of a list are taken for, if they are of another machine."""
     if places.moved is not None:
         there = str(Path(*places.moved)) if places.moved[0] == "/" else "\\".join(p.rstrip("\\") for p in places.moved)

@@ -7,19 +7,20 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
-from pathlib import Path
-from typing import IO, TypeVar, cast
+from typing import IO, BinaryIO, TypeVar, cast
 
+from tlpipe.data import content
+from tlpipe.data.location import Location
 from tlpipe_edge.errors import BadData, TlpipeError
 
 CHUNK = 1 << 20
 """Maximum number of bytes that are read at once. A header of a tar may claim any length."""
 
-_COMPRESSIONS: dict[bytes, Callable[[Path], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile]] = {
-    b"\x1f\x8b": gzip.GzipFile,
+_COMPRESSIONS: dict[bytes, Callable[[BinaryIO], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile]] = {
+    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\0": lzma.LZMAFile,
 }
@@ -30,6 +31,7 @@ _NOT_READ = {
     b"\x28\xb5\x2f\xfd": "Zstandard",
     b"PK\7\x08": "multi-part zip",
 }
+_MARK_BYTES = 8
 _ENCRYPTED, _UTF_8 = 0x1, 0x800
 """Flags of a member of a zip."""
 
@@ -62,16 +64,12 @@ class Member:
     encoding: str = ""
 
 
-def name_of(path: Path) -> str | None:
+def name_of(path: Location) -> str | None:
     """The kind of an archive, "zip" or "tar", by its content; None if it is neither.
 
     Raise BadData if it is an archive of another kind.
     """
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(8)
-    except OSError as error:
-        raise BadData(f"cannot be read ({error.strerror})", "Check the file.", where=path) from error
+    head = content.head(path, _MARK_BYTES)
     other = next((name for mark, name in _NOT_READ.items() if head.startswith(mark)), None)
     if other is not None:
         raise BadData(f"a {other} archive, which is not read here", "Unpack it, and name the folder.", where=path)
@@ -80,12 +78,15 @@ def name_of(path: Path) -> str | None:
     if head.startswith(tuple(_COMPRESSIONS)):
         return "tar"  # a compressed file that is no tar is refused when it is read
     try:
-        return "tar" if path.stat().st_size and tarfile.is_tarfile(path) else None
+        with content.opened(path) as stream:
+            return "tar" if head and tarfile.is_tarfile(stream) else None
+    except TlpipeError:
+        raise
     except Exception:  # as in _guarded
         return None
 
 
-def members(path: Path, *, max_bytes: int) -> Generator[Member, None, None]:
+def members(path: Location, *, max_bytes: int) -> Generator[Member, None, None]:
     """The members of an archive, in its order. A tar may not unpack to more than ``max_bytes``.
 
     Raise BadData if it is damaged or encrypted.
@@ -93,7 +94,7 @@ def members(path: Path, *, max_bytes: int) -> Generator[Member, None, None]:
     return _guarded(_zip(path) if name_of(path) == "zip" else _tar(path, max_bytes), path)
 
 
-def _guarded(items: Iterator[T], path: Path) -> Generator[T, None, None]:
+def _guarded(items: Iterator[T], path: Location) -> Generator[T, None, None]:
     """The items, with BadData in the place of what the libraries raise. What the caller raises is not touched."""
     try:
         yield from items
@@ -109,8 +110,8 @@ def _guarded(items: Iterator[T], path: Path) -> Generator[T, None, None]:
         raise BadData(f"a damaged archive ({reason})", "Copy or download it again.", where=path) from error
 
 
-def _zip(path: Path) -> Generator[Member, None, None]:
-    with zipfile.ZipFile(path) as archive:
+def _zip(path: Location) -> Generator[Member, None, None]:
+    with content.opened(path) as stream, zipfile.ZipFile(stream) as archive:
         files = [info for info in archive.infolist() if not info.is_dir()]
         if any(info.flag_bits & _ENCRYPTED for info in files):
             raise BadData("encrypted with a password", "Unpack it, and name the folder.", where=path)
@@ -120,7 +121,7 @@ def _zip(path: Path) -> Generator[Member, None, None]:
             yield Member(name, _zip_kind(info), info.file_size, chunks, encoding=encoding)
 
 
-def _zip_chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> Callable[[], Chunks]:
+def _zip_chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Location) -> Callable[[], Chunks]:
     return lambda: _guarded(_chunks(lambda: archive.open(info)), path)
 
 
@@ -145,9 +146,9 @@ def _zip_kind(info: zipfile.ZipInfo) -> Kind:
     return Kind.FILE if mode in (0, stat.S_IFREG) else Kind.SPECIAL
 
 
-def _tar(path: Path, max_bytes: int) -> Generator[Member, None, None]:
+def _tar(path: Location, max_bytes: int) -> Generator[Member, None, None]:
     with ExitStack() as opened:
-        raw = opened.enter_context(_decompressed(path))
+        raw = _decompressed(path, opened)
         bounded = _Bounded(raw, path, max_bytes)
         try:
             archive = opened.enter_context(tarfile.open(fileobj=cast("IO[bytes]", bounded), mode="r:"))
@@ -168,7 +169,7 @@ def _headers(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         yield info
 
 
-def _tar_chunks(archive: tarfile.TarFile, info: tarfile.TarInfo, path: Path) -> Callable[[], Chunks]:
+def _tar_chunks(archive: tarfile.TarFile, info: tarfile.TarInfo, path: Location) -> Callable[[], Chunks]:
     return lambda: _guarded(_chunks(lambda: cast("IO[bytes]", archive.extractfile(info))), path)
 
 
@@ -178,11 +179,12 @@ def _tar_kind(info: tarfile.TarInfo) -> Kind:
     return Kind.HARD_LINK if info.islnk() else Kind.LINK if info.issym() else Kind.SPECIAL
 
 
-def _decompressed(path: Path) -> AbstractContextManager[IO[bytes]]:
-    with path.open("rb") as stream:
-        head = stream.read(8)
+def _decompressed(path: Location, opened: ExitStack) -> IO[bytes]:
+    stream = opened.enter_context(content.opened(path))
+    head = stream.read(_MARK_BYTES)
+    stream.seek(0)
     opener = next((opener for mark, opener in _COMPRESSIONS.items() if head.startswith(mark)), None)
-    return path.open("rb") if opener is None else cast("IO[bytes]", opener(path))
+    return stream if opener is None else cast("IO[bytes]", opened.enter_context(opener(stream)))
 
 
 def _chunks(opener: Callable[[], IO[bytes]]) -> Chunks:
@@ -194,7 +196,7 @@ def _chunks(opener: Callable[[], IO[bytes]]) -> Chunks:
 class _Bounded:
     """A stream for tarfile that refuses to give much at once, and to go far: tarfile believes the sizes in headers."""
 
-    def __init__(self, stream: IO[bytes], path: Path, max_bytes: int) -> None:
+    def __init__(self, stream: IO[bytes], path: Location, max_bytes: int) -> None:
         self._stream, self._path, self._max_bytes = stream, path, max_bytes
 
     def read(self, size: int) -> bytes:
@@ -211,7 +213,7 @@ class _Bounded:
         return self._stream.tell()
 
 
-def too_much(path: Path, max_bytes: int) -> BadData:
+def too_much(path: Location, max_bytes: int) -> BadData:
     """The error for an archive that would take more than ``max_bytes``."""
     reason = f"unpacks to more than {max_bytes / 1e9:.1f} GB, which is more than images come to"
     return BadData(reason, "Check where it is from. If it is right, unpack it, and name the folder.", where=path)

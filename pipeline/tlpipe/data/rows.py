@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from tlpipe.data import content
+from tlpipe.data.location import Location
 from tlpipe_edge.errors import BadData
 
 MAX_BYTES = 200_000_000
@@ -58,13 +60,13 @@ def read_text(file: Path) -> tuple[str, str]:
     """
     try:
         with file.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+            read = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise BadData(f"cannot be read ({error.strerror})", "Check the file.", where=file) from error
-    if len(content) > MAX_BYTES:
+    if len(read) > MAX_BYTES:
         raise BadData(f"more than {MAX_BYTES // 10**6} MB", "Name a list of images.", where=file)
-    _refuse_tables(content, file)
-    text, encoding = _decoded(content, file)
+    _refuse_tables(read, file)
+    text, encoding = _decoded(read, file)
     if "\0" in text or not _CONTROL.isdisjoint(text[:_HEAD]):
         raise _binary(file)
     return text, encoding
@@ -78,25 +80,24 @@ class Scanned:
     lines: int
 
 
-def scan(file: Path) -> Scanned:
+def scan(file: Location) -> Scanned:
     """How a text file is read, told as by ``read_text``, piece by piece: it may have any size.
 
     Raise BadData if it is no text or cannot be read.
     """
     try:
-        with file.open("rb") as stream:
-            head = stream.read(_HEAD)
+        head = content.head(file, _HEAD)
         _refuse_tables(head, file)
         marked = [codec for mark, codec, _ in _BOMS if head.startswith(mark)]
         for codec in marked[:1] or ("utf-8", "cp1252", "latin-1"):
-            with contextlib.suppress(UnicodeDecodeError), file.open(encoding=codec, newline="") as text:
+            with contextlib.suppress(UnicodeDecodeError), content.text(file, codec) as text:
                 return Scanned(codec, _lines(text, file))
     except OSError as error:
         raise BadData(f"cannot be read ({error.strerror})", "Check the file.", where=file) from error
     raise BadData("a damaged text", "Save it as UTF-8.", where=file)
 
 
-def _lines(text: TextIO, file: Path) -> int:
+def _lines(text: TextIO, file: Location) -> int:
     lines, last = 0, "\n"
     while piece := text.read(_PIECE):
         if "\0" in piece or (not lines and not _CONTROL.isdisjoint(piece[:_HEAD])):
@@ -105,31 +106,31 @@ def _lines(text: TextIO, file: Path) -> int:
     return lines + (last != "\n")
 
 
-def _binary(file: Path) -> BadData:
+def _binary(file: Location) -> BadData:
     return BadData("a binary file, not a list of images in UTF-8", "Save it as text in UTF-8.", where=file)
 
 
-def _refuse_tables(content: bytes, file: Path) -> None:
+def _refuse_tables(head: bytes, file: Location) -> None:
     """Raise BadData for a table in a binary format, which no editor saves as text."""
-    name = next((name for mark, name in _TABLES.items() if content.startswith(mark)), None)
+    name = next((name for mark, name in _TABLES.items() if head.startswith(mark)), None)
     if name is not None:
         advice = "Export it as CSV or JSON Lines, with a path and a label for each image file."
         raise BadData(f"{name}, not a list of images in text", advice, where=file)
 
 
-def _decoded(content: bytes, file: Path) -> tuple[str, str]:
+def _decoded(written: bytes, file: Path) -> tuple[str, str]:
     for mark, codec, name in _BOMS:
-        if content.startswith(mark):
+        if written.startswith(mark):
             try:
-                return content.decode(codec), name
+                return written.decode(codec), name
             except UnicodeDecodeError as error:
                 raise BadData(f"damaged {name} ({error.reason})", "Save it as UTF-8.", where=file) from error
     for codec in ("UTF-8", "cp1252"):
         try:
-            return content.decode(codec), codec
+            return written.decode(codec), codec
         except UnicodeDecodeError:
             continue
-    return content.decode("latin-1"), "Latin-1"
+    return written.decode("latin-1"), "Latin-1"
 
 
 def named(description: str, encoding: str) -> str:

@@ -1,11 +1,12 @@
 """The default engine: threads or processes of this machine, whichever is faster for the work."""
 
 import itertools
-from collections.abc import Generator, Iterable, Sized
+from collections.abc import Generator, Iterable, Iterator, Sized
 from concurrent.futures import BrokenExecutor
+from contextlib import closing
 from dataclasses import dataclass
 
-from tlpipe.engine import processes
+from tlpipe.engine import fetching, processes
 from tlpipe.engine.processes import Processes
 from tlpipe.engine.threads import Threads
 from tlpipe.engine.work import Item, Result, Work
@@ -28,13 +29,17 @@ class Local:
 
         Of items without a length, the first ones are done by threads.
         """
-        remaining = iter(items)
+        with closing(fetching.ahead(work, items)) as fetched:
+            yield from self._run(work, fetched, len(items) if isinstance(items, Sized) else None)
+
+    def _run(self, work: Work[Item, Result], items: Iterator[Item], count: int | None) -> Generator[Result, None, None]:
+        remaining = items
         if work.holds_lock and (self.workers or cores()) > 1:
-            if not isinstance(items, Sized):
+            if count is None:
                 yield from Threads(self.workers).run(work, itertools.islice(remaining, FEW))
                 first = list(itertools.islice(remaining, 1))
                 remaining = itertools.chain(first, remaining)
-            if (len(items) > FEW if isinstance(items, Sized) else first) and self._can_start():
+            if (first if count is None else count > FEW) and self._can_start():
                 yield from Processes(self.workers).run(work, remaining)
                 return
         yield from Threads(self.workers).run(work, remaining)

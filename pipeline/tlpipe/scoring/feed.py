@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tlpipe.scoring.sources import BEGIN, Changed, NoImages, Place, Source, check_there, stamp
 from tlpipe.scoring.work import Item
 from tlpipe_edge.console import progress
-from tlpipe_edge.errors import BadData, TlpipeError
+from tlpipe_edge.errors import BadData, TlpipeError, Unavailable
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,9 @@ class Feed:
 
 
 def _as_ours(error: TlpipeError | OSError, source: Source) -> TlpipeError:
-    """The error of reading a source. Whatever it is, if the source is gone, that is the reason."""
-    if isinstance(error, Changed):
+    """The error of reading a source. Whatever it is, if the source is gone, that is the reason; a store that is lost is
+    not asked again."""
+    if isinstance(error, Changed | Unavailable):
         return error
     try:
         check_there(source.path)

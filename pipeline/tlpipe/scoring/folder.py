@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tlpipe.scoring.sources import ADVICE, Changed, NoImages, Place, Placed, check_there
+from tlpipe.data.location import Location
+from tlpipe.scoring.sources import ADVICE, PACKED, Changed, NoImages, Place, Placed, check_there
 from tlpipe.scoring.work import of_file
-from tlpipe_edge.contract import kinds
 from tlpipe_edge.images import walker
-
-_PACKED = (*kinds.ARCHIVES, ".parquet")
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Folder:
         walker.tell(found)
 
     def _advice(self) -> str:
-        packed = sorted(child for child in self.path.iterdir() if child.suffix.lower() in _PACKED)
+        packed = sorted(child for child in self.path.iterdir() if child.suffix.lower() in PACKED)
         if not packed:
             return ADVICE
         all_of_them = f", or all: {self.path}/*{packed[0].suffix}" if len(packed) > 1 else ""
@@ -53,9 +51,9 @@ class Folder:
 
 @dataclass(frozen=True)
 class SingleImage:
-    """``Source``: an image file."""
+    """``Source``: an image, in a file or an object."""
 
-    path: Path
+    path: Location
 
     def total(self) -> int:
         """One."""

@@ -8,10 +8,11 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from tlpipe.data import allowance
 from tlpipe.data.allowance import Allowance
+from tlpipe.data.location import Location
 from tlpipe.data.members import Kind, Member, members, name_of
 from tlpipe.data.places import IMAGE_SUFFIXES
 from tlpipe.scoring.sources import NoImages, Place, Placed
@@ -33,9 +34,9 @@ class LeftOut:
     """What is not scored in the archives, for one message about all of them."""
 
     def __init__(self) -> None:
-        self._counts: dict[Path, Counter[str]] = {}
+        self._counts: dict[Location, Counter[str]] = {}
 
-    def add(self, archive: Path, counted: Counter[str]) -> None:
+    def add(self, archive: Location, counted: Counter[str]) -> None:
         """Note what an archive has of each of ``_PLURALS``."""
         if counted.total():
             self._counts[archive] = counted
@@ -55,7 +56,7 @@ class Packed:
     What is not scored is noted in ``left_out``.
     """
 
-    path: Path
+    path: Location
     left_out: LeftOut
 
     def total(self) -> int | None:
@@ -66,7 +67,7 @@ class Packed:
         """As ``Source.images``. Also raise BadData for an archive that is hostile or encrypted."""
         reading = _Reading(self.path, after.number)
         found = reading.entries()
-        for sample in _samples(found) if name_of(self.path) == "tar" else ([entry] for entry in found):
+        for sample in ([entry] for entry in found) if reading.is_zip else _samples(found):
             yield from reading.images_of(sample)
         if not reading.images:
             there = f", but {_written(reading.others)}" if reading.others.total() else ""
@@ -94,10 +95,10 @@ class _Reading:
     It begins with the first member all the same, since which image of a sample is scored depends on its other members.
     """
 
-    def __init__(self, path: Path, after: int) -> None:
+    def __init__(self, path: Location, after: int) -> None:
         self.images = 0
         self.others: Counter[str] = Counter()
-        self._path, self._is_zip, self._after = path, name_of(path) == "zip", after
+        self._path, self.is_zip, self._after = path, name_of(path) == "zip", after
         self._allowed = Allowance(path, allowance.max_bytes(path))
 
     def entries(self) -> Iterator[_Entry]:
@@ -127,7 +128,7 @@ class _Reading:
                 yield Placed(entry.item, Place(entry.number))
 
     def _item(self, number: int, member: Member, name: str) -> Item | None:
-        named = Path(name).suffix.lower() in IMAGE_SUFFIXES
+        named = PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES
         if member.kind is not Kind.FILE:
             return Item(name, None, "a link or special file in an archive, which is not read") if named else None
         if member.size > MAX_BYTES:
@@ -144,7 +145,7 @@ class _Reading:
                 for chunk in chunks:
                     content += chunk
         except BadData as error:
-            if self._is_zip and self._allowed.bytes <= self._allowed.limit:  # its other members can be read
+            if self.is_zip and self._allowed.bytes <= self._allowed.limit:  # its other members can be read
                 return Item(name, None, error.reason)
             raise
         return Item(name, bytes(content))

@@ -11,11 +11,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO
 
+from tlpipe.data import content
+from tlpipe.data.location import Location
 from tlpipe.scoring.sources import NoImages, Place, Placed
 from tlpipe.scoring.work import Item
 from tlpipe.storage.disk_errors import raise_of_the_disk
 from tlpipe_edge.contract import kinds
-from tlpipe_edge.errors import BadData, Unavailable
+from tlpipe_edge.errors import BadData, TlpipeError, Unavailable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +53,7 @@ def _pyarrow() -> tuple[ModuleType, ModuleType]:
 class Table:
     """``Source``: the images in a column of a Parquet file, whose names are those of the file and of the row from 0."""
 
-    path: Path
+    path: Location
 
     def total(self) -> int | None:
         """The number of rows. Raise BadData if no column has images."""
@@ -78,7 +80,8 @@ class Table:
     def _opened(self) -> "pq.ParquetFile":
         _, parquet = _pyarrow()
         try:
-            return parquet.ParquetFile(self.path, buffer_size=_BUFFER)
+            file = self.path if isinstance(self.path, Path) else content.opened(self.path)
+            return parquet.ParquetFile(file, buffer_size=_BUFFER)
         except Exception as error:
             raise self._damaged(error) from error
 
@@ -94,20 +97,22 @@ class Table:
 
     def _item(self, value: object, row: int) -> Item:
         name = f"{self.path}/row {row}"
-        content = value.get("bytes") if isinstance(value, dict) else value
-        if isinstance(content, bytes):
-            return Item(name, content)
+        image = value.get("bytes") if isinstance(value, dict) else value
+        if isinstance(image, bytes):
+            return Item(name, image)
         path = value.get("path") if isinstance(value, dict) else None
         return Item(name, None, f"no bytes, only the path {path}" if path else "no image in this row")
 
-    def _damaged(self, error: Exception) -> BadData:
+    def _damaged(self, error: Exception) -> TlpipeError:
         """The error in the place of those of pyarrow, which has many for damaged bytes."""
+        if isinstance(error, TlpipeError):  # of the store
+            return error
         raise_of_the_disk(error)
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         return BadData(f"a damaged Parquet file ({reason[:200]})", "Copy or download it again.", where=self.path)
 
 
-def _column(schema: "pa.Schema", path: Path) -> str:
+def _column(schema: "pa.Schema", path: Location) -> str:
     """The column of the images: by its type, and of several by its name. Raise BadData."""
     arrow, _ = _pyarrow()
 

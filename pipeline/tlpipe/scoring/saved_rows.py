@@ -19,7 +19,7 @@ from tlpipe.scoring.work import Row, ScoreImages
 from tlpipe.storage.checkpoint import Checkpoint, Growing, Mark
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract import codec
-from tlpipe_edge.errors import BadData
+from tlpipe_edge.errors import BadData, TlpipeError
 
 _ROWS = "rows"
 
@@ -92,19 +92,31 @@ class SavedRows:
             closing(engine().run(self._work, feed.items())) as results,
             closing(progress.track(results, description="scoring", total=left)) as tracked,
         ):
-            for row in tracked:
-                position = feed.positions.popleft()
-                if row.missing:
-                    check_there(self._sources[position.source].path)
-                if position.source != self._before.done.position.source:
-                    self._before = Point(rows.mark(), replace(self.done, position=position.begin))
-                rows.append(self._form.line(row, self._work.top_k))
-                self.done = self.done.add(row, position)
-                if self._saved.due():
-                    self._save(Point(rows.flushed(), self.done))
+            try:
+                for row in tracked:
+                    self._add(row, feed.positions.popleft(), rows)
+            except TlpipeError:
+                self._keep(rows, before)
+                raise
+        self._keep(rows, before)
+        feed.check(self.done.images)
+
+    def _add(self, row: Row, position: Position, rows: Growing) -> None:
+        """Write a row. Raise MissingInput if its source is gone, and the error of a store that is lost."""
+        if row.lost is not None:
+            raise row.lost
+        if row.missing:
+            check_there(self._sources[position.source].path)
+        if position.source != self._before.done.position.source:
+            self._before = Point(rows.mark(), replace(self.done, position=position.begin))
+        rows.append(self._form.line(row, self._work.top_k))
+        self.done = self.done.add(row, position)
+        if self._saved.due():
+            self._save(Point(rows.flushed(), self.done))
+
+    def _keep(self, rows: Growing, before: Done) -> None:
         if self.done != before:
             self._save(Point(rows.flushed(), self.done))
-        feed.check(self.done.images)
 
     def _total(self) -> int | None:
         totals = [source.total() for source in self._sources]

@@ -6,6 +6,8 @@ from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from tlpipe.data import location
+from tlpipe.data.location import Location
 from tlpipe.engine.choice import using
 from tlpipe.engine.local import Local
 from tlpipe.scoring import formats, opening
@@ -75,7 +77,7 @@ class Scored:
 @kept("The result was not written.")
 def score(
     bundle: Bundle,
-    paths: Sequence[Path],
+    places: Sequence[Location],
     out: Path,
     options: Options = DEFAULTS,
     *,
@@ -86,14 +88,16 @@ def score(
 
     The same command that was stopped is continued, unless ``resume`` says otherwise. Raise WrongUsage if ``out`` exists
     and ``overwrite`` is not set, MissingInput if a source is not there, BadData if one has no images, or is damaged
-    somewhere, or if no image at all can be read (then, all rows are written); Unavailable if the disk is full.
+    somewhere, or if no image at all can be read (then, all rows are written); Unavailable if the disk is full, or an
+    object store cannot be read.
     """
-    if not paths:
+    if not places:
         raise WrongUsage("no source", "Name a folder of images, or a list, an archive, a Parquet file or an image.")
+    _refuse_url(out)
     form = formats.of(out)
-    _refuse_out(out, paths, overwrite=overwrite)
+    _refuse_out(out, places, overwrite=overwrite)
     left_out = LeftOut()
-    sources = [opening.opened(path, left_out) for path in paths]
+    sources = [opening.opened(place, left_out) for place in places]
     artifact = bundle.artifact(options.recipe)
     Classifier.open(bundle.path, recipe=artifact.recipe)  # checks that the model is sound
     labels = bundle.manifest.labels
@@ -101,7 +105,7 @@ def score(
     out.absolute().parent.mkdir(parents=True, exist_ok=True)
     with disk_errors.naming(out), locks.locked(out):
         atomic.refuse_existing_file(out, overwrite=overwrite)
-        saved = Checkpoint(out, _key(bundle, artifact.recipe, paths, options))
+        saved = Checkpoint(out, _key(bundle, artifact.recipe, places, options))
         continued = saved.open(_versions() | {"the model": artifact.sha256}, restart=resume.restart)
         scoring = SavedRows(sources, work, form, saved)
         with kept(saved.outlook), _told(saved, continued=continued), _engine(options.workers), closing(scoring):
@@ -123,19 +127,25 @@ def score(
     return Scored(out, artifact.recipe, done.images, done.failed, scoring.continued, seconds)
 
 
-def _refuse_out(out: Path, paths: Sequence[Path], *, overwrite: bool) -> None:
+def _refuse_url(out: Path) -> None:
+    if location.lost_a_slash(out):
+        raise WrongUsage("a URL, but the result is written to this machine", "Name a local file.", where="--out")
+
+
+def _refuse_out(out: Path, places: Sequence[Location], *, overwrite: bool) -> None:
     leftovers.sweep(out.absolute().parent)
-    if any(out.exists() and path.exists() and out.samefile(path) for path in paths):
+    if any(out.exists() and isinstance(each, Path) and each.exists() and out.samefile(each) for each in places):
         raise WrongUsage("is a source, which would be lost", "Name another file for --out.", where=out)
     atomic.refuse_existing_file(out, overwrite=overwrite)
     locks.check_free(out)
 
 
-def _key(bundle: Bundle, recipe: str, paths: Sequence[Path], options: Options) -> str:
+def _key(bundle: Bundle, recipe: str, places: Sequence[Location], options: Options) -> str:
     arguments = {
         "bundle": bundle.path.resolve(),
         "recipe": recipe,
-        "sources": [[path, path.resolve()] for path in paths],  # rows have the paths as they are written
+        # rows have the paths as they are written
+        "sources": [[place, place.resolve() if isinstance(place, Path) else place] for place in places],
         "top_k": options.top_k,
     }
     return checkpoint.key("score", arguments)

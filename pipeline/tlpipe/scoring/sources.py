@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tlpipe.data import object_store
+from tlpipe.data.location import Location, Remote
 from tlpipe.scoring.work import Item
+from tlpipe_edge.contract import kinds
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError
 
 ADVICE = "Name a folder of images, a list of paths, a zip or tar archive, a Parquet file, or an image."
 """The advice for what is no source."""
+PACKED = (*kinds.ARCHIVES, ".parquet")
+"""The suffixes of files that have images in them."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class Source(Protocol):
     """Where images are from: ``path`` as the user has written it."""
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Location:
         """What must be there until the end."""
         ...
 
@@ -70,9 +75,12 @@ class Changed(TlpipeError):
         self.finished = finished
 
 
-def stamp(path: Path) -> str:
-    """What tells that a file is the same: its size and the time of its last change; "" of a folder, whose places have
-    digests. Raise MissingInput."""
+def stamp(path: Location) -> str:
+    """What tells that a file is the same: its size and the time of its last change; of an object, its size and its tag;
+    "" of a folder, whose places have digests. Raise MissingInput."""
+    if not isinstance(path, Path):
+        found = object_store.look(path)
+        return "" if found is None else f"{found.size} {found.tag}"
     try:
         status = path.stat()
     except OSError as error:
@@ -80,8 +88,11 @@ def stamp(path: Path) -> str:
     return "" if stat.S_ISDIR(status.st_mode) else f"{status.st_size} {status.st_mtime_ns}"
 
 
-def check_there(path: Path) -> None:
+def check_there(path: Location) -> None:
     """Raise MissingInput if a file or folder is gone, or if the folder is empty, as that of a lost disk."""
+    if not isinstance(path, Path):
+        _check_in_store(path)
+        return
     try:
         there = any(path.iterdir()) if path.is_dir() else path.exists()
     except OSError:
@@ -90,6 +101,13 @@ def check_there(path: Path) -> None:
         raise gone(path)
 
 
-def gone(path: Path) -> MissingInput:
+def _check_in_store(path: Remote) -> None:
+    try:
+        object_store.look(path)
+    except MissingInput as error:
+        raise gone(path) from error
+
+
+def gone(path: Location) -> MissingInput:
     """The error for a source that was there before."""
     return MissingInput("gone while it was read", "Put it back.", where=path)
