@@ -78,7 +78,8 @@ def remote(written: str) -> Remote:
     found = Remote(written)
     if not _BUCKET.fullmatch(found.bucket):
         reason = "not the name of a bucket" if found.bucket else "no bucket"
-        raise WrongUsage(reason, f"Write {SCHEME}BUCKET/PREFIX.", where=address.without_secrets(written))
+        shown = "" if "@" in written else f"{SCHEME}{found.bucket}"  # which is no password
+        raise WrongUsage(reason, f"Write {SCHEME}BUCKET/PREFIX.", where=shown)
     return found
 
 

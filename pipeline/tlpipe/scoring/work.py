@@ -88,6 +88,10 @@ class ScoreImages(OfImages):
         except TlpipeError as error:
             return Item(item.name, None, error.reason, lost=error)
 
+    def is_last(self, item: Item) -> bool:
+        """As ``Fetches.is_last``."""
+        return item.lost is not None
+
     def start(self) -> Callable[[Item], Row]:
         """One session, of one thread, per worker."""
         probabilities = scorer(self.model)
