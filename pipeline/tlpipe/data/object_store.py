@@ -39,7 +39,6 @@ _WHO = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for a p
 _AGAIN = "Check the network and AWS_ENDPOINT_URL, and run the command again."
 _NOT_ACCEPTED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired")
 """What a store says of credentials that are wrong for all its objects."""
-
 T = TypeVar("T")
 
 

@@ -89,7 +89,7 @@ def test_a_full_disk_is_told(
 def test_it_needs_no_tensorflow(in_a_process: Command, stored: Bundle, photos: Path, tmp_path: Path) -> None:
     done = in_a_process(
         "import atexit, sys; from tlpipe.cli import commands\n"
-        "heavy = {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'pyarrow', 'jinja2'}\n"
+        "heavy = {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'pyarrow', 'jinja2', 's3fs', 'fsspec'}\n"
         "atexit.register(lambda: print(sorted(heavy & set(sys.modules))))\n"
         "sys.argv[0] = 'tlpipe'; commands.main()",
         *("score", stored.path, photos, "--out", tmp_path / "out.csv"),

@@ -514,6 +514,31 @@ def test_a_source_that_changed_begins_anew(
     assert f"(changed since: {source}): it begins anew" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("kind", ["in", "list.txt"])
+def test_a_change_of_the_same_size_is_seen(
+    score: Run, bucket: Bucket, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(saved_rows, "engine", One)
+    source = _put(bucket, photos, tmp_path, kind)
+
+    def stop() -> None:
+        raise MissingInput("stopped")
+
+    with monkeypatch.context() as patch, pytest.raises(MissingInput, match="stopped"):
+        after(5, stop, patch)
+        score(source)
+    first = (photos / "bars/00.jpg").read_bytes()
+    changed = {"in": ("in/bars/00.jpg", first[:-1] + b"\0"), "list.txt": ("list.txt", _reversed(photos))}
+    bucket.put(*changed[kind])
+
+    assert score(source).continued == 0
+
+
+def _reversed(photos: Path) -> bytes:
+    names = [str(file.relative_to(photos)) for file in sorted(photos.rglob("*.*"), reverse=True)]
+    return "".join(f"in/{name}\n" for name in names).encode()
+
+
 def test_a_prefix_that_vanishes_is_an_error(
     score: Run, bucket: Bucket, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
