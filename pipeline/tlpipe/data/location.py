@@ -88,9 +88,9 @@ def located(written: Path | str) -> Location:
     text = str(written)
     if is_remote(text):
         return remote(text)
-    if text.strip().lower().startswith("file:"):
-        raise WrongUsage("a URL, not a path", "Write the path without file://.")
     if address.has_scheme(text):
+        if text.strip().lower().startswith("file:"):
+            raise WrongUsage("a URL, not a path", "Write the path without file://.")
         shown = address.shown(text)
         reason = f"a URL that is not read here{f': {shown}' if address.is_url(shown) else ''}"
         raise WrongUsage(reason, f"{_ADVICE} Download what is elsewhere.")

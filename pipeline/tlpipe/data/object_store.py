@@ -37,8 +37,12 @@ _PAGE = 1000
 
 _WHO = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for a public bucket FSSPEC_S3_ANON=true."
 _AGAIN = "Check the network and AWS_ENDPOINT_URL, and run the command again."
-_NOT_ACCEPTED = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired")
+_NOT_ACCEPTED = (
+    *("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired"),
+    *("RequestTimeTooSkewed", "AccountProblem", "NotSignedUp", "InvalidSecurity", "AuthorizationHeaderMalformed"),
+)
 """What a store says of credentials that are wrong for all its objects."""
+
 T = TypeVar("T")
 
 
@@ -190,9 +194,9 @@ def _as_ours(error: Exception, place: Remote) -> TlpipeError | None:
     reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     if isinstance(error, FileExpired):
         return BadData("changed while it was read", "Run the command again.", where=place)
-    if code == "NoSuchBucket" or code == "InvalidBucketName":
+    if code in ("NoSuchBucket", "InvalidBucketName"):
         return MissingInput(f"no such bucket: {place.bucket}", "Check its name.", where=place)
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError) or code in ("KeyTooLongError", "InvalidURI"):
         return MissingInput("no such object", "Check the bucket and the key.", where=place)
     if code in ("InvalidRange", "416"):
         return _Empty("0 bytes", "Name another object.", where=place)

@@ -170,9 +170,13 @@ def _item(written: str, base: Base) -> Item:
 
 def _of_url(written: str) -> Item:
     try:
-        return of_file(location.remote(written))
+        return _of_object(location.remote(written))
     except WrongUsage as error:
         return Item(written, None, error.reason)
+
+
+def _of_object(place: Remote) -> Item:
+    return of_file(place) if place.key else Item(str(place), None, "a bucket, not an image")
 
 
 def _beside(written: str, base: Remote) -> Item:
@@ -181,7 +185,7 @@ def _beside(written: str, base: Remote) -> Item:
         return Item(written, None, NO_FILE, missing=True)
     relative = location.with_slashes(written)
     found = None if PureWindowsPath(relative).anchor else base.joined(relative)
-    return Item(written, None, "a path outside of the bucket") if found is None else of_file(found)
+    return Item(written, None, "a path outside of the bucket") if found is None else _of_object(found)
 
 
 def _not_csv(file: Location, error: csv.Error) -> BadData:

@@ -21,7 +21,7 @@ from tlpipe.data import object_store
 from tlpipe.data.location import Remote, located
 from tlpipe.engine import local
 from tlpipe.engine.choice import using
-from tlpipe.scoring import saved_rows
+from tlpipe.scoring import feed, saved_rows
 from tlpipe.scoring.saved_rows import Done
 from tlpipe.scoring.score import Scored
 from tlpipe.scoring.work import Item, ScoreImages
@@ -162,14 +162,20 @@ def test_a_list(score: Run, bucket: Bucket, photos: Path, tmp_path: Path, name: 
 
 def test_a_list_of_this_machine_may_name_objects(score: Run, bucket: Bucket, photos: Path, tmp_path: Path) -> None:
     url = bucket.put("a.jpg", (photos / "rings/00.jpg").read_bytes())
-    (tmp_path / "list.txt").write_text(f"{url}\nphotos/bars/00.jpg\ns3://\nhttps://localhost/a.jpg\n{url}\n")
+    errors = {
+        url: "",
+        str(photos / "bars/00.jpg"): "",
+        "s3://": "no bucket",
+        "https://localhost/a.jpg": "no such file",
+        bucket.url: "a bucket, not an image",
+        f"{bucket.url}/": "a bucket, not an image",
+        f"{bucket.url}/{'a' * 2000}": "no such file",
+        f"{bucket.url}/a.jpg/": "no such file",
+    }
+    (tmp_path / "list.txt").write_text("".join(f"{each}\n" for each in errors))
     score(tmp_path / "list.txt")
 
-    found = rows(tmp_path / "out.csv")
-    assert [row["source"] for row in found] == [
-        *(url, str(photos / "bars/00.jpg"), "s3://", "https://localhost/a.jpg", url),
-    ]
-    assert [row["error"] for row in found] == ["", "", "no bucket", "no such file", ""]
+    assert {row["source"]: row["error"] for row in rows(tmp_path / "out.csv")} == errors
 
 
 def test_a_path_that_leaves_the_bucket_is_a_row(score: Run, bucket: Bucket, photos: Path, tmp_path: Path) -> None:
@@ -275,6 +281,13 @@ def test_an_image_that_is_too_large_is_a_row(
     assert [row["error"] for row in rows(tmp_path / "out.csv") if row["error"]] == [
         "more than 1 MB, too large for an image"
     ]
+
+
+def test_the_beginning_of_an_object_is_read_alone(bucket: Bucket) -> None:
+    """Or one of gigabytes that is named as an image would fill the memory."""
+    assert object_store.head(remote(bucket.put("a", b"0123456789")), 4) == b"0123"
+    assert object_store.head(remote(bucket.put("b", b"0123")), 100) == b"0123"
+    assert object_store.head(remote(bucket.put("c", b"")), 4) == b""
 
 
 @pytest.fixture
@@ -404,7 +417,7 @@ def test_a_store_that_is_gone_stops_the_command_and_the_same_one_goes_on(
     kind: str,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """All rows before are kept, though a save is due at the first row only."""
+    """All rows before are kept, though a save is due at the first row only. Nor is a store that is gone asked again."""
     monkeypatch.setattr(object_store, "_BLOCK", 100)
     monkeypatch.setattr(saved_rows, "engine", One)
     source = _put(bucket, photos, tmp_path, kind)
@@ -413,6 +426,7 @@ def test_a_store_that_is_gone_stops_the_command_and_the_same_one_goes_on(
     with monkeypatch.context() as patch:
         after(4, store.stop, patch)
         patch.setattr(Checkpoint, "due", lambda saved: not saved.reached)
+        patch.setattr(feed, "check_there", lambda _: pytest.fail("asked again"))
         try:
             with pytest.raises(
                 Unavailable, match=r"the store cannot be read .*\nCheck the network and AWS_ENDPOINT_URL"
@@ -626,7 +640,10 @@ def test_what_is_not_a_place(tlpipe: Command, stored: Bundle, arguments: list[st
     assert [each.name for each in Path().iterdir()] == ["photos"]
 
 
-def test_the_function(stored: Bundle, bucket: Bucket, photos: Path, tmp_path: Path) -> None:
+def test_the_function(
+    stored: Bundle, bucket: Bucket, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     url = bucket.put_all(photos, "in")
 
     assert package.score(stored, [url, photos], out=tmp_path / "out.csv").images == 2 * PICTURES
