@@ -9,7 +9,7 @@ import pytest
 from tlpipe_edge.console.verbosity import Verbosity, set_verbosity
 
 TESTS = Path(__file__).parent
-ORDER = ("survival", "remote", "docker", "pipeline", "fuzz", "web", "edge", "contract")
+ORDER = ("survival", "cluster", "remote", "docker", "pipeline", "fuzz", "web", "edge", "contract")
 """The order of the folders of tests. The slowest files come first, so that no worker runs one alone at the end."""
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tlpipe.api import adopt, bench, compare, evaluate, explain, export, finetune, report, run, score, train, web
+    from tlpipe.engine.choice import using_engine
     from tlpipe.runs.config import Finetuning, Head, Training
     from tlpipe.runs.run_folder import Run
     from tlpipe_edge.contract.bundle import Bundle
@@ -34,6 +35,7 @@ __all__ = [
     "run",
     "score",
     "train",
+    "using_engine",
     "web",
 ]
 
@@ -44,6 +46,7 @@ _HOME = {
     "Head": "tlpipe.runs.config",
     "Run": "tlpipe.runs.run_folder",
     "TlpipeError": "tlpipe_edge.errors",
+    "using_engine": "tlpipe.engine.choice",
     "Training": "tlpipe.runs.config",
 }
 """The module of each name that is not in ``tlpipe.api``."""

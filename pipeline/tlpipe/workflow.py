@@ -76,10 +76,22 @@ def train(job: TrainingJob, *, callbacks: Callbacks = ()) -> Run:
 
 
 def check_data(job: TrainingJob) -> None:
-    """Raise the errors of ``listing.check``."""
+    """Raise the errors of ``listing.check``, and those of ``Engine.check`` for a folder."""
     from tlpipe.data import listing
+    from tlpipe.engine.choice import engine
 
     listing.check(job.data.absolute(), job.reading)
+    engine().check([_images_in(job)])
+
+
+def _images_in(job: TrainingJob) -> Path:
+    """The folder in which the images are read: the data, or that of a list, or where an archive is unpacked."""
+    if job.data.is_dir():
+        return job.data
+    from tlpipe.data.archive import is_archive
+    from tlpipe.storage import cache
+
+    return cache.folder() if is_archive(job.data) else job.reading.images or job.data.absolute().parent
 
 
 def check_out(job: TrainingJob, out: Path) -> None:

@@ -19,6 +19,9 @@ class Spawned:
     heavy: set[str] = field(default_factory=set)
     runs: int = 0
 
+    def check(self, places: Iterable[Any]) -> None:
+        """Its processes see what this one sees."""
+
     def run(self, work: Any, items: Iterable[Any]) -> Generator[Any, None, None]:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(2, mp_context=context, initializer=_start, initargs=(work,)) as pool:

@@ -148,7 +148,8 @@ def prepare() -> None:
 
     for package in (tlpipe_edge, tlpipe):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            importlib.import_module(module.name)
+            if module.name != "tlpipe.engine.cluster.pipeline":  # imports Ray, an extra
+                importlib.import_module(module.name)
     for lazy in (stored, tf.lite.TFLiteConverter, sklearn.datasets.load_digits):
         assert lazy
     usual = BACKBONES["mobilenet_v2"]

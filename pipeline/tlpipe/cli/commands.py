@@ -17,6 +17,7 @@ from tlpipe.cli.cache_option import CacheFolder
 from tlpipe.cli.choice import chosen_bundle, chosen_run, shown, written
 from tlpipe.cli.config_command import config
 from tlpipe.cli.configuration import Config
+from tlpipe.cli.engine_option import with_engine
 from tlpipe.cli.explain_command import explain
 from tlpipe.cli.limit_options import MaxDrop, MaxDropOnValidation, MinAgreement, MinAgreementOnValidation
 from tlpipe.cli.options import (
@@ -80,6 +81,7 @@ def main() -> None:
     help="Train a new classification head on the frozen backbone.",
     epilog="Example: tlpipe train photos --out runs/clothing --image-size 224",
 )
+@with_engine
 @with_training_options
 def train(job: "TrainingJob") -> None:
     """The command `train`."""
@@ -94,6 +96,7 @@ app.command(epilog="Example: tlpipe adopt clothing.keras --labels labels.txt --d
 
 
 @app.command(epilog="Example: tlpipe finetune runs/clothing --top-layers 50")
+@with_engine
 def finetune(
     run: RunFolder = None,
     top_layers: TopLayers = DEFAULTS.finetuning.top_layers,
@@ -115,6 +118,7 @@ def finetune(
 
 
 @app.command(epilog="Example: tlpipe export --quantize int8 --quantize float16 --out exported/clothing")
+@with_engine
 def export(
     run: RunFolder = None,
     quantize: Quantize = ["int8"],  # noqa: B006  (typer copies it)
@@ -155,6 +159,7 @@ def _check_budget(bundle: "Bundle") -> None:
 
 
 @app.command(epilog="Example: tlpipe evaluate exported/clothing --max-drop 0.01")
+@with_engine
 def evaluate(
     bundle: BundleFolder = None,
     data: LabelledData = None,
@@ -201,6 +206,7 @@ app.command(epilog="Example: tlpipe bench exported/clothing --threads 1,4 --devi
     help="Train, fine-tune, export in every number format, evaluate, benchmark and report.",
     epilog="Example: tlpipe run photos --image-size 224",
 )
+@with_engine
 @with_training_options
 def run_all(
     job: "TrainingJob", context: typer.Context, bench: Benched = Timed.RECOMMENDED, no_bench: NoBench = False
@@ -258,7 +264,7 @@ def report(
     _say_report(report, out, report.warnings)
 
 
-app.command(epilog="Example: tlpipe score exported/clothing photos shards/*.tar --out scores.csv")(score)
+app.command(epilog="Example: tlpipe score exported/clothing photos shards/*.tar --out scores.csv")(with_engine(score))
 
 
 app.command(epilog="Example: tlpipe web exported/clothing --out sites/clothing")(web)

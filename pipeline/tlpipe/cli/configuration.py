@@ -65,7 +65,7 @@ class Settings:
 
     def has_values_for(self, command: str) -> bool:
         """Whether the command gets a value from the file, for a second stage of its job, too."""
-        second = self.by_command[_SECOND_STAGE].keys() - {"run"} if command in ("train", "run") else ()
+        second = self.by_command[_SECOND_STAGE].keys() - {"run", "engine"} if command in ("train", "run") else ()
         return bool(self.by_command.get(command) or second)
 
 

@@ -169,6 +169,10 @@ class Dataset:
         with file.open("w", encoding="utf-8") as stream:
             stream.writelines(self._json())
 
+    def files(self) -> Iterator[Path]:
+        """The files of all images."""
+        return (example.file for examples in self.splits.values() for example in examples)
+
     def sha256(self) -> str:
         """The sha256 of ``to_json``."""
         found = hashlib.sha256()

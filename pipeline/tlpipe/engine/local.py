@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tlpipe.engine import fetching, processes
 from tlpipe.engine.processes import Processes
 from tlpipe.engine.threads import Threads
-from tlpipe.engine.work import Item, Result, Work
+from tlpipe.engine.work import Item, OfThisMachine, Result, Work
 from tlpipe_edge.console import progress
 from tlpipe_edge.machine.device import cores
 
@@ -19,10 +19,8 @@ px on two cores."""
 
 
 @dataclass(frozen=True)
-class Local:
+class Local(OfThisMachine):
     """An ``Engine`` of this number of workers; one per core if left out."""
-
-    workers: int | None = None
 
     def run(self, work: Work[Item, Result], items: Iterable[Item]) -> Generator[Result, None, None]:
         """As ``Engine.run``: by threads, or by processes if the work holds Python's lock, and there is much of it.

@@ -5,6 +5,7 @@ The processes stay for the next work, and end when there is none for a while.
 """
 
 import functools
+import itertools
 import os
 import pickle
 import signal
@@ -12,13 +13,14 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tlpipe.engine.work import Item, Result, Work
+from tlpipe.engine.batches import batches
+from tlpipe.engine.work import Item, OfThisMachine, Result, Work
 from tlpipe_edge.classify.window import in_order
 from tlpipe_edge.errors import Unavailable
 from tlpipe_edge.machine.device import cores
@@ -37,10 +39,8 @@ IDLE_SECONDS = 20
 
 
 @dataclass(frozen=True)
-class Processes:
+class Processes(OfThisMachine):
     """An ``Engine`` of this number of processes; one per core if left out."""
-
-    workers: int | None = None
 
     def run(self, work: Work[Item, Result], items: Iterable[Item]) -> Generator[Result, None, None]:
         """As ``Engine.run``. Raise Unavailable if a process is killed, and the errors of ``pool``."""
@@ -56,7 +56,11 @@ class Processes:
                 return submitted
 
             try:
-                for results in in_order(submit, _batches(items), ahead=AHEAD * (self.workers or cores())):
+                for results in in_order(
+                    submit,
+                    batches(items, itertools.repeat(BATCH), max_bytes=BATCH_BYTES),
+                    ahead=AHEAD * (self.workers or cores()),
+                ):
                     yield from results
             except BrokenProcessPool as error:
                 raise Unavailable(
@@ -76,18 +80,6 @@ def pool(workers: int | None) -> Executor:
         )
     executor.submit(os.getpid).result()
     return executor
-
-
-def _batches(items: Iterable[object]) -> Iterator[list[bytes]]:
-    """The pickled items of a call each: encoded images can be large."""
-    batch: list[bytes] = []
-    for item in items:
-        batch.append(pickle.dumps(item))
-        if len(batch) == BATCH or sum(map(len, batch)) > BATCH_BYTES:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _begin(parent: int) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tlpipe.engine.work import Item, Result, Work
+from tlpipe.engine.work import Item, OfThisMachine, Result, Work
 from tlpipe_edge.classify.window import in_order
 from tlpipe_edge.machine.device import cores
 
@@ -14,10 +14,8 @@ AHEAD = 32
 
 
 @dataclass(frozen=True)
-class Threads:
+class Threads(OfThisMachine):
     """An ``Engine`` of this number of threads; one per core if left out."""
-
-    workers: int | None = None
 
     def run(self, work: Work[Item, Result], items: Iterable[Item]) -> Generator[Result, None, None]:
         """As ``Engine.run``."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from tlpipe.data.dataset import Example, label_indices
 from tlpipe.data.reading import FROM_DATA, Reading
+from tlpipe.engine.choice import engine
 from tlpipe.evaluation import model_card, per_image
 from tlpipe.evaluation.original import ScoredImages, images_of
 from tlpipe.evaluation.per_image import Predictions
@@ -81,6 +82,7 @@ def evaluate(
             bundle.read(artifact)
         keras_model = original(bundle, keras_file)
         images = images_of(bundle, keras_model, data, reading)
+        engine().check(example.file for example in images.examples)
         from tlpipe.network import build
 
         saved = Checkpoint(bundle.path / EVALUATION, _key(data, reading, keras_file, resume.within))

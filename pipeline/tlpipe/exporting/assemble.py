@@ -14,6 +14,7 @@ from tlpipe.conversion import calibration
 from tlpipe.conversion.calibration import Representative
 from tlpipe.conversion.recipes import Recipe
 from tlpipe.data.dataset import Dataset, label_indices
+from tlpipe.engine.choice import engine
 from tlpipe.exporting import conversions
 from tlpipe.exporting.conversions import Converted
 from tlpipe.exporting.ladder import Original
@@ -85,6 +86,7 @@ def _original(run: Run) -> Original:
     """The model of the best stage. Raise as ``export``."""
     stage, config = run.best_stage, run.config
     dataset = Dataset.read(run_folder.checked(stage, run_folder.SPLITS)).with_images()
+    engine().check(dataset.files())
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(config.seed)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -34,8 +35,16 @@ class OfImages:
         return self.spec.size < SMALL_SIDE or cores() > MAX_THREADS
 
 
+class OfExamples(OfImages):
+    """``Work`` on images with labels."""
+
+    def file(self, item: Example) -> Path | None:
+        """As ``Work.file``."""
+        return item.file
+
+
 @dataclass(frozen=True)
-class ComputeFeatures(OfImages):
+class ComputeFeatures(OfExamples):
     """``Work``: the activations of an example in ``dtype``, or why it cannot be read. ``model`` is a .tflite file.
 
     Raise MissingInput if a file is gone.
@@ -61,7 +70,7 @@ class ComputeFeatures(OfImages):
 
 
 @dataclass(frozen=True)
-class CheckImages(OfImages):
+class CheckImages(OfExamples):
     """``Work``: why the plain view of an example cannot be read, or None. Raise MissingInput if its file is gone."""
 
     spec: ImageSpec
@@ -88,7 +97,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class ComputeScores(OfImages):
+class ComputeScores(OfExamples):
     """``Work``: the scores of an example by each of ``models``, which are .tflite files, or the error of reading it."""
 
     models: tuple[bytes, ...]

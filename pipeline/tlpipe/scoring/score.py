@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tlpipe.data import location
-from tlpipe.data.location import Location
-from tlpipe.engine.choice import using
-from tlpipe.engine.local import Local
+from tlpipe.data.location import Location, Remote
+from tlpipe.engine.choice import engine, using
 from tlpipe.scoring import formats, opening
 from tlpipe.scoring.packed import LeftOut
 from tlpipe.scoring.saved_rows import SavedRows
@@ -98,6 +97,8 @@ def score(
     _refuse_out(out, places, overwrite=overwrite)
     left_out = LeftOut()
     sources = [opening.opened(place, left_out) for place in places]
+    with _engine(options.workers):
+        engine().check(place for place in places if isinstance(place, Remote) or place.is_dir())
     artifact = bundle.artifact(options.recipe)
     Classifier.open(bundle.path, recipe=artifact.recipe)  # checks that the model is sound
     labels = bundle.manifest.labels
@@ -157,7 +158,7 @@ def _versions() -> dict[str, str]:
 
 @contextmanager
 def _engine(workers: int | None) -> Iterator[None]:
-    with nullcontext() if workers is None else using(Local(workers)):
+    with nullcontext() if workers is None else using(engine().limited(workers)):
         yield
 
 

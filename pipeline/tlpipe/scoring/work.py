@@ -70,6 +70,10 @@ class ScoreImages(OfImages):
     spec: ImageSpec
     top_k: int
 
+    def file(self, item: Item) -> Path | None:
+        """As ``Work.file``."""
+        return item.content if isinstance(item.content, Path) else None
+
     def is_distant(self, item: Item) -> bool:
         """As ``Fetches.is_distant``."""
         return isinstance(item.content, Remote)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tlpipe.data.augment import View
 from tlpipe.data.dataset import Dataset
+from tlpipe.engine.choice import engine
 from tlpipe.features.ahead import computed_ahead
 from tlpipe.features.extractor import Extractor
 from tlpipe.features.prefix import Weights
@@ -62,6 +63,7 @@ def train(
     """
     atomic.refuse_existing(out, overwrite=overwrite, marker=run_folder.RUN_FILE)
     checks.check(training, crop_auto=crop_auto)
+    engine().check(dataset.files())
     if (out / FINETUNED).exists():
         progress.warn(f"{out / FINETUNED} will be deleted with the run, and its bundles cannot be evaluated after that")
     _describe(dataset, training)
@@ -173,6 +175,7 @@ def _second_job(run: Path, training: Training, earlier: History) -> Job:
     """The job of the fine-tuning of a run's frozen stage, with its features."""
     frozen = run / FROZEN
     dataset, finetuning = Dataset.read(frozen / run_folder.SPLITS).with_images(), training.finetuning
+    engine().check(dataset.files())
     from tlpipe.network import build
     from tlpipe.network.cut import cut_below
 

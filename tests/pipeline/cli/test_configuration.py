@@ -333,7 +333,11 @@ def test_a_run_takes_its_second_stage_from_each_option_of_finetune() -> None:
     group: Any = typer.main.get_command(app)
     known = configuration.tables(group.make_context("tlpipe", [], resilient_parsing=True))
 
-    assert {each.name for each in known["finetune"].values()} - {"run"} == {"top_layers", "epochs", "learning_rate"}
+    assert {each.name for each in known["finetune"].values()} - {"run", "engine"} == {
+        "top_layers",
+        "epochs",
+        "learning_rate",
+    }
     assert {"top_layers", "epochs", "learning_rate"} <= {field.name for field in dataclasses.fields(Finetuning)}
 
 

@@ -11,6 +11,7 @@ from results import rows
 from spawned import Spawned
 
 from tlpipe.engine.choice import using
+from tlpipe.engine.work import OfThisMachine
 from tlpipe.scoring.score import Options, Scored
 from tlpipe.scoring.work import Item, Row, ScoreImages
 from tlpipe_edge.classify.classifier import Classifier
@@ -119,7 +120,7 @@ def test_workers_and_processes_give_the_same_bytes(score: Run, photos: Path, tmp
     assert pool.runs == 13 and not pool.heavy
 
 
-class Counting:
+class Counting(OfThisMachine):
     """An engine that notes how many items were taken before the first result."""
 
     def __init__(self) -> None:
@@ -144,7 +145,7 @@ def test_a_worker_may_have_another_working_folder(score: Run, tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "list.txt").write_text("photos/bars/00.jpg\n")
 
-    class Elsewhere:
+    class Elsewhere(OfThisMachine):
         def run(self, work: Any, items: Iterable[Any]) -> Any:
             taken, function = list(items), work.start()
             monkeypatch.chdir("/")
