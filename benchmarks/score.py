@@ -10,16 +10,15 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import harness
+import memory
 
 from tlpipe_edge.images import walker
 
 SPEED_IMAGES = 1000
-STEP_SECONDS = 0.5
 
 
 def main() -> None:
@@ -36,7 +35,7 @@ def main() -> None:
         }
         speeds = harness.alternate(range(rounds), contestants)
         medians = {workers: harness.median(each) for workers, each in speeds.items()}
-        memory = [_memory(_command(bundle, _list(folder / "many.txt", files, number), None)) for number in numbers]
+        peaks = [_memory(_command(bundle, _list(folder / "many.txt", files, number), None)) for number in numbers]
     results = {
         "bundle": Path(bundle).name,
         "images_a_round": SPEED_IMAGES,
@@ -44,7 +43,7 @@ def main() -> None:
         "median": medians,
         "two_workers_over_one": medians["2"] / medians["1"],
         "ratio_in_each_round": [two / one for one, two in zip(speeds["1"], speeds["2"], strict=True)],
-        "memory": memory,
+        "memory": peaks,
     }
     harness.publish("score", results)
 
@@ -67,32 +66,16 @@ def _speed(command: list[str]) -> float:
 
 
 def _memory(command: list[str]) -> dict[str, Any]:
-    peak = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8") as process:
-        while process.poll() is None:
-            peak = max(peak, sum(map(_proportional, _family(process.pid))))
-            time.sleep(STEP_SECONDS)
+        with memory.Peak(process.pid) as peak:
+            process.wait()
         assert process.stdout
         told = json.loads(process.stdout.read())
-    return {"images": told["images"], "images_per_second": told["images_per_second"], "peak_megabytes": peak / 1e6}
-
-
-def _family(pid: int) -> list[int]:
-    """The process and all below it."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()
-    except OSError:
-        return []
-    return [pid, *(each for child in children for each in _family(int(child)))]
-
-
-def _proportional(pid: int) -> int:
-    """The proportional set size in bytes; 0 of a process that has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text("utf-8").splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+    return {
+        "images": told["images"],
+        "images_per_second": told["images_per_second"],
+        "peak_megabytes": peak.bytes / 1e6,
+    }
 
 
 if __name__ == "__main__":
