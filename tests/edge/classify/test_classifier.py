@@ -43,7 +43,7 @@ def test_the_stages_of_the_time_add_up(drawn: Bundle, classifier: Classifier) ->
 
     assert list(times) == ["decode", "resize", "invoke", "total"]
     assert times["decode"] + times["resize"] + times["invoke"] == pytest.approx(times["total"])
-    assert classifier(np.zeros((9, 9, 3), np.uint8)).timings_ms["decode"] < times["total"]
+    assert list(classifier(np.zeros((9, 9, 3), np.uint8)).timings_ms) == list(times)
 
 
 def test_top_k_goes_from_the_best_and_to_the_lower_index_where_scores_tie() -> None:
