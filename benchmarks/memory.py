@@ -3,8 +3,9 @@
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
+
+from watched import family
 
 STEP_SECONDS = 0.5
 
@@ -38,7 +39,7 @@ class Peak(threading.Thread):
 
     def _look(self) -> None:
         parts: dict[str, int] = {}
-        for each in _family(self._pid):
+        for each in family(self._pid):
             name = _name(each)
             parts[name] = parts.get(name, 0) + _proportional(each)
         if sum(parts.values()) > self.bytes:
@@ -47,7 +48,7 @@ class Peak(threading.Thread):
 
 def processor_seconds(pid: int) -> float:
     """What the process and all below it that still run have taken of the processors since each of them started."""
-    return sum(map(_processor_ticks, _family(pid))) / os.sysconf("SC_CLK_TCK")
+    return sum(map(_processor_ticks, family(pid))) / os.sysconf("SC_CLK_TCK")
 
 
 def _processor_ticks(pid: int) -> int:
@@ -55,17 +56,6 @@ def _processor_ticks(pid: int) -> int:
         fields = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace").rpartition(")")[2].split()
         return int(fields[11]) + int(fields[12])
     return 0
-
-
-def _family(pid: int) -> Iterator[int]:
-    """The process and all below it, whichever of its threads started them."""
-    yield pid
-    children: list[str] = []
-    with contextlib.suppress(OSError):  # it has ended meanwhile
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            children += (thread / "children").read_text("utf-8").split()
-    for child in children:
-        yield from _family(int(child))
 
 
 def _name(pid: int) -> str:

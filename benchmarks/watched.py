@@ -86,10 +86,10 @@ class _Looks(threading.Thread):
 
     def run(self) -> None:
         while not self._ended.is_set():
-            family = list(_family(self._pid))
-            self._bounds.append(sum(_bytes(pid, "status", BOUND) for pid in family))
+            pids = list(family(self._pid))
+            self._bounds.append(sum(_bytes(pid, "status", BOUND) for pid in pids))
             if self._bounds[-1] > sum(self.largest):
-                sizes = [size for pid in family if (size := _bytes(pid, "smaps_rollup", COUNTED))]
+                sizes = [size for pid in pids if (size := _bytes(pid, "smaps_rollup", COUNTED))]
                 if sum(sizes) > sum(self.largest):
                     self.largest, self.largest_at = sizes, time.perf_counter()
             self._ended.wait(INTERVAL)
@@ -108,7 +108,7 @@ class _Looks(threading.Thread):
         return tuple(spans)
 
 
-def _family(pid: int) -> Iterator[int]:
+def family(pid: int) -> Iterator[int]:
     """The process and its descendants, but for those whose parent has ended before them."""
     yield pid
     children: list[str] = []
@@ -116,7 +116,7 @@ def _family(pid: int) -> Iterator[int]:
         for thread in Path(f"/proc/{pid}/task").iterdir():
             children += (thread / "children").read_text("utf-8").split()
     for child in children:
-        yield from _family(int(child))
+        yield from family(int(child))
 
 
 def _bytes(pid: int, file: str, names: tuple[str, ...]) -> int:

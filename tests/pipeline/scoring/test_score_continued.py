@@ -13,6 +13,7 @@ from typing import Any
 
 import drawing
 import pytest
+from happening import after
 from results import rows
 
 from tlpipe.data import allowance
@@ -388,20 +389,6 @@ def engine_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(saved_rows, "engine", One)
     monkeypatch.setattr(Checkpoint, "due", lambda _: True)
-
-
-def after(number: int, do: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do it when so many rows are there."""
-    usual, seen = Done.add, 0
-
-    def add(done: Any, *more: Any) -> Any:
-        nonlocal seen
-        seen += 1
-        if seen == number:
-            do()
-        return usual(done, *more)
-
-    monkeypatch.setattr(Done, "add", add)
 
 
 @pytest.mark.usefixtures("engine_of_one")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from happening import after
 from results import rows
 from spawned import Spawned
 from stores import Bucket, Store, running, use
@@ -22,7 +23,6 @@ from tlpipe.data.location import Remote, located
 from tlpipe.engine import local
 from tlpipe.engine.choice import using
 from tlpipe.scoring import feed, saved_rows
-from tlpipe.scoring.saved_rows import Done
 from tlpipe.scoring.score import Scored
 from tlpipe.scoring.work import Item, ScoreImages
 from tlpipe.storage.checkpoint import Checkpoint
@@ -369,20 +369,6 @@ def test_an_object_that_may_not_be_read_is_a_row(
     score(remote(list_url))
 
     assert [row["error"] for row in rows(tmp_path / "out.csv")] == ["", "access is denied (Forbidden)"]
-
-
-def after(number: int, do: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do it when so many rows are there."""
-    usual, seen = Done.add, 0
-
-    def add(done: Any, *more: Any) -> Any:
-        nonlocal seen
-        seen += 1
-        if seen == number:
-            do()
-        return usual(done, *more)
-
-    monkeypatch.setattr(Done, "add", add)
 
 
 class One:

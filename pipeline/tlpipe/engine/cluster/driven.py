@@ -136,7 +136,7 @@ class Driven:
         """The maximum number of items of each batch of a work."""
         for number in itertools.count():
             fits = BATCH_BYTES // max(1, self._item_bytes.get(key, 1))
-            yield max(1, min(BATCH, MIN_BATCH << number // self.workers, fits))
+            yield max(1, min(BATCH, MIN_BATCH << min(number // self.workers, BATCH.bit_length()), fits))
 
     def _bytes(self, own: Iterable[tuple[int, list[bytes]]]) -> int:
         return sum(2 * len(self._asked[number].items) + self._asked[number].bytes() for number, _ in own)
