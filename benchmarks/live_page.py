@@ -68,6 +68,7 @@ def _rate(classifier: Classifier, frames: list[np.ndarray], preview: Preview) ->
         preview.show(
             Answer(
                 label=prediction.label,
+                best=prediction.label,
                 score=prediction.score,
                 labels=prediction.labels,
                 scores=prediction.scores,

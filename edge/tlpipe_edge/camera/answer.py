@@ -12,13 +12,15 @@ UNKNOWN = "unknown"
 class Answer:
     """The prediction for one camera frame.
 
-    ``label`` is the best of ``labels`` by ``scores``, or ``UNKNOWN``; ``score`` is its probability, 0..1. ``scores``
-    (classes,) float32 are smoothed over time. ``frame`` is RGB uint8 (H, W, 3). ``timings_ms`` has resize, invoke and
-    total. ``dropped`` counts the frames since the start that were not classified, because a newer one came;
-    ``frames_per_second`` counts the classified ones.
+    ``best`` is the one of ``labels`` with the highest of ``scores``, and ``score`` its probability, 0..1. ``label``
+    is ``best``, or ``UNKNOWN`` if ``score`` is below the threshold. ``scores`` (classes,) float32 are smoothed over
+    time. ``frame`` is RGB uint8 (H, W, 3). ``timings_ms`` has resize, invoke and total. ``dropped`` counts the frames
+    since the start that were not classified, because a newer one came; ``frames_per_second`` counts the classified
+    ones.
     """
 
     label: str
+    best: str
     score: float
     labels: tuple[str, ...]
     scores: np.ndarray

@@ -137,6 +137,7 @@ class _Smoother:
         span = self.times[-1] - self.times[0]
         return Answer(
             label=self.classifier.labels[best] if score >= self.threshold else UNKNOWN,
+            best=self.classifier.labels[best],
             score=score,
             labels=self.classifier.labels,
             scores=self.scores.astype(np.float32),

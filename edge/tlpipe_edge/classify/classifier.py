@@ -1,6 +1,8 @@
 """The classifier: an image in, a prediction out."""
 
 import contextlib
+import functools
+import hashlib
 import math
 import time
 from collections.abc import Sequence
@@ -75,6 +77,11 @@ class Classifier:
         self.session, self._model = session, model
         self.name, self.recipe, self.labels = model.name, model.recipe, model.labels
         self.image, self.notes = spec, model.notes
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """The sha256 of the .tflite file, in hexadecimal."""
+        return hashlib.sha256(self._model.content).hexdigest()
 
     def __repr__(self) -> str:
         size, session = self.image.size, self.session

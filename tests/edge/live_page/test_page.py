@@ -76,7 +76,9 @@ class Player:
                 frame = cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)
                 timings = {"resize": 0.54, "invoke": 2.46, "total": 3.0}
                 scores = SCORES[: len(self._labels)]
-                self._preview.show(Answer(self._labels[0], 0.3, self._labels, scores, frame, timings, 1234, 19.96))
+                self._preview.show(
+                    Answer(self._labels[0], self._labels[0], 0.3, self._labels, scores, frame, timings, 1234, 19.96)
+                )
             capture.release()
 
 

@@ -28,7 +28,7 @@ NOISE = np.random.default_rng(0).integers(0, 255, (480, 640, 3), np.uint8)
 
 
 def answer(frame: np.ndarray, *, label: str = "dog") -> Answer:
-    return Answer(label, 0.4, LABELS, SCORES, frame, TIMINGS, 7, 24.5)
+    return Answer(label, label, 0.4, LABELS, SCORES, frame, TIMINGS, 7, 24.5)
 
 
 @pytest.fixture
