@@ -17,7 +17,9 @@ import harness
 import numpy as np
 
 from tlpipe_edge import Answer, Classifier
-from tlpipe_edge.live_page.server import Preview
+from tlpipe_edge.camera.settings import Adjustable, Settings
+from tlpipe_edge.live_page.server import Offered, Preview
+from tlpipe_edge.live_page.state import About
 
 VIEWERS, SECONDS = 50, 1.0
 ALL_HERE = "all here"
@@ -29,7 +31,8 @@ def main() -> None:
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 20
     smooth = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8), (15, 15), 5)
     frames = [np.roll(smooth, 7 * shift, axis=1) for shift in range(20)]
-    with Preview("0", token=None) as preview:
+    offered = Offered(About.of(classifier, "this machine"), Adjustable(Settings()))
+    with Preview("0", token=None, offered=offered) as preview:
 
         def watched(_: int) -> float:
             command = [sys.executable, str(Path(__file__)), "--viewers", preview.url]

@@ -25,7 +25,11 @@ const COPIED = {
 
 /** What decides how the page is built, below the root of the repository: files, and folders with all in them. */
 const SOURCES = [
+  "edge/tlpipe_edge/live_page/crop.js",
   "edge/tlpipe_edge/live_page/prediction.js",
+  "edge/tlpipe_edge/live_page/prediction_view.js",
+  "edge/tlpipe_edge/live_page/printable.js",
+  "edge/tlpipe_edge/live_page/settings.js",
   "edge/tlpipe_edge/live_page/style.css",
   "web/build.mjs",
   "web/icons",

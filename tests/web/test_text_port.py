@@ -10,7 +10,7 @@ import pytest
 from tlpipe_edge.console.text import printable
 
 NODE = shutil.which("node")
-TEXT = Path(__file__).parents[2] / "web/src/page/text.js"
+TEXT = Path(__file__).parents[2] / "edge/tlpipe_edge/live_page/printable.js"
 SCRIPT = f"""
 import {{ readFileSync }} from "node:fs";
 import {{ printable }} from "{TEXT.as_uri()}";

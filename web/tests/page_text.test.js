@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describe } from "../src/page/proof_text.js";
-import { counted, printable, size } from "../src/page/text.js";
+import { printable } from "../../edge/tlpipe_edge/live_page/printable.js";
+import { counted, size } from "../src/page/text.js";
 
 test("control and bidirectional characters are escapes, as tlpipe_edge prints them", () => {
   assert.equal(printable("a\u202eb\x1b[2J\n\t\r\x7f\u{e0001}\u2028"), "a\\u202eb\\x1b[2J\\n\\t\\r\\x7f\\U000e0001\\u2028");

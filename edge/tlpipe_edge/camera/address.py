@@ -20,6 +20,14 @@ def is_live(source: str) -> bool:
     return source == PICAMERA or is_number(source) or is_url(source) or source.startswith("/dev/")
 
 
+def is_folder(source: str) -> bool:
+    """Whether a source is a folder of images."""
+    try:
+        return not is_live(source) and Path(source).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def is_number(source: str) -> bool:
     """Whether a source is the number of a camera: nine digits, as OpenCV takes 32 bits."""
     return source.isdecimal() and len(source) <= 9

@@ -9,6 +9,7 @@ import numpy as np
 from tlpipe_edge.camera import address
 from tlpipe_edge.camera.answer import UNKNOWN, Answer
 from tlpipe_edge.camera.capture import READER, Capture, Frame
+from tlpipe_edge.camera.settings import Adjustable, Settings
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.errors import TlpipeError, Unavailable, WrongUsage
 
@@ -46,21 +47,24 @@ def watch(
     loop: bool = False,
     threshold: float = 0.0,
     smoothing: float = 0.0,
+    adjustable: Adjustable | None = None,
     timeout: float = TIMEOUT,
     reader: str = READER,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Generator[Answer | Outage, None, None]:
     """Yield an answer for each newest frame of a source (see ``sources.read``), and outages while there is no frame.
 
-    ``smoothing`` (0 to below 1) is the weight of the scores so far against those of a new frame. Below ``threshold``
-    (0..1) the label is ``UNKNOWN``. A file or folder ends the loop at its end, and its errors are raised. A live source
-    that gives nothing new for ``timeout`` seconds is opened again after 1, 2, 4, ... 60 s, and its outage is reported,
-    but WrongUsage is raised for a URL of no known kind that never gave a frame.
-    A URL that gives one image per request may repeat one for ``STILL_TIMEOUT`` seconds.
+    ``threshold`` and ``smoothing`` are as in ``Settings``; ``adjustable`` replaces them, and may change meanwhile.
+
+    A file or folder ends the loop at its end, and its errors are raised. A live source that gives nothing new for
+    ``timeout`` seconds is opened again after 1, 2, 4, ... 60 s, and its outage is reported, but WrongUsage is raised
+    for a URL of no known kind that never gave a frame. A URL that gives one image per request may repeat one for
+    ``STILL_TIMEOUT`` seconds.
     """
     live, attempt, answered = address.is_live(source), 0, False
+    adjustable = adjustable or Adjustable(Settings(threshold, smoothing))
     while True:
-        smoother = _Smoother(classifier, threshold=threshold, smoothing=smoothing)
+        smoother = _Smoother(classifier, adjustable)
         try:
             with Capture(source, loop=loop, reader=reader) as capture:
                 sight, opened = _Sight(timeout), time.monotonic()
@@ -118,8 +122,7 @@ class _Smoother:
     """Classifies frames; keeps the moving average of the scores, and counts frames."""
 
     classifier: Classifier
-    threshold: float
-    smoothing: float
+    adjustable: Adjustable
     scores: np.ndarray | None = None
     number: int = 0
     dropped: int = 0
@@ -127,8 +130,9 @@ class _Smoother:
 
     def answer(self, frame: Frame) -> Answer:
         prediction = self.classifier(frame.pixels)
-        new = prediction.scores
-        self.scores = new if self.scores is None else self.smoothing * self.scores + (1 - self.smoothing) * new
+        new, settings = prediction.scores, self.adjustable.current
+        old = settings.smoothing
+        self.scores = new if self.scores is None else old * self.scores + (1 - old) * new
         self.dropped += frame.number - self.number - 1
         self.number = frame.number
         self.times = [*self.times[-30:], time.monotonic()]
@@ -136,7 +140,7 @@ class _Smoother:
         score = float(self.scores[best])
         span = self.times[-1] - self.times[0]
         return Answer(
-            label=self.classifier.labels[best] if score >= self.threshold else UNKNOWN,
+            label=self.classifier.labels[best] if score >= settings.threshold else UNKNOWN,
             best=self.classifier.labels[best],
             score=score,
             labels=self.classifier.labels,

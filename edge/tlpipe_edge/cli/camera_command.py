@@ -5,12 +5,13 @@ import json
 import signal
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tlpipe_edge.camera.answer import Answer
+from tlpipe_edge.camera.address import is_folder
+from tlpipe_edge.camera.answer import UNKNOWN, Answer
 from tlpipe_edge.camera.loop import Outage, watch
+from tlpipe_edge.camera.settings import Adjustable, Settings
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.classify.model_file import FileOptions
 from tlpipe_edge.cli.model_options import say_notes
@@ -18,7 +19,14 @@ from tlpipe_edge.cli.systemd import notify, watched
 from tlpipe_edge.console import streams
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.errors import Unavailable
-from tlpipe_edge.live_page.server import Preview
+from tlpipe_edge.live_page.server import Offered, Preview
+from tlpipe_edge.live_page.state import About
+from tlpipe_edge.machine import device
+
+SMOOTHING = 0.7
+"""The default of a camera, a stream and a video."""
+TOP_K = 3
+"""Number of labels in a JSON document."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class CameraOptions:
     threads: int
     file: FileOptions
     threshold: float
-    smoothing: float
+    smoothing: float | None
     loop: bool
     preview: str | None
     token: str | None
@@ -52,25 +60,21 @@ def run(options: CameraOptions) -> None:
     )
     say_notes(classifier.notes)
     with contextlib.ExitStack() as stack:
-        page = None
+        page, adjustable = None, Adjustable(_settings(options))
         if options.preview is not None:
-            page = stack.enter_context(Preview(options.preview, token=options.token))
+            about = About.of(classifier, device.read().board)
+            offered = Offered(about, adjustable)
+            page = stack.enter_context(Preview(options.preview, token=options.token, offered=offered))
             from tlpipe_edge.console import progress
 
             address, query, _ = page.url.partition("?token=")
             progress.say(f"live page: {address}" + f"{query}..., with the token" * bool(query))
-        events = watch(
-            classifier,
-            options.source,
-            loop=options.loop,
-            threshold=options.threshold,
-            smoothing=options.smoothing,
-        )
+        events = watch(classifier, options.source, loop=options.loop, adjustable=adjustable)
         stack.enter_context(contextlib.closing(events))
         attempt, seen = 0, False
         for event in events:
             if isinstance(event, Answer):
-                notify(READY="1", WATCHDOG="1", STATUS=f"{event.label} {event.score:.2f}")
+                notify(READY="1", WATCHDOG="1", STATUS=_named(event))
                 print(_document(event) if options.as_json else _line(event), flush=True)
                 attempt, seen = 0, True
             elif not seen and _by_hand():
@@ -85,6 +89,13 @@ def run(options: CameraOptions) -> None:
                 page.show(event) if isinstance(event, Answer) else page.outage(event.reason)
 
 
+def _settings(options: CameraOptions) -> Settings:
+    """Images of a folder have nothing to do with each other, so they are not smoothed unless asked."""
+    if options.smoothing is not None:
+        return Settings(options.threshold, options.smoothing)
+    return Settings(options.threshold, 0.0 if is_folder(options.source) else SMOOTHING)
+
+
 def _by_hand() -> bool:
     """Whether someone looks at a terminal: a service has none, and tells systemd how it is."""
     return not watched() and all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
@@ -97,24 +108,18 @@ def _stop(*_: Any) -> None:
 
 
 def _document(answer: Answer) -> str:
-    best = sorted(zip(answer.labels, answer.scores.tolist(), strict=True), key=lambda pair: -pair[1])[:3]
-    document = {
-        "schema": 1,
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "label": answer.label,
-        "score": answer.score,
-        "top_k": [{"label": label, "score": score} for label, score in best],
-        "timings_ms": answer.timings_ms,
-        "dropped": answer.dropped,
-        "frames_per_second": answer.frames_per_second,
-    }
-    return json.dumps(document)
+    return json.dumps({"schema": 1} | answer.document(TOP_K))
 
 
 def _line(answer: Answer) -> str:
-    """``t-shirt 0.93  (3.4 ms, 24.8 frames/s, 12 dropped)``"""
+    """``t-shirt 0.93  (3.4 ms, 24.8 frames/s, 12 dropped)``, or ``unknown, best guess t-shirt 0.41  (...)``."""
     speed = f"{answer.timings_ms['total']:.1f} ms, {answer.frames_per_second:.1f} frames/s, {answer.dropped} dropped"
-    return f"{printable(answer.label)} {answer.score:.2f}  ({speed})"
+    return f"{_named(answer)}  ({speed})"
+
+
+def _named(answer: Answer) -> str:
+    guess = f"{printable(answer.best)} {answer.score:.2f}"
+    return f"{UNKNOWN}, best guess {guess}" if answer.label == UNKNOWN != answer.best else guess
 
 
 def _outage(outage: Outage) -> str:

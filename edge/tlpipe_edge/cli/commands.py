@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from tlpipe_edge import __version__
+from tlpipe_edge.camera.settings import MAX_SMOOTHING
 from tlpipe_edge.cli.app import MAX_THREADS, numbers, run_program
 from tlpipe_edge.cli.application import application, checked
 from tlpipe_edge.cli.model_options import LabelsFile, Mean, Std, file_options, say_notes
@@ -62,11 +63,12 @@ Threshold = Annotated[
     typer.Option(min=0.0, max=1.0, metavar="SCORE", help="Minimum score, 0 to 1; below it, the label is unknown."),
 ]
 Smoothing = Annotated[
-    float,
+    float | None,
     typer.Option(
         min=0.0,
-        max=0.99,
+        max=MAX_SMOOTHING,
         metavar="WEIGHT",
+        show_default="0.7; 0 for a folder",
         help="Weight of the previous scores in the moving average, 0 (none) to 0.99.",
     ),
 ]
@@ -185,7 +187,7 @@ def camera(
     mean: Mean = None,
     std: Std = None,
     threshold: Threshold = 0.5,
-    smoothing: Smoothing = 0.7,
+    smoothing: Smoothing = None,
     loop: Annotated[bool, typer.Option("--loop", help="Start a file or folder again at its end.")] = False,
     preview: LivePage = None,
     token: Token = None,

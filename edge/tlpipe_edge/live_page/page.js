@@ -1,17 +1,23 @@
-import { makeBars, percent, showBars, write } from "./prediction.js";
+import { drawCrop } from "./crop.js";
+import { makeBars, percent, write } from "./prediction.js";
+import { PredictionView, UNKNOWN, asGuess } from "./prediction_view.js";
+import { printable } from "./printable.js";
+import { Sliders } from "./settings.js";
 
 const SILENCE = 6000;  // ms: three of the server's heartbeats
-const LONG = 20;       // characters: a longer label is written smaller, as on the page of `tlpipe web`
-const PAUSE = 2000;    // ms between attempts to connect
+const RETRY = 2000;    // ms between attempts to connect
 const RENEWAL = 20000; // ms: browsers do not report the end of a stream of images, so it is requested again
+const QUALITY = 0.92;  // of a snapshot of the paused image
 
 const at = (id) => document.getElementById(id);
+const view = new PredictionView({ label: at("label"), score: at("score"), guess: at("guess"), rows: [] });
+const sliders = new Sliders(adjust);
 let picture = at("picture");
 let coming = picture;
-const rows = makeBars(at("best"), 5);
 let events = null;
 let timer = 0;
 let renewal = 0;
+let isPaused = false;
 
 function state(name, status, notice) {
   document.body.className = name;
@@ -19,18 +25,96 @@ function state(name, status, notice) {
   write(at("notice"), notice);
 }
 
-function show({ outage, answer }) {
-  if (outage !== null) return state("out", "No camera", "The camera is out: " + outage);
+function show({ model, settings, keeps, outage, answer, history }) {
+  describe(model);
+  sliders.show(settings);
+  showHistory(history);
+  at("keep").hidden = !keeps;
+  if (outage !== null) return state("out", "No camera", "The camera is out: " + printable(outage));
   if (answer === null) return state("live", "Live", "Waiting for the first frame");
   state("live", "Live", "");
-  if (picture.naturalWidth) picture.parentNode.style.aspectRatio = picture.naturalWidth + " / " + picture.naturalHeight;
-  write(at("label"), answer.label);
-  at("label").classList.toggle("long", answer.label.length > LONG);
-  write(at("score"), percent(answer.score));
-  showBars(rows, answer.best);
+  const { naturalWidth: width, naturalHeight: height } = picture;
+  if (width) {
+    picture.parentNode.style.aspectRatio = width + " / " + height;
+    drawCrop(at("crop"), { width, height, crop: model.crop });
+  }
+  if (view.rows.length !== answer.top_k.length) view.rows = makeBars(at("best"), answer.top_k.length);
+  const best = answer.top_k.map(({ label, score }) => ({ label: printable(label), score }));
+  view.show({ isUnknown: answer.label !== answer.best, isCertain: true, best });
   write(at("rate"), answer.frames_per_second.toFixed(1));
   write(at("dropped"), answer.dropped.toLocaleString("en"));
   for (const stage of ["resize", "invoke", "total"]) write(at(stage), answer.timings_ms[stage].toFixed(1));
+}
+
+function describe(model) {
+  const name = printable(model.name), device = printable(model.device), input = model.size + " px, " + model.crop;
+  write(at("name"), name);
+  write(at("about"), [printable(model.recipe), model.size + " px", model.labels + " labels", device].join(" · "));
+  const facts = { name, device, input, recipe: printable(model.recipe), labels: String(model.labels), sha256: model.sha256 };
+  for (const [fact, text] of Object.entries(facts)) write(at("model-" + fact), text);
+}
+
+function showHistory(history) {
+  const shown = JSON.stringify(history);
+  if (at("history").dataset.shown === shown) return;
+  at("history").dataset.shown = shown;
+  at("history").replaceChildren(...history.map((each) => {
+    const row = document.createElement("li");
+    row.innerHTML = "<time></time><span class=one-line dir=auto></span><span></span>";
+    const [time, label, score] = row.children, isUnknown = each.label !== each.best;
+    time.dateTime = each.time;
+    time.textContent = new Date(each.time).toLocaleTimeString();
+    const best = { label: printable(each.best), score: each.score };
+    label.textContent = isUnknown ? UNKNOWN + " (" + asGuess(best) + ")" : best.label;
+    score.textContent = isUnknown ? "" : percent(each.score);
+    return row;
+  }));
+}
+
+async function post(path) {
+  const response = await fetch(path, { method: "POST", headers: { "X-Tlpipe-Key": document.documentElement.dataset.key } });
+  if (!response.ok) throw new Error((await response.text()).trim());
+  return response.json();
+}
+
+function adjust(values) {
+  post("settings?" + new URLSearchParams(values)).then(() => write(at("said"), ""), failed);
+}
+
+function keep() {
+  at("keep").disabled = true;
+  const done = ({ kept }) => write(at("said"), "Kept as " + printable(kept));
+  post("keep").then(done, failed).finally(() => (at("keep").disabled = isPaused));
+}
+
+function failed(error) {
+  write(at("said"), "It did not work: " + printable(error.message));
+}
+
+function pause() {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [picture.naturalWidth, picture.naturalHeight];
+  if (!canvas.width) return;
+  canvas.getContext("2d").drawImage(picture, 0, 0);
+  const frozen = canvas.toDataURL("image/jpeg", QUALITY);
+  disconnect();
+  picture.src = at("snapshot").href = frozen;
+  state("paused", "Paused", "");
+  setPaused(true);
+}
+
+function resume() {
+  at("snapshot").href = "snapshot.jpg";
+  setPaused(false);
+  connect();
+}
+
+function setPaused(paused) {
+  isPaused = paused;
+  at("pause").setAttribute("aria-pressed", String(paused));
+  write(at("pause"), paused ? "Resume" : "Pause");
+  at("keep").disabled = paused;
+  at("keep").title = paused ? "It keeps the newest image, not the paused one." : "";
 }
 
 function renew() {
@@ -62,7 +146,7 @@ function disconnect() {
 function lost() {
   disconnect();
   state("lost", "Connection lost", "No connection to the device. Trying again.");
-  timer = setTimeout(connect, PAUSE);
+  timer = setTimeout(connect, RETRY);
 }
 
 function connect() {
@@ -79,5 +163,7 @@ function connect() {
   timer = setTimeout(lost, SILENCE);
 }
 
-document.addEventListener("visibilitychange", () => document.hidden ? disconnect() : connect());
+at("keep").addEventListener("click", keep);
+at("pause").addEventListener("click", () => (isPaused ? resume() : pause()));
+document.addEventListener("visibilitychange", () => isPaused || (document.hidden ? disconnect() : connect()));
 addEventListener("load", connect);

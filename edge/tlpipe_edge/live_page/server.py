@@ -6,31 +6,35 @@ this one. A client that receives no frame for ``PATIENCE`` seconds is disconnect
 """
 
 import asyncio
-import base64
 import contextlib
-import hashlib
-import hmac
-import re
+import json
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
-from importlib import resources
 from types import TracebackType
-from urllib.parse import parse_qs
+from typing import Any
 
 from tlpipe_edge.camera.answer import Answer
-from tlpipe_edge.errors import Unavailable, WrongUsage
-from tlpipe_edge.live_page.listen import ListenAddress, names_loopback
-from tlpipe_edge.live_page.stream import BOUNDARY, Shown, prepare
+from tlpipe_edge.camera.settings import Adjustable, Settings
+from tlpipe_edge.errors import TlpipeError, Unavailable, WrongUsage
+from tlpipe_edge.live_page import page
+from tlpipe_edge.live_page.access import TOKEN, Access
+from tlpipe_edge.live_page.listen import ListenAddress
+from tlpipe_edge.live_page.request import Request, Response, head
+from tlpipe_edge.live_page.state import About, State
+from tlpipe_edge.live_page.stream import BOUNDARY, SNAPSHOT_QUALITY, Shown, as_jpeg, prepare
 
 FRAMES_PER_SECOND = 15
 PARTS_PER_SECOND = 400
 """Maximum frames a second to one client, and to all together: many clients get fewer each. Sending 400 takes 2 % of an
 x86 core."""
 MAX_CLIENTS = 128
-"""Maximum number of connections; a page holds two of them."""
+"""Maximum number of requests that are served at once; a page holds two of them."""
+MAX_WAITING = 64
+"""Maximum number of connections without a request yet. With one more, the oldest of them is closed: so whoever opens
+connections and says nothing keeps nobody out."""
 MAX_REQUEST = 16_384
 """Maximum bytes of a request with its headers."""
 PATIENCE = 5.0
@@ -40,9 +44,9 @@ HEARTBEAT = 2.0
 SEND_BUFFER = 131_072
 """Bytes of the send buffer of a client: a larger one would only hold older frames."""
 
-_SCRIPTS = ("prediction.js", "page.js")
-"""Modules of the page, in the order in which they are joined. The page of ``tlpipe web`` uses the first, too."""
-_TOKEN = re.compile(r"[A-Za-z0-9._~-]+")
+JSON = "application/json"
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
+"""The text format of Prometheus."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,18 @@ _LIVE = {
 
 
 @dataclass(frozen=True)
-class _Request:
-    """The first line and the headers of a request; header names in lower case, the query as it was sent."""
+class Offered:
+    """What the page offers besides the newest frame.
 
-    method: str
-    path: str
-    query: str
-    headers: dict[str, str]
+    ``adjustable`` are the settings that viewers may change. ``keep`` stores the frame of an answer and returns its
+    name, or raises a TlpipeError; it is called in a thread. ``metrics`` gives the text of /metrics. None: it is not
+    offered.
+    """
+
+    about: About
+    adjustable: Adjustable
+    keep: Callable[[Answer], str] | None = None
+    metrics: Callable[[], bytes] | None = None
 
 
 class Preview:
@@ -80,31 +89,29 @@ class Preview:
     other characters than letters, digits and ``-._~``; on entering, Unavailable if the port cannot be opened.
     """
 
-    def __init__(self, address: str, *, token: str | None) -> None:
+    def __init__(self, address: str, *, token: str | None, offered: Offered) -> None:
         self._address = ListenAddress.parse(address)
         if token is None and not self._address.is_loopback:
             raise WrongUsage(
                 "other machines can reach this address", "Set a token, or name only the port.", where=address
             )
-        if token is not None and not _TOKEN.fullmatch(token):
+        if token is not None and not TOKEN.fullmatch(token):
             raise WrongUsage("the token is empty or has invalid characters", "Use letters, digits and any of -._~")
-        self._token = token
-        self._page, self._policy = _load_page()
-        self._newest: Answer | str | None = None  # an answer, the reason of an outage, or nothing yet
+        self._token, self._offered = token, offered
+        self._state = State()
         self._shown: Shown | None = None
         self._changed = asyncio.Event()
         self._watched = asyncio.Event()
         self._watchers = 0
         self._clients: set[asyncio.StreamWriter] = set()
+        self._waiting: dict[asyncio.StreamWriter, None] = {}  # those of the clients that sent no request yet, in order
 
     def __enter__(self) -> "Preview":
         try:
             self._socket = socket.create_server(self._address.socket_address, family=self._address.family)
         except OSError as error:
             raise Unavailable(f"{error.strerror}", "Name another port.", where=self._address) from error
-        self._port = self._socket.getsockname()[1]
-        query = "" if self._token is None else f"?token={self._token}"
-        self.url = f"http://{self._address.public_name}:{self._port}/{query}"
+        self._bound(self._socket.getsockname()[1])
         self._loop = asyncio.new_event_loop()
         self._publishing = self._loop.create_task(self._publish())
         self._thread = threading.Thread(target=self._run, name="preview", daemon=True)
@@ -117,13 +124,20 @@ class Preview:
         self._loop.call_soon_threadsafe(self._publishing.cancel)
         self._thread.join()
 
+    def _bound(self, port: int) -> None:
+        """Prepare what depends on the port."""
+        query = "" if self._token is None else f"?token={self._token}"
+        self.url = f"http://{self._address.public_name}:{port}/{query}"
+        self._access = Access(self._token, self._address.is_loopback, f"tlpipe-preview-{port}")
+        self._page, self._policy = page.load(self._access.key)
+
     def show(self, answer: Answer) -> None:
         """Show this answer on the page, in place of the one before."""
-        self._newest = answer
+        self._state = self._state.after(answer)
 
     def outage(self, reason: str) -> None:
         """Show on the page that the camera gives no frames, and why, until the next ``show``."""
-        self._newest = reason
+        self._state = self._state.after(reason)
 
     def _run(self) -> None:
         with self._socket, contextlib.closing(self._loop), contextlib.suppress(asyncio.CancelledError):
@@ -132,14 +146,15 @@ class Preview:
     async def _publish(self) -> None:
         """Serve; while clients are connected, prepare the newest answer for all of them."""
         server = await asyncio.start_server(self._serve, sock=self._socket, limit=MAX_REQUEST, start_serving=False)
-        source: Answer | str | None = None
+        source: tuple[State, Settings] | None = None
         try:
             await server.start_serving()
             while True:
                 await self._watched.wait()
-                if self._shown is None or self._newest is not source:
-                    source = self._newest
-                    self._shown = prepare(source)
+                now = self._state, self._offered.adjustable.current
+                if self._shown is None or source is None or any(a is not b for a, b in zip(now, source, strict=True)):
+                    source, newest = now, now[0].newest
+                    self._shown = prepare(self._document(), newest.frame if isinstance(newest, Answer) else None)
                     self._changed.set()
                     self._changed = asyncio.Event()
                 await asyncio.sleep(max(1 / FRAMES_PER_SECOND, self._watchers / PARTS_PER_SECOND))
@@ -155,66 +170,107 @@ class Preview:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._clients.add(writer)
+        self._waiting[writer] = None
         try:
-            if len(self._clients) > 2 * MAX_CLIENTS:
-                return
+            if len(self._waiting) > MAX_WAITING:
+                oldest = next(iter(self._waiting))
+                del self._waiting[oldest]
+                oldest.transport.abort()
             writer.transport.set_write_buffer_limits(high=0)
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
             async with asyncio.timeout(PATIENCE):
-                head = await reader.readuntil(b"\r\n\r\n")
-            request = _parse(head)
+                received = await reader.readuntil(b"\r\n\r\n")
+            self._waiting.pop(writer, None)
+            request = Request.parse(received)
             if request:
                 await self._respond(request, reader, writer)
         except (OSError, EOFError, asyncio.LimitOverrunError):
             pass  # the client disconnected, was too slow (TimeoutError is an OSError), or does not speak HTTP
         finally:
+            self._waiting.pop(writer, None)
             writer.transport.abort()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
             self._clients.discard(writer)
 
-    async def _respond(self, request: _Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        status = self._status(request)
+    async def _respond(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         headers = {"Content-Security-Policy": self._policy}
-        live = _LIVE.get(request.path) if status == HTTPStatus.OK else None
-        if live:
-            kind, body = live.kind, live.first
-        elif status == HTTPStatus.OK:
-            kind, body = "text/html; charset=utf-8", self._page
-            if self._token is not None:
-                headers["Set-Cookie"] = f"{self._cookie}={self._token}; Path=/; HttpOnly; SameSite=Strict"
-        else:
-            kind, body = "text/plain", f"{status.phrase}\n".encode()
-            if status == HTTPStatus.METHOD_NOT_ALLOWED:
-                headers["Allow"] = "GET, HEAD"
-        await _send(writer, _head(status, kind, headers) + (b"" if request.method == "HEAD" else body))
+        refused = self._refused(request)
+        live = None if refused else _LIVE.get(request.path)
+        response = Response(live.first, live.kind) if live else refused or await self._response(request)
+        if request.path == "/" and not refused and self._token is not None:
+            headers["Set-Cookie"] = f"{self._access.cookie}={self._token}; Path=/; HttpOnly; SameSite=Strict"
+        if response.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(self._methods(request.path))
+        start = head(response.status, response.kind, headers)
+        await _send(writer, start + (b"" if request.method == "HEAD" else response.body))
         if live and request.method == "GET":
             await self._follow(reader, writer, live.part)
 
-    def _status(self, request: _Request) -> HTTPStatus:
-        """200 for a known path with a valid token; without a token, 403 for any path."""
-        if len(self._clients) > MAX_CLIENTS:
-            return HTTPStatus.SERVICE_UNAVAILABLE
-        if not self._admits(request):
-            return HTTPStatus.FORBIDDEN
-        if request.path != "/" and request.path not in _LIVE:
-            return HTTPStatus.NOT_FOUND
-        return HTTPStatus.OK if request.method in ("GET", "HEAD") else HTTPStatus.METHOD_NOT_ALLOWED
+    def _refused(self, request: Request) -> Response | None:
+        """The refusal of a request; without a token, it is the same for any path."""
+        methods = self._methods(request.path)
+        if len(self._clients) - len(self._waiting) > MAX_CLIENTS:
+            return Response.refusing(HTTPStatus.SERVICE_UNAVAILABLE)
+        if not self._access.may_see(request):
+            return Response.refusing(HTTPStatus.FORBIDDEN)
+        if not methods:
+            return Response.refusing(HTTPStatus.NOT_FOUND)
+        if request.method not in methods:
+            return Response.refusing(HTTPStatus.METHOD_NOT_ALLOWED)
+        if request.method == "POST" and not self._access.may_change(request):
+            return Response.refusing(HTTPStatus.FORBIDDEN, "Only the page, or a bearer token, may change something.")
+        return None
 
-    def _admits(self, request: _Request) -> bool:
-        """Whether the token is in the query or a cookie, and, on loopback, the Host header names this machine."""
-        if self._address.is_loopback and not names_loopback(request.headers.get("host", "")):
-            return False
-        if self._token is None:
-            return True
-        cookies = dict(pair.strip().partition("=")[::2] for pair in request.headers.get("cookie", "").split(";"))
-        given = parse_qs(request.query).get("token", [cookies.get(self._cookie, "")])[0]
-        return hmac.compare_digest(given.encode(), self._token.encode())
+    def _methods(self, path: str) -> tuple[str, ...]:
+        """The methods of a path; none if there is no such path."""
+        if path in ("/", "/answer", "/snapshot.jpg", *_LIVE) or (path == "/metrics" and self._offered.metrics):
+            return "GET", "HEAD"
+        return ("POST",) if path == "/settings" or (path == "/keep" and self._offered.keep) else ()
 
-    @property
-    def _cookie(self) -> str:
-        """The name of the cookie. It has the port, because browsers share cookies between the ports of a host."""
-        return f"tlpipe-preview-{self._port}"
+    async def _response(self, request: Request) -> Response:
+        """The response to a request that is not refused."""
+        newest = self._state.newest
+        match request.path:
+            case "/":
+                return Response(self._page, "text/html; charset=utf-8")
+            case "/answer":
+                return _as_json(self._document())
+            case "/metrics":
+                assert self._offered.metrics
+                return Response(self._offered.metrics(), METRICS)
+            case "/settings":
+                return self._adjusted(request)
+            case _ if not isinstance(newest, Answer):
+                return Response.refusing(HTTPStatus.SERVICE_UNAVAILABLE, newest or "There is no frame yet.")
+            case "/snapshot.jpg":
+                return Response(await asyncio.to_thread(as_jpeg, newest.frame, SNAPSHOT_QUALITY), "image/jpeg")
+            case _:
+                return await self._kept(newest)
+
+    def _adjusted(self, request: Request) -> Response:
+        """Change those settings that the query names."""
+        given = request.parameters
+        try:
+            changes = {name: float(given[name]) for name in asdict(Settings()) if name in given}
+            changed = replace(self._offered.adjustable.current, **changes)
+        except WrongUsage as error:
+            return Response.refusing(HTTPStatus.BAD_REQUEST, error.what)
+        except ValueError:
+            return Response.refusing(HTTPStatus.BAD_REQUEST, "not a number")
+        self._offered.adjustable.current = changed
+        return _as_json(asdict(changed))
+
+    async def _kept(self, answer: Answer) -> Response:
+        assert self._offered.keep
+        try:
+            return _as_json({"kept": await asyncio.to_thread(self._offered.keep, answer)})
+        except TlpipeError as error:
+            return Response.refusing(HTTPStatus.SERVICE_UNAVAILABLE, error.what)
+
+    def _document(self) -> dict[str, Any]:
+        offered = self._offered
+        return self._state.document(offered.about, offered.adjustable.current, keeps=offered.keep is not None)
 
     async def _follow(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, part: Callable[[Shown], bytes]
@@ -253,45 +309,5 @@ async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
         await writer.drain()
 
 
-def _load_page() -> tuple[bytes, str]:
-    """The page, and a Content-Security-Policy that allows its own style and script and nothing else."""
-    files = resources.files("tlpipe_edge.live_page")
-    style = b"".join(files.joinpath(name).read_bytes() for name in ("style.css", "page.css"))
-    script = b'"use strict";\n' + b"".join(_as_script(files.joinpath(name).read_bytes()) for name in _SCRIPTS)
-    page = files.joinpath("page.html").read_bytes()
-    sums = {}
-    for name, text in (("style", style), ("script", script)):
-        page = page.replace(f"<{name}></{name}>".encode(), f"<{name}>".encode() + text + f"</{name}>".encode())
-        sums[name] = base64.b64encode(hashlib.sha256(text).digest()).decode()
-    own = "; ".join(f"{name}-src 'sha256-{checksum}'" for name, checksum in sums.items())
-    nothing_else = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    return page, f"{nothing_else}; img-src 'self' data:; connect-src 'self'; {own}"
-
-
-def _as_script(module: bytes) -> bytes:
-    """A module as a part of one script: an inline script has no other module to import from."""
-    return re.sub(rb"^import .*\n|^export ", b"", module, flags=re.MULTILINE)
-
-
-def _parse(head: bytes) -> _Request | None:
-    """The request, or None if it is not HTTP."""
-    first, *lines = head.decode("latin-1").split("\r\n")
-    words = first.split(" ")
-    if len(words) != 3 or not words[2].startswith("HTTP/1."):
-        return None
-    path, _, query = words[1].partition("?")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return _Request(words[0], path, query, headers)
-
-
-def _head(status: HTTPStatus, kind: str, headers: dict[str, str]) -> bytes:
-    lines = {
-        "Content-Type": kind,
-        "Connection": "close",
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "Cross-Origin-Resource-Policy": "same-origin",
-    }
-    text = "".join(f"{name}: {value}\r\n" for name, value in (lines | headers).items())
-    return f"HTTP/1.1 {status.value} {status.phrase}\r\n{text}\r\n".encode()
+def _as_json(document: dict[str, Any]) -> Response:
+    return Response(json.dumps(document).encode("ascii") + b"\n", JSON)

@@ -11,6 +11,7 @@ from tlpipe_edge import Answer, Bundle, Classifier, Outage, watch
 from tlpipe_edge.camera.answer import UNKNOWN
 from tlpipe_edge.camera.capture import Frame
 from tlpipe_edge.camera.loop import _Smoother
+from tlpipe_edge.camera.settings import Adjustable, Settings
 from tlpipe_edge.errors import BadData, MissingInput, WrongUsage
 
 pytestmark = pytest.mark.usefixtures("importable_cameras")
@@ -168,7 +169,7 @@ class Scripted:
 
 def test_scores_are_smoothed_and_what_is_unsure_is_unknown() -> None:
     classifier = Scripted((1.0, 0.0), (0.0, 1.0), (0.0, 1.0))
-    smoother = _Smoother(classifier, threshold=0.6, smoothing=0.5)  # type: ignore[arg-type]
+    smoother = _Smoother(classifier, Adjustable(Settings(0.6, 0.5)))  # type: ignore[arg-type]
     pixels = np.zeros((4, 4, 3), np.uint8)
     answers = [smoother.answer(Frame(number, pixels)) for number in (1, 2, 6)]
 

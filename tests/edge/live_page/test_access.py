@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import live_pages
 import pytest
 from raw_http import ask, port, status
 
@@ -11,13 +12,13 @@ from tlpipe_edge.live_page.server import Preview
 
 @pytest.fixture
 def preview() -> Iterator[Preview]:
-    with Preview("0", token=None) as opened:
+    with live_pages.preview() as opened:
         yield opened
 
 
 @pytest.fixture
 def guarded() -> Iterator[Preview]:
-    with Preview("0", token="the-token") as opened:
+    with live_pages.preview(token="the-token") as opened:
         yield opened
 
 
@@ -49,7 +50,7 @@ def test_with_the_token_once_the_cookie_opens_the_rest(guarded: Preview) -> None
 
 
 def test_on_an_address_that_others_reach_the_token_is_enough() -> None:
-    with Preview("0.0.0.0:0", token="the-token") as opened:
+    with live_pages.preview("0.0.0.0:0", token="the-token") as opened:
         assert status(opened, "/?token=the-token", Host="camera.example") == 200
         assert status(opened, "/", Host="camera.example") == 403
         assert opened.url.endswith(f":{port(opened)}/?token=the-token") and "0.0.0.0" not in opened.url
@@ -58,10 +59,10 @@ def test_on_an_address_that_others_reach_the_token_is_enough() -> None:
 @pytest.mark.parametrize("address", ["0.0.0.0:8080", "[::]:8080", "192.0.2.7:8080", "0:8080"])
 def test_an_address_that_others_reach_needs_a_token(address: str) -> None:
     with pytest.raises(WrongUsage, match="other machines can reach this address"):
-        Preview(address, token=None)
+        live_pages.preview(address)
 
 
 @pytest.mark.parametrize("token", ["", "two words", "a;b", "a\r\nb", "a&b", "ü"])
 def test_a_token_that_no_cookie_can_hold_is_refused(token: str) -> None:
     with pytest.raises(WrongUsage, match="the token is empty or has invalid characters"):
-        Preview("8080", token=token)
+        live_pages.preview("8080", token=token)

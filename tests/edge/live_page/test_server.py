@@ -8,10 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from http.client import HTTPResponse
 from pathlib import Path
 
 import cv2
+import live_pages
 import numpy as np
 import pytest
 from raw_http import PATIENCE, ask, following, port, status
@@ -33,7 +36,7 @@ def answer(frame: np.ndarray, *, label: str = "dog") -> Answer:
 
 @pytest.fixture
 def preview() -> Iterator[Preview]:
-    with Preview("0", token=None) as opened:
+    with live_pages.preview() as opened:
         yield opened
 
 
@@ -73,15 +76,20 @@ def next_picture(response: HTTPResponse) -> np.ndarray:
 def test_events_say_what_is_the_newest(preview: Preview) -> None:
     with following(preview, "/events") as events:
         assert events.headers["Content-Type"] == "text/event-stream"
-        assert next_state(events) == {"outage": None, "answer": None}
+        state = next_state(events)
+        assert (state["outage"], state["answer"], state["history"]) == (None, None, [])
+        assert state["settings"] == {"threshold": 0.5, "smoothing": 0.7}
+        assert state["model"] == asdict(live_pages.ABOUT)
 
         preview.show(answer(NOISE))
         state = wait_for_state(events, lambda state: state["answer"] is not None)
-        best = state["answer"].pop("best")
+        best = state["answer"].pop("top_k")
         assert [each["label"] for each in best] == ["dog", "pig", "cat", "cow", "ant"]
         assert [each["score"] for each in best] == pytest.approx([0.4, 0.3, 0.1, 0.1, 0.1])
+        assert datetime.fromisoformat(state["answer"].pop("time")).utcoffset() == timedelta(0)
         assert state["answer"] == {
             "label": "dog",
+            "best": "dog",
             "score": 0.4,
             "frames_per_second": 24.5,
             "timings_ms": TIMINGS,
@@ -90,7 +98,7 @@ def test_events_say_what_is_the_newest(preview: Preview) -> None:
 
         preview.outage("unplugged\x1b[2J")
         state = wait_for_state(events, lambda state: state["outage"] is not None)
-        assert state == {"outage": "unplugged\\x1b[2J", "answer": None}
+        assert (state["outage"], state["answer"]) == ("unplugged\x1b[2J", None)
 
         preview.show(answer(NOISE))
         assert wait_for_state(events, lambda state: state["answer"] is not None)["outage"] is None
@@ -136,7 +144,7 @@ def test_who_comes_later_sees_no_old_picture(preview: Preview) -> None:
 def test_nothing_is_encoded_while_nobody_watches(preview: Preview, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared: list[object] = []
     prepare = server.prepare
-    monkeypatch.setattr(server, "prepare", lambda newest: prepared.append(newest) or prepare(newest))
+    monkeypatch.setattr(server, "prepare", lambda *state: prepared.append(state) or prepare(*state))
     for _ in range(5):
         preview.show(answer(NOISE))
         time.sleep(0.1)
@@ -213,7 +221,7 @@ def test_no_more_is_sent_than_allowed(
     monkeypatch.setattr(server, "PARTS_PER_SECOND", parts)
     prepared: list[object] = []
     prepare = server.prepare
-    monkeypatch.setattr(server, "prepare", lambda newest: prepared.append(newest) or prepare(newest))
+    monkeypatch.setattr(server, "prepare", lambda *state: prepared.append(state) or prepare(*state))
     with following(preview, "/events"), following(preview, "/events"):
         wait_until(lambda: preview._watchers == 2)
         time.sleep(1 / frames)
@@ -242,10 +250,12 @@ def test_unknown_paths_are_not_found(preview: Preview, path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-def test_only_reading_is_allowed(preview: Preview, method: str) -> None:
+def test_other_methods_are_not_allowed(preview: Preview, method: str) -> None:
     code, headers, _ = ask(preview, "/", method=method)
 
     assert (code, headers["Allow"]) == (405, "GET, HEAD")
+    code, headers, _ = ask(preview, "/settings", method="GET")
+    assert (code, headers["Allow"]) == (405, "POST")
 
 
 @pytest.mark.parametrize("path", ["/", "/stream", "/events", "/nothing"])
@@ -288,8 +298,17 @@ def test_a_request_that_never_ends_is_dropped(preview: Preview, monkeypatch: pyt
         assert stranger.recv(1) == b""
 
 
+def test_who_connects_and_says_nothing_keeps_nobody_out(preview: Preview, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "PATIENCE", 1000)
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port(preview)), timeout=PATIENCE))
+        assert status(preview, "/") == 200
+        assert len(preview._waiting) <= server.MAX_WAITING
+
+
 def test_a_port_that_is_taken_is_unavailable(preview: Preview) -> None:
-    with pytest.raises(Unavailable, match=f"127.0.0.1:{port(preview)}: "), Preview(str(port(preview)), token=None):
+    with pytest.raises(Unavailable, match=f"127.0.0.1:{port(preview)}: "), live_pages.preview(str(port(preview))):
         pass
 
 
@@ -302,7 +321,7 @@ def test_the_end_waits_for_nobody_and_leaves_nothing_behind(
     monkeypatch.setattr(server, "PATIENCE", 1000)
     monkeypatch.setattr(server, "HEARTBEAT", 1000)
     before = held()
-    opened = Preview("0", token="the-token").__enter__()
+    opened = live_pages.preview(token="the-token").__enter__()
     with contextlib.ExitStack() as clients:
         for path in ("/stream", "/events", "/stream"):
             client = clients.enter_context(socket.create_connection(("127.0.0.1", port(opened))))
@@ -322,7 +341,7 @@ def test_clients_that_connect_at_the_end_are_disconnected(monkeypatch: pytest.Mo
     warned = []
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: warned.append(unraisable.exc_value))
     for _ in range(50):
-        opened = Preview("0", token=None).__enter__()
+        opened = live_pages.preview().__enter__()
         with contextlib.ExitStack() as clients:
             for _ in range(5):
                 clients.enter_context(socket.create_connection(("127.0.0.1", port(opened))))

@@ -6,15 +6,27 @@ from typing import Any, cast
 
 from fuzz import mutations
 from fuzz.loop import Fuzzed
+from tlpipe_edge.camera.settings import Adjustable, Settings
 from tlpipe_edge.errors import BadData
 from tlpipe_edge.live_page import server
-from tlpipe_edge.live_page.server import MAX_REQUEST, Preview
+from tlpipe_edge.live_page.server import MAX_REQUEST, Offered, Preview
+from tlpipe_edge.live_page.state import About
 
 TOKEN = "s3cret-t0ken"
 PORT = 8080
 WORDS = (
     *(b"\r\n\r\n", b"\r\n", b": ", b"Host: localhost", b"Cookie: ", TOKEN.encode(), b"?token=", b"%00", b"%ff", b"%s3"),
-    *(b";", b"&", b"=", b"HTTP/1.1", b"/stream", b"/events", b"GET ", b"HEAD ", b"[::1]"),
+    *(
+        b"/settings",
+        b"/answer",
+        b"/snapshot.jpg",
+        b"/metrics",
+        b"/keep",
+        b"threshold=nan",
+        b"smoothing=1e999",
+        b"Bearer ",
+    ),
+    *(b";", b"&", b"=", b"HTTP/1.1", b"/stream", b"/events", b"GET ", b"HEAD ", b"POST ", b"[::1]"),
 )
 
 
@@ -42,13 +54,15 @@ class _Writer:
 
 
 def prepare(_folder: Path) -> Fuzzed:
+    about = About("model", "int8", "0" * 64, 2, 96, "stretch", "board")
+    offered = Offered(about, Adjustable(Settings()), keep=lambda _: "kept", metrics=lambda: b"")
     previews = [
-        Preview(str(PORT), token=None),
-        Preview(str(PORT), token=TOKEN),
-        Preview(f"0.0.0.0:{PORT}", token=TOKEN),
+        Preview(str(PORT), token=None, offered=offered),
+        Preview(str(PORT), token=TOKEN, offered=offered),
+        Preview(f"0.0.0.0:{PORT}", token=TOKEN, offered=offered),
     ]
     for preview in previews:
-        preview._port = PORT
+        preview._bound(PORT)
     server.HEARTBEAT = 0.001  # seconds until it looks again whether a client is gone
     loop = asyncio.new_event_loop()
 
@@ -66,7 +80,9 @@ def prepare(_folder: Path) -> Fuzzed:
     first = f"GET /?token={TOKEN} HTTP/1.1\r\nHost: localhost:{PORT}\r\nAccept: */*\r\n\r\n"
     second = f"HEAD /stream HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: a=b; tlpipe-preview-{PORT}={TOKEN}\r\n\r\n"
     third = f"GET /events HTTP/1.0\r\nHost: [::1]:{PORT}\r\nCookie: tlpipe-preview-{PORT}={TOKEN}\r\n\r\n"
-    return Fuzzed(read, [each.encode() for each in (first, second, third)], mutations.octets(WORDS))
+    fourth = f"POST /settings?threshold=0.6&token={TOKEN} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    fifth = f"GET /answer HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    return Fuzzed(read, [each.encode() for each in (first, second, third, fourth, fifth)], mutations.octets(WORDS))
 
 
 async def _answer(preview: Preview, content: bytes) -> bytes:

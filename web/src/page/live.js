@@ -1,12 +1,13 @@
 /** The camera on the page: its buttons, its video with the crop, and the prediction for its newest frame. */
 
+import { drawCrop } from "../../../edge/tlpipe_edge/live_page/crop.js";
 import { makeBars, write } from "../../../edge/tlpipe_edge/live_page/prediction.js";
+import { PredictionView } from "../../../edge/tlpipe_edge/live_page/prediction_view.js";
 import { Camera, CameraError } from "../camera/camera.js";
 import { Frames } from "../camera/frames.js";
 import { Smoother } from "../camera/smoothing.js";
 import { at } from "./elements.js";
 import { sentence } from "./notices.js";
-import { PredictionView } from "./prediction_view.js";
 
 const ROWS = 5;
 const LOST =
@@ -158,14 +159,7 @@ export class Live {
   #drawCrop() {
     const { videoWidth: width, videoHeight: height } = this.video;
     if (!width) return;
-    const side = Math.min(width, height);
-    const [w, h] = this.session.site.image.crop === "center-crop" ? [side, side] : [width, height];
-    const [x, y] = [(width - w) >> 1, (height - h) >> 1];
-    const crop = at("crop", SVGSVGElement);
-    crop.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const [outside, inside] = crop.children;
-    outside.setAttribute("d", `M0 0H${width}V${height}H0ZM${x} ${y}h${w}v${h}h${-w}Z`);
-    Object.entries({ x, y, width: w, height: h }).forEach(([name, value]) => inside.setAttribute(name, String(value)));
+    drawCrop(at("crop", SVGSVGElement), { width, height, crop: this.session.site.image.crop });
     at("viewer", HTMLElement).style.aspectRatio = `${width} / ${height}`;
   }
 

@@ -1,6 +1,8 @@
 /** The page: it loads the model, proves itself, and then lets a person use the camera and photographs. */
 
+import { printable } from "../../../edge/tlpipe_edge/live_page/printable.js";
 import { write } from "../../../edge/tlpipe_edge/live_page/prediction.js";
+import { Sliders } from "../../../edge/tlpipe_edge/live_page/settings.js";
 import { RUNTIME } from "../runtime.js";
 import { readSite } from "../site.js";
 import { Benchmark } from "./benchmark.js";
@@ -12,9 +14,8 @@ import { notice, sentence } from "./notices.js";
 import { Photographs } from "./photographs.js";
 import { describe } from "./proof_text.js";
 import { Session } from "./session.js";
-import { showSettings } from "./settings.js";
 import { prove, startWorker } from "./start.js";
-import { printable, size } from "./text.js";
+import { size } from "./text.js";
 import { keepOffline } from "./updates.js";
 
 /** @typedef {import("../site.js").Site} Site */
@@ -47,7 +48,7 @@ async function run(site) {
   showLicences(site);
   const client = await startWorker(site, showLoading);
   const session = new Session(site, client);
-  showSettings(session);
+  new Sliders((values) => session.set(values)).show(session.settings);
   status("loading", "Comparing with the device");
   const proof = await prove(site, client);
   const words = describe(proof);

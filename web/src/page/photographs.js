@@ -1,10 +1,10 @@
 /** Photographs that a person chooses or drops: a card for each, with its prediction, or why there is none. */
 
 import { makeBars, write } from "../../../edge/tlpipe_edge/live_page/prediction.js";
+import { PredictionView } from "../../../edge/tlpipe_edge/live_page/prediction_view.js";
+import { printable } from "../../../edge/tlpipe_edge/live_page/printable.js";
 import { at, make } from "./elements.js";
 import { sentence } from "./notices.js";
-import { PredictionView } from "./prediction_view.js";
-import { printable } from "./text.js";
 
 const ROWS = 3;
 const APPROXIMATE = "The device decodes files of this kind in its own way, so its scores may differ by some points.";
@@ -45,7 +45,7 @@ class Card {
     label.dir = "auto";
     const score = make("span", "score");
     now.append(label, score);
-    const guess = make("p", "guess one-line");
+    const guess = make("p", "guess");
     const bars = make("ol", "bars");
     bars.setAttribute("aria-label", "The labels with the highest scores");
     const rows = makeBars(bars, Math.min(ROWS, this.session.labels.length));

@@ -1,6 +1,7 @@
 /** The self-test in words. */
 
-import { counted, printable } from "./text.js";
+import { printable } from "../../../edge/tlpipe_edge/live_page/printable.js";
+import { counted } from "./text.js";
 
 /**
  * @param {import("../proof/self_test.js").Proof} proof

@@ -1,12 +1,12 @@
 /** What the parts of the page share: the site, the worker, the settings, and whether labels are certain. */
 
 import { decide } from "../model/scores.js";
-import { printable } from "./text.js";
+import { printable } from "../../../edge/tlpipe_edge/live_page/printable.js";
 
 /**
  * @typedef {import("../site.js").Site} Site
  * @typedef {import("./client.js").Client} Client
- * @typedef {import("./prediction_view.js").Decision} Decision
+ * @typedef {import("../../../edge/tlpipe_edge/live_page/prediction_view.js").Decision} Decision
  */
 
 const SHOWN = 5; // labels of a prediction

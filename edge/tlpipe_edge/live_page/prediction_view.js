@@ -1,9 +1,12 @@
-/** One prediction: the label, or that it is unknown or uncertain; its score, and the bars of the best labels. */
+/**
+ * One prediction: the label and its score, or that it is unknown, with the best guess; and the bars of the best labels.
+ * For the live page of a device, and for the page of `tlpipe web`.
+ */
 
-import { percent, showBars, write } from "../../../edge/tlpipe_edge/live_page/prediction.js";
+import { percent, showBars, write } from "./prediction.js";
 
 /**
- * @typedef {import("../../../edge/tlpipe_edge/live_page/prediction.js").Scored} Scored
+ * @typedef {import("./prediction.js").Scored} Scored
  * @typedef {{isUnknown: boolean, isCertain: boolean, best: Scored[]}} Decision
  *   `best`: all labels that are shown, the highest score first; the label is "unknown" if `isUnknown`, and no label is
  *   certain (`isCertain`) if this browser does not give the scores of the device
@@ -11,6 +14,12 @@ import { percent, showBars, write } from "../../../edge/tlpipe_edge/live_page/pr
 
 export const UNKNOWN = "unknown";
 const LONG = 20; // characters: a longer label is written smaller
+
+/**
+ * The best label where the score is below the threshold.
+ * @param {Scored} best
+ */
+export const asGuess = ({ label, score }) => `${label}, ${(100 * score).toFixed(0)} %`;
 
 export class PredictionView {
   /** @param {{label: HTMLElement, score: HTMLElement, guess: HTMLElement, rows: HTMLElement[]}} elements */
@@ -31,9 +40,9 @@ export class PredictionView {
     write(this.label, shown);
     this.label.classList.toggle("long", shown.length > LONG);
     this.label.classList.toggle("muted", isUnknown || !isCertain);
-    write(this.score, percent(best[0].score));
-    this.score.classList.toggle("muted", isUnknown || !isCertain);
-    write(this.guess, isUnknown ? `Best guess: ${best[0].label}` : "");
+    write(this.score, isUnknown ? "" : percent(best[0].score)); // which is that of a label, and unknown is none
+    this.score.classList.toggle("muted", !isCertain);
+    write(this.guess, isUnknown ? `Best guess: ${asGuess(best[0])}` : "");
     showBars(this.rows, best);
     return shown;
   }
