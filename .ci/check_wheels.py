@@ -57,7 +57,8 @@ print(f"{pipeline.name}: {built} bytes of it are the page of tlpipe web")
 assert weights.file_size <= 2_000_000, f"{weights.filename}: {weights.file_size} bytes"
 missing = {*NEEDED, *(BUILT + name for name in PAGE)} - {file.filename for file in held}
 assert not missing, f"{pipeline.name} lacks {missing}"
-page = {f"tlpipe_edge/live_page/{name}" for name in ("page.html", "style.css", "page.css", "prediction.js", "page.js")}
+sources = (source / "edge" / "tlpipe_edge" / "live_page").iterdir()
+page = {f"tlpipe_edge/live_page/{file.name}" for file in sources if file.suffix in (".html", ".css", ".js")}
 assert page <= set(ZipFile(edge).namelist()), f"{edge.name} lacks files of the live page"
 
 heavy = [name for name in check(edge, source / "edge" / "tlpipe_edge") if name.startswith(("tensorflow", "keras"))]
