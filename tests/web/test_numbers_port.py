@@ -11,6 +11,7 @@ from tlpipe_edge.bench.latency import Latency
 from tlpipe_edge.camera.answer import UNKNOWN
 from tlpipe_edge.camera.capture import Frame
 from tlpipe_edge.camera.loop import _Smoother
+from tlpipe_edge.camera.settings import Adjustable, Settings
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.classify.prediction import Prediction
 from tlpipe_edge.contract.codec import as_json
@@ -88,7 +89,7 @@ class Replay:
 def test_smoothing_and_unknown(found: dict[str, Any]) -> None:
     frame = np.zeros((1, 1, 3), np.uint8)
     for (threshold, smoothing, scores), answers in zip(FRAMES, found["frames"], strict=True):
-        smoother = _Smoother(cast(Classifier, Replay(scores)), threshold=threshold, smoothing=smoothing)
+        smoother = _Smoother(cast(Classifier, Replay(scores)), Adjustable(Settings(threshold, smoothing)))
         for number, answer in enumerate(answers):
             device = smoother.answer(Frame(frame, number + 1))
             assert answer["scores"] == device.scores.tolist()

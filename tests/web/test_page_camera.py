@@ -103,7 +103,7 @@ def test_below_the_threshold_it_is_unknown(browser: Browser) -> None:
         opened(browser, server)
         started(browser)
         shown = [text(browser, name) for name in ("label", "score", "guess")]
-        assert shown == ["unknown", "30.0 %", "Best guess: dog"]
+        assert shown == ["unknown", "", "Best guess: dog, 30 %"]
 
         browser.value("(({ value }) => 0)(document.getElementById('threshold').value = '0.3')")
         browser.value("document.getElementById('threshold').dispatchEvent(new Event('input'))")

@@ -115,7 +115,7 @@ def test_the_threshold_holds_for_those_already_there(browser: Browser, tmp_path:
     with served(files()) as server:
         opened(browser, server)
         browser.choose("files", *written(tmp_path, a=photograph(weak)))
-        assert done(browser, 1)[0][1:4] == ["unknown", "30.0 %", "Best guess: dog"]
+        assert done(browser, 1)[0][1:4] == ["unknown", "Best guess: dog, 30 %", "dog"]
 
         browser.value("document.getElementById('threshold').value = '0.25'")
         browser.value("document.getElementById('threshold').dispatchEvent(new Event('input'))")

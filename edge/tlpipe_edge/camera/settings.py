@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from tlpipe_edge.errors import WrongUsage
 
 MAX_SMOOTHING = 0.99
+THRESHOLD, SMOOTHING = 0.5, 0.7
+"""What `tlpipe-edge camera` and the page of `tlpipe web` begin with."""
 
 
 @dataclass(frozen=True)

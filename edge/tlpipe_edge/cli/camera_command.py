@@ -11,7 +11,7 @@ from typing import Any
 from tlpipe_edge.camera.address import is_folder
 from tlpipe_edge.camera.answer import UNKNOWN, Answer
 from tlpipe_edge.camera.loop import Outage, watch
-from tlpipe_edge.camera.settings import Adjustable, Settings
+from tlpipe_edge.camera.settings import SMOOTHING, Adjustable, Settings
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.classify.model_file import FileOptions
 from tlpipe_edge.cli.model_options import say_notes
@@ -23,8 +23,6 @@ from tlpipe_edge.live_page.server import Offered, Preview
 from tlpipe_edge.live_page.state import About
 from tlpipe_edge.machine import device
 
-SMOOTHING = 0.7
-"""The default of a camera, a stream and a video."""
 TOP_K = 3
 """Number of labels in a JSON document."""
 

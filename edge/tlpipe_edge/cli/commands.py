@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from tlpipe_edge import __version__
-from tlpipe_edge.camera.settings import MAX_SMOOTHING
+from tlpipe_edge.camera.settings import MAX_SMOOTHING, SMOOTHING, THRESHOLD
 from tlpipe_edge.cli.app import MAX_THREADS, numbers, run_program
 from tlpipe_edge.cli.application import application, checked
 from tlpipe_edge.cli.model_options import LabelsFile, Mean, Std, file_options, say_notes
@@ -68,7 +68,7 @@ Smoothing = Annotated[
         min=0.0,
         max=MAX_SMOOTHING,
         metavar="WEIGHT",
-        show_default="0.7; 0 for a folder",
+        show_default=f"{SMOOTHING}; 0 for a folder",
         help="Weight of the previous scores in the moving average, 0 (none) to 0.99.",
     ),
 ]
@@ -186,7 +186,7 @@ def camera(
     labels: LabelsFile = None,
     mean: Mean = None,
     std: Std = None,
-    threshold: Threshold = 0.5,
+    threshold: Threshold = THRESHOLD,
     smoothing: Smoothing = None,
     loop: Annotated[bool, typer.Option("--loop", help="Start a file or folder again at its end.")] = False,
     preview: LivePage = None,

@@ -16,6 +16,7 @@ from tlpipe.website import built, network, page, self_test
 from tlpipe.website.document import Asset, Ending, Measured, SiteDocument, Split, asset
 from tlpipe.website.network import Network
 from tlpipe.website.self_test import Case
+from tlpipe_edge.camera.settings import SMOOTHING, THRESHOLD
 from tlpipe_edge.console import notebook, progress
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.contract import evaluation
@@ -26,9 +27,6 @@ MODEL = "model.tflite"
 README = "README.md"
 MARKER = "tlpipe-site.json"
 """Lists the files of a folder, and tells it from other folders."""
-
-THRESHOLD, SMOOTHING = 0.5, 0.7
-"""Those of ``tlpipe-edge camera``."""
 
 _SPLIT = re.compile(
     r"(train|validation|test)( \(there is no test split\))?(?P<apart>, (held out|cut) from train)?"

@@ -13,7 +13,6 @@ from PIL import Image
 from tlpipe.website import built, network, site
 from tlpipe.website.site import Options
 from tlpipe_edge.classify.classifier import Classifier
-from tlpipe_edge.cli import commands
 from tlpipe_edge.contract.bundle import Bundle
 from tlpipe_edge.errors import BadData, MissingInput, TlpipeError, Unavailable, WrongUsage
 
@@ -64,13 +63,6 @@ def test_the_page_is_told_what_it_needs(exported: Bundle) -> None:
     assert "unpacked_sha256" not in told["assets"]["model.tflite"]
     assert json.loads(made.files["site.webmanifest"])["name"] == "bundle"
     assert made.files["service_worker.js"].decode() == f'const VERSION = "{told["version"]}";\n'
-
-
-def test_the_page_starts_with_the_values_of_the_camera_command() -> None:
-    from inspect import signature
-
-    parameters = signature(commands.camera).parameters
-    assert (parameters["threshold"].default, parameters["smoothing"].default) == (site.THRESHOLD, site.SMOOTHING)
 
 
 @pytest.mark.usefixtures("page")
