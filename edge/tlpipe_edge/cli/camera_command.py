@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tlpipe_edge.camera.answer import Answer
 from tlpipe_edge.camera.loop import Outage, watch
@@ -19,6 +19,9 @@ from tlpipe_edge.console import streams
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.errors import Unavailable
 from tlpipe_edge.live_page.server import Preview
+
+if TYPE_CHECKING:
+    from tlpipe_edge.camera.collecting import Collection
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,13 @@ class CameraOptions:
     loop: bool
     preview: str | None
     token: str | None
+    collection: "Collection | None"
     as_json: bool
 
 
 def run(options: CameraOptions) -> None:
-    """Run until the end of the source, SIGTERM or Ctrl-C. Raise the errors of Classifier, Preview and ``watch``."""
+    """Run until the end of the source, SIGTERM or Ctrl-C. Raise the errors of Classifier, Collector, Preview and
+    ``watch``."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     classifier = Classifier.open(
@@ -52,6 +57,12 @@ def run(options: CameraOptions) -> None:
     )
     say_notes(classifier.notes)
     with contextlib.ExitStack() as stack:
+        collector = None
+        if options.collection is not None:
+            from tlpipe_edge.camera.collecting import Collector, Origin
+
+            collector = Collector(options.collection, Origin.of(classifier), smoothing=options.smoothing)
+            stack.enter_context(collector)
         page = None
         if options.preview is not None:
             page = stack.enter_context(Preview(options.preview, token=options.token))
@@ -73,6 +84,8 @@ def run(options: CameraOptions) -> None:
                 notify(READY="1", WATCHDOG="1", STATUS=f"{event.label} {event.score:.2f}")
                 print(_document(event) if options.as_json else _line(event), flush=True)
                 attempt, seen = 0, True
+                if collector:
+                    collector.consider(event)
             elif not seen and _by_hand():
                 raise Unavailable(event.reason, event.advice)
             else:
