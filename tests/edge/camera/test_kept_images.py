@@ -69,6 +69,17 @@ def test_what_someone_asked_for_is_deleted_only_for_what_someone_asks_for(
     assert scores(tmp_path) == [0.60, 0.601, 0.4]
 
 
+def test_what_someone_asked_for_is_deleted_after_what_is_less_certain(tmp_path: Path) -> None:
+    clock = Clock()
+    with collector(tmp_path, clock) as keeping:
+        keeping.keep(answer(0, 0.9))
+        keeping.consider(answer(1, 0.4))
+    clock.seconds = 10
+    with collector(tmp_path, clock, limit=keeping.status.bytes + 100) as keeping:
+        keeping.keep(answer(2, 0.9))
+    assert [each.reason for each in checked(tmp_path).values()] == [Reason.ASKED] * 2
+
+
 def test_an_image_above_the_limit_deletes_none(tmp_path: Path) -> None:
     with collector(tmp_path, Clock()) as keeping:
         keeping.keep(answer(0))
