@@ -6,7 +6,7 @@ import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tlpipe_edge.camera.address import is_folder
 from tlpipe_edge.camera.answer import UNKNOWN, Answer
@@ -26,6 +26,9 @@ from tlpipe_edge.machine import device
 TOP_K = 3
 """Number of labels in a JSON document."""
 
+if TYPE_CHECKING:
+    from tlpipe_edge.camera.collecting import Collection
+
 
 @dataclass(frozen=True)
 class CameraOptions:
@@ -42,11 +45,13 @@ class CameraOptions:
     loop: bool
     preview: str | None
     token: str | None
+    collection: "Collection | None"
     as_json: bool
 
 
 def run(options: CameraOptions) -> None:
-    """Run until the end of the source, SIGTERM or Ctrl-C. Raise the errors of Classifier, Preview and ``watch``."""
+    """Run until the end of the source, SIGTERM or Ctrl-C. Raise the errors of Classifier, Collector, Preview and
+    ``watch``."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     classifier = Classifier.open(
@@ -58,10 +63,15 @@ def run(options: CameraOptions) -> None:
     )
     say_notes(classifier.notes)
     with contextlib.ExitStack() as stack:
-        page, adjustable = None, Adjustable(_settings(options))
+        page, collector, adjustable = None, None, Adjustable(_settings(options))
+        if options.collection is not None:
+            from tlpipe_edge.camera.collecting import Collector, Origin
+
+            collector = Collector(options.collection, Origin.of(classifier), adjustable)
+            stack.enter_context(collector)
         if options.preview is not None:
             about = About.of(classifier, device.read().board)
-            offered = Offered(about, adjustable)
+            offered = Offered(about, adjustable, keep=collector.keep if collector else None)
             page = stack.enter_context(Preview(options.preview, token=options.token, offered=offered))
             from tlpipe_edge.console import progress
 
@@ -75,6 +85,8 @@ def run(options: CameraOptions) -> None:
                 notify(READY="1", WATCHDOG="1", STATUS=_named(event))
                 print(_document(event) if options.as_json else _line(event), flush=True)
                 attempt, seen = 0, True
+                if collector:
+                    collector.consider(event)
             elif not seen and _by_hand():
                 raise Unavailable(event.reason, event.advice)
             else:

@@ -13,6 +13,7 @@ from tlpipe_edge import __version__
 from tlpipe_edge.camera.settings import MAX_SMOOTHING, SMOOTHING, THRESHOLD
 from tlpipe_edge.cli.app import MAX_THREADS, numbers, run_program
 from tlpipe_edge.cli.application import application, checked
+from tlpipe_edge.cli.collect_options import Collect, Limit, PerHour, Rule, collection
 from tlpipe_edge.cli.model_options import LabelsFile, Mean, Std, file_options, say_notes
 from tlpipe_edge.console.text import printable, terminal_width
 from tlpipe_edge.contract.ranges import MAX_COUNT
@@ -191,6 +192,10 @@ def camera(
     loop: Annotated[bool, typer.Option("--loop", help="Start a file or folder again at its end.")] = False,
     preview: LivePage = None,
     token: Token = None,
+    collect: Collect = None,
+    when: Rule = None,
+    collect_limit: Limit = None,
+    collect_per_hour: PerHour = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line and nothing else.")] = False,
 ) -> None:
     """Classify what a camera sees, until stopped.
@@ -214,6 +219,7 @@ def camera(
             loop=loop,
             preview=preview,
             token=token,
+            collection=collection(collect, when, collect_limit, collect_per_hour),
             as_json=as_json,
         )
     )

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Predicate
 
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.codec import Misfit, require_schema
@@ -37,13 +40,18 @@ class Reason(StrEnum):
     EVERY = "every"
 
 
+def _is_hash(text: str) -> bool:
+    """16 hexadecimal digits"""
+    return len(text) == 16 and set(text) <= set("0123456789abcdef")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kept:
     """An image that was kept, and the prediction for it.
 
     ``sha256`` is that of the image file. ``label`` is a class or ``unknown``; ``best`` is the class with the highest
     score, and ``score`` its score. ``time`` is in ISO 8601 with its offset from UTC. ``artifact_sha256`` is that of the
-    .tflite file.
+    .tflite file. ``dhash`` is the perceptual hash of the image, if it was computed.
     """
 
     sha256: Sha256
@@ -56,6 +64,7 @@ class Kept:
     recipe: str
     artifact_sha256: Sha256
     device: str
+    dhash: Annotated[str, Predicate(_is_hash)] | None = None
     schema: int = SCHEMA
 
     def check(self) -> None:
