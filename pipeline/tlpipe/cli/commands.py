@@ -198,7 +198,7 @@ def evaluate(
 app.command(epilog="Example: tlpipe explain exported/clothing")(explain)
 
 
-app.command(epilog="Example: tlpipe bench exported/clothing --threads 1,4 --device ssh://pi@raspberrypi.local")(bench)
+app.command(epilog="Example: tlpipe bench exported/clothing --threads 1,4 --device ssh://raspberrypi.local")(bench)
 
 
 @app.command(

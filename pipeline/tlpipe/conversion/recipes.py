@@ -76,14 +76,14 @@ _ENTRIES = (
         "dynamic",
         rank=3,
         help="int8 weights, activations quantized on the fly",
-        cost="about a quarter of the size of float32; not for tflite-runtime",
+        cost="about a third of the size of float32; not for tflite-runtime",
     ),
     Recipe(
         "int8",
         rank=0,
         help="int8 weights per channel, int8 activations with ranges from training images; uint8 pixels in, uint8 "
         "scores out",
-        cost="about a quarter of the size of float32, and usually the fastest on a CPU",
+        cost="about a third of the size of float32, and usually the fastest on a CPU",
         operators="TFLITE_BUILTINS_INT8",
         ends="uint8",
         calibrated=True,
