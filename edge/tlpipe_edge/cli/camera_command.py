@@ -1,4 +1,4 @@
-"""The command `camera`: prints the answers and outages of the loop, and sends them to systemd and to the live page."""
+"""The command `camera`: prints what the loop yields, and sends it to systemd, the live page and a broker."""
 
 import contextlib
 import json
@@ -36,11 +36,12 @@ class CameraOptions:
     loop: bool
     preview: str | None
     token: str | None
+    mqtt: str | None
     as_json: bool
 
 
 def run(options: CameraOptions) -> None:
-    """Run until the end of the source, SIGTERM or Ctrl-C. Raise the errors of Classifier, Preview and ``watch``."""
+    """Run until the end of the source, SIGTERM or Ctrl-C. Raise those of Classifier, Preview, Publisher, ``watch``."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     classifier = Classifier.open(
@@ -59,6 +60,11 @@ def run(options: CameraOptions) -> None:
 
             address, query, _ = page.url.partition("?token=")
             progress.say(f"live page: {address}" + f"{query}..., with the token" * bool(query))
+        broker = None
+        if options.mqtt is not None:
+            from tlpipe_edge.telemetry.mqtt import Publisher
+
+            broker = stack.enter_context(Publisher(options.mqtt, classifier))
         events = watch(
             classifier,
             options.source,
@@ -83,6 +89,8 @@ def run(options: CameraOptions) -> None:
                         print(_outage(event), file=sys.stderr, flush=True)
             if page:
                 page.show(event) if isinstance(event, Answer) else page.outage(event.reason)
+            if broker:
+                broker.show(event) if isinstance(event, Answer) else broker.outage(event.reason)
 
 
 def _by_hand() -> bool:

@@ -82,6 +82,14 @@ Token = Annotated[
         help="Password of the live page; required if other machines can reach it.",
     ),
 ]
+Mqtt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="TLPIPE_MQTT",
+        help="Publish to the MQTT broker at mqtt://HOST/PREFIX, or in full mqtts://USER:PASSWORD@HOST:PORT/PREFIX.",
+    ),
+]
 
 
 def main() -> None:
@@ -189,6 +197,7 @@ def camera(
     loop: Annotated[bool, typer.Option("--loop", help="Start a file or folder again at its end.")] = False,
     preview: LivePage = None,
     token: Token = None,
+    mqtt: Mqtt = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line and nothing else.")] = False,
 ) -> None:
     """Classify what a camera sees, until stopped.
@@ -212,6 +221,7 @@ def camera(
             loop=loop,
             preview=preview,
             token=token,
+            mqtt=mqtt,
             as_json=as_json,
         )
     )
