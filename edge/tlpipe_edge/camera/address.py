@@ -6,7 +6,10 @@ from pathlib import Path
 
 PICAMERA = "picamera2"
 
-_SCHEMES = ("ftp", "http", "https", "mms", "rtmp", "rtmps", "rtp", "rtsp", "rtsps", "sftp", "srt", "tcp", "udp")
+_SCHEMES = (
+    *("ftp", "http", "https", "mms", "mqtt", "mqtts", "rtmp", "rtmps", "rtp", "rtsp", "rtsps"),
+    *("sftp", "srt", "tcp", "udp"),
+)
 """The schemes that a message names: what else is before a colon may be a user."""
 _SCHEME = re.compile(r"\s*(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(?P<slashes>//)?")
 _IPV4 = r"\d{1,3}(?:\.\d{1,3}){3}"

@@ -1,4 +1,4 @@
-"""The command `camera`: prints the answers and outages of the loop, and sends them to systemd and to the live page."""
+"""The command `camera`: prints what the loop yields, and sends it to systemd, the live page and a broker."""
 
 import contextlib
 import json
@@ -6,7 +6,7 @@ import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tlpipe_edge.camera.address import is_folder
 from tlpipe_edge.camera.answer import UNKNOWN, Answer
@@ -14,20 +14,15 @@ from tlpipe_edge.camera.loop import Outage, watch
 from tlpipe_edge.camera.settings import SMOOTHING, Adjustable, Settings
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.classify.model_file import FileOptions
+from tlpipe_edge.cli.camera_listeners import Listeners, Wanted
 from tlpipe_edge.cli.model_options import say_notes
 from tlpipe_edge.cli.systemd import notify, watched
 from tlpipe_edge.console import streams
 from tlpipe_edge.console.text import printable
 from tlpipe_edge.errors import Unavailable
-from tlpipe_edge.live_page.server import Offered, Preview
-from tlpipe_edge.live_page.state import About
-from tlpipe_edge.machine import device
 
 TOP_K = 3
 """Number of labels in a JSON document."""
-
-if TYPE_CHECKING:
-    from tlpipe_edge.camera.collecting import Collection
 
 
 @dataclass(frozen=True)
@@ -43,15 +38,12 @@ class CameraOptions:
     threshold: float
     smoothing: float | None
     loop: bool
-    preview: str | None
-    token: str | None
-    collection: "Collection | None"
+    wanted: Wanted
     as_json: bool
 
 
 def run(options: CameraOptions) -> None:
-    """Run until the end of the source, SIGTERM or Ctrl-C. Raise the errors of Classifier, Collector, Preview and
-    ``watch``."""
+    """Run until the end of the source, SIGTERM or Ctrl-C. Raise the errors of Classifier, Listeners and ``watch``."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     classifier = Classifier.open(
@@ -62,31 +54,17 @@ def run(options: CameraOptions) -> None:
         **vars(options.file),
     )
     say_notes(classifier.notes)
-    with contextlib.ExitStack() as stack:
-        page, collector, adjustable = None, None, Adjustable(_settings(options))
-        if options.collection is not None:
-            from tlpipe_edge.camera.collecting import Collector, Origin
-
-            collector = Collector(options.collection, Origin.of(classifier), adjustable)
-            stack.enter_context(collector)
-        if options.preview is not None:
-            about = About.of(classifier, device.read().board)
-            offered = Offered(about, adjustable, keep=collector.keep if collector else None)
-            page = stack.enter_context(Preview(options.preview, token=options.token, offered=offered))
-            from tlpipe_edge.console import progress
-
-            address, query, _ = page.url.partition("?token=")
-            progress.say(f"live page: {address}" + f"{query}..., with the token" * bool(query))
-        events = watch(classifier, options.source, loop=options.loop, adjustable=adjustable)
-        stack.enter_context(contextlib.closing(events))
+    adjustable = Adjustable(_settings(options))
+    with (
+        Listeners(options.wanted, classifier, adjustable) as listeners,
+        contextlib.closing(watch(classifier, options.source, loop=options.loop, adjustable=adjustable)) as events,
+    ):
         attempt, seen = 0, False
         for event in events:
             if isinstance(event, Answer):
                 notify(READY="1", WATCHDOG="1", STATUS=_named(event))
                 print(_document(event) if options.as_json else _line(event), flush=True)
                 attempt, seen = 0, True
-                if collector:
-                    collector.consider(event)
             elif not seen and _by_hand():
                 raise Unavailable(event.reason, event.advice)
             else:
@@ -95,8 +73,7 @@ def run(options: CameraOptions) -> None:
                     attempt = event.attempt
                     with streams.messages():
                         print(_outage(event), file=sys.stderr, flush=True)
-            if page:
-                page.show(event) if isinstance(event, Answer) else page.outage(event.reason)
+            listeners.hear(event)
 
 
 def _settings(options: CameraOptions) -> Settings:

@@ -85,6 +85,14 @@ Token = Annotated[
         help="Password of the live page; required if other machines can reach it.",
     ),
 ]
+Mqtt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="TLPIPE_MQTT",
+        help="Publish to the MQTT broker at mqtt://HOST/PREFIX, or in full mqtts://USER:PASSWORD@HOST:PORT/PREFIX.",
+    ),
+]
 
 
 def main() -> None:
@@ -196,6 +204,7 @@ def camera(
     when: Rule = None,
     collect_limit: Limit = None,
     collect_per_hour: PerHour = None,
+    mqtt: Mqtt = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line and nothing else.")] = False,
 ) -> None:
     """Classify what a camera sees, until stopped.
@@ -205,6 +214,7 @@ def camera(
     command runs in a terminal, it stops with exit code 69. A systemd unit is in edge/systemd.
     """
     from tlpipe_edge.cli import camera_command
+    from tlpipe_edge.cli.camera_listeners import Wanted
 
     camera_command.run(
         camera_command.CameraOptions(
@@ -217,9 +227,7 @@ def camera(
             threshold=threshold,
             smoothing=smoothing,
             loop=loop,
-            preview=preview,
-            token=token,
-            collection=collection(collect, when, collect_limit, collect_per_hour),
+            wanted=Wanted(preview, token, mqtt, collection(collect, when, collect_limit, collect_per_hour)),
             as_json=as_json,
         )
     )

@@ -21,7 +21,7 @@ def redact(text: str) -> str:
             text = text.replace(form, shown)
     for token in filter(str.strip, tokens):
         text = re.sub(rf"(?<!\w){re.escape(token)}(?!\w)", "...", text)
-    if any(name in ("--source", "--token") for name, _ in _options()):  # the value may have had a blank in it
+    if any(name in ("--source", "--token", "--mqtt") for name, _ in _options()):  # the value may have had a blank in it
         text = re.sub(r"(got unexpected extra argument(?:s|\(s\))?) \([^\n]*\)", r"\1", text, flags=re.IGNORECASE)
     return text
 

@@ -57,7 +57,6 @@ def read(root: Path = Path("/")) -> Device:
     cpu = _cpu(root)
     board = _text(root / "proc/device-tree/model") or _text(root / "sys/class/dmi/id/product_name") or cpu
     frequency = _number(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
-    temperature = _number(root / "sys/class/thermal/thermal_zone0/temp")
     return Device(
         board=board,
         cpu=cpu,
@@ -68,9 +67,15 @@ def read(root: Path = Path("/")) -> Device:
         kernel=platform.release(),
         governor=_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         frequency_mhz=None if frequency is None else frequency / 1e3,
-        temperature_c=None if temperature is None else temperature / 1e3,
+        temperature_c=temperature(root),
         throttling=_throttling(root, ask_firmware="Raspberry Pi" in board),
     )
+
+
+def temperature(root: Path = Path("/")) -> float | None:
+    """The temperature of the processor in degrees Celsius; None if unknown."""
+    thousandths = _number(root / "sys/class/thermal/thermal_zone0/temp")
+    return None if thousandths is None else thousandths / 1e3
 
 
 def cores() -> int:

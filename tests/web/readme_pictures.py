@@ -1,8 +1,8 @@
 """Draw the pictures of the README, below docs/pictures: the live page, a report, and the page for phones.
 
-python scripts/draw_pictures.py [FOLDER]: after `make demo` and `make web-runtime`, with Chromium. FOLDER is the one in
-which the demo ran. The pages are those that users get, at the width of a phone, with the bundle, the report and images
-of the demo. Look at the pictures before you commit them.
+PYTHONPATH=tests python tests/web/readme_pictures.py [FOLDER], after `make demo` and `make web-runtime`. FOLDER is where
+the demo ran. The pages are those that users get, at the width of a phone, with the bundle, the report and images of the
+demo. Look at the pictures before you commit them.
 """
 
 import sys
@@ -13,23 +13,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
-
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-sys.path.insert(0, str(ROOT / "tests/web"))
-
 from browser import Browser, chromium
 from fake_site import served
 from on_page import opened
+from PIL import Image
 
 from tlpipe.website import site
-from tlpipe_edge import Bundle, Classifier
+from tlpipe_edge import Answer, Bundle, Classifier
 from tlpipe_edge.camera.loop import watch
 from tlpipe_edge.camera.settings import Adjustable, Settings
 from tlpipe_edge.live_page.server import Offered, Preview
 from tlpipe_edge.live_page.state import About
 
+ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs/pictures"
 WIDTH, HEIGHT = 390, 780
 COLOURS = 256
@@ -49,7 +45,9 @@ def main() -> None:
         browser.look(width=WIDTH, height=HEIGHT)
         with _live_page(bundle, images, Path(name)) as url:
             browser.open(url)
-            browser.wait(f"document.querySelectorAll('#history li').length >= {len(images)} && picture.naturalWidth > 0")
+            browser.wait(
+                f"document.querySelectorAll('#history li').length >= {len(images)} && picture.naturalWidth > 0"
+            )
             _draw(browser, "live_page")
         browser.open((folder / "reports/demo/report.html").absolute().as_uri())
         browser.wait("document.readyState === 'complete' && document.querySelector('#verdict') !== null")
@@ -76,6 +74,7 @@ def _live_page(bundle: Bundle, images: list[Path], folder: Path) -> Iterator[str
     offered = Offered(About.of(classifier, "this computer"), adjustable, keep=lambda _: "")
     with Preview("0", token=None, offered=offered) as preview:
         for event in watch(classifier, str(frames), adjustable=adjustable):
+            assert isinstance(event, Answer)
             preview.show(event)
         yield preview.url
 
