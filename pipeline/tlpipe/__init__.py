@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tlpipe.api import adopt, bench, compare, evaluate, explain, export, finetune, report, run, score, train, web
     from tlpipe.engine.choice import using_engine
+    from tlpipe.reporting.about import About
     from tlpipe.runs.config import Finetuning, Head, Training
     from tlpipe.runs.run_folder import Run
     from tlpipe_edge.contract.bundle import Bundle
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "About",
     "Bundle",
     "Finetuning",
     "Head",
@@ -41,6 +43,7 @@ __all__ = [
 
 
 _HOME = {
+    "About": "tlpipe.reporting.about",
     "Bundle": "tlpipe_edge.contract.bundle",
     "Finetuning": "tlpipe.runs.config",
     "Head": "tlpipe.runs.config",

@@ -16,6 +16,7 @@ from tlpipe.benchmark.timed import Timed
 from tlpipe.data import reading
 from tlpipe.data.location import located
 from tlpipe.data.reading import Reading
+from tlpipe.reporting.about import NOTHING_SAID, About
 from tlpipe.runs import places
 from tlpipe.runs.config import Finetuning, Training
 from tlpipe.runs.run_folder import Run
@@ -62,6 +63,7 @@ def run(
     images: Place | None = None,
     timed: Timed | str = Timed.RECOMMENDED,
     callbacks: Callbacks = (),
+    about: About = NOTHING_SAID,
 ) -> "Reported":
     """Train, fine-tune, export in every number format, evaluate, benchmark and report.
 
@@ -73,13 +75,15 @@ def run(
     ``restart`` begins anew.
     ``timed``: which files are benchmarked beside Keras, "recommended", "all" or "none". ``callbacks`` are Keras
     callbacks for both stages. Their model is the suffix: it takes features, not images, and shares its layers with
-    the full model. A training that is continued calls them only for the epochs that were left.
+    the full model. A training that is continued calls them only for the epochs that were left. ``about`` is the head of
+    the report.
     """
     from tlpipe import full_run
 
     fractions, how = (validation_fraction, test_fraction), reading.parse(format, images)
     job = _job(data, training, out, fractions, how, overwrite=overwrite, restart=restart, strict=strict)
-    return full_run.run(job, command=f"tlpipe.run({str(data)!r})", timed=_timed(timed), callbacks=callbacks)
+    command = f"tlpipe.run({str(data)!r})"
+    return full_run.run(job, command=command, timed=_timed(timed), callbacks=callbacks, about=about)
 
 
 def train(
@@ -272,17 +276,19 @@ def report(
     benches: Bench | Place | Sequence[Bench | Place] = (),
     *,
     out: Place,
+    about: About = NOTHING_SAID,
     overwrite: bool = False,
 ) -> "Report":
     """Write a report (HTML, Markdown, JSON, CSV) to the folder ``out``: which file to use on which device.
 
-    ``benches`` are results of ``bench``, or files that ``tlpipe bench --out`` wrote.
+    ``benches`` are results of ``bench``, or files that ``tlpipe bench --out`` wrote. ``about`` is the head of the
+    report.
     """
     from tlpipe.reporting import publish
 
     several = (benches,) if isinstance(benches, Bench | Path | str) else benches
     measured = [bench for each in several for bench in _benches(each)]
-    return publish.of_run(_bundle(bundle), measured, Path(out), overwrite=overwrite)
+    return publish.of_run(_bundle(bundle), measured, Path(out), about=about, overwrite=overwrite)
 
 
 def compare(new: Model, old: Model, *, out: Place, overwrite: bool = False) -> "Comparison":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tlpipe import workflow
 from tlpipe.benchmark.timed import Timed
 from tlpipe.conversion import recipes
+from tlpipe.reporting.about import NOTHING_SAID, About
 from tlpipe.runs import run_folder, unfinished
 from tlpipe.runs.places import EXPORTED, REPORTS, RUNS, free, unused
 from tlpipe.runs.plan import about, steps
@@ -78,11 +79,13 @@ def run(
     show: Callable[[Measured], None] = lambda _: None,
     callbacks: Callbacks = (),
     name: str | None = None,
+    about: About = NOTHING_SAID,
 ) -> Reported:
     """Run all steps. ``show`` is called with the measurements before the report is written.
 
     The benchmark measures the ``timed`` files by the full rules, and states ``command`` as the command that started
-    it. Both training stages get the ``callbacks``. The usual ``name`` of the run is that of the data. If the same
+    it. Both training stages get the ``callbacks``. The usual ``name`` of the run is that of the data, and ``about`` is
+    the head of the report. If the same
     command was stopped, it is continued: steps that are done are not repeated. Raise the errors of the steps.
     """
     from tlpipe.training import checks
@@ -99,7 +102,8 @@ def run(
         done = Steps(saved)
         done.open(_basis(job, dataset), _files(out, done), restart=job.restart)
         with kept(done.outlook):
-            reported = _AllSteps(job, dataset, out, done, callbacks).run(command=command, timed=timed, show=show)
+            every = _AllSteps(job, dataset, out, done, callbacks, about)
+            reported = every.run(command=command, timed=timed, show=show)
         saved.delete()
     return reported
 
@@ -177,8 +181,11 @@ def _check_later_folders(name: str, *, overwrite: bool) -> None:
 class _AllSteps:
     """The steps of ``run``, one after the other; those that are ``done`` are read from their folders."""
 
-    def __init__(self, job: TrainingJob, dataset: "Dataset", out: Path, done: Steps, callbacks: Callbacks) -> None:
+    def __init__(
+        self, job: TrainingJob, dataset: "Dataset", out: Path, done: Steps, callbacks: Callbacks, about: About
+    ) -> None:
         self.job, self.dataset, self.out, self.done, self.callbacks = job, dataset, out, done, callbacks
+        self.about = about
         self.start = time.perf_counter()
 
     def run(self, *, command: str, timed: Timed, show: Callable[[Measured], None]) -> Reported:
@@ -291,4 +298,6 @@ class _AllSteps:
         from tlpipe.reporting import publish
 
         resume = self.done.begin(REPORT)
-        return publish.of_run(bundle, measured, folder, overwrite=overwrite or own, resume=resume), folder
+        overwrite = overwrite or own
+        report = publish.of_run(bundle, measured, folder, about=self.about, overwrite=overwrite, resume=resume)
+        return report, folder

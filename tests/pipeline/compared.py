@@ -35,10 +35,12 @@ def bundle(
     labels: Sequence[str] = LABELS,
     trained_on: int = 0,
     size: int = 1_000_000,
+    scores: bool = True,
 ) -> Path:
     """An evaluated bundle. ``wrong`` are the positions of the images on which each format is wrong; "keras" is never.
 
-    A wrong prediction is the class after the true one.
+    A wrong prediction is the class after the true one. The score of a prediction rises with its position, from 0.5 to
+    below 1; without ``scores``, the predictions are as an earlier version wrote them.
     """
     shutil.copytree(DRAWN, folder)
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -67,7 +69,10 @@ def bundle(
     (folder / EVALUATION).write_text(json.dumps(document))
     keys = per_image.of_hashes([benches.sha256(name) if name else "" for name, _ in examples])
     by_hash = {hashes[recipe]: each for recipe, each in predicted.items()}
-    per_image.write(folder, Predictions(keys, truth, truth, by_hash), evaluation=(folder / EVALUATION).read_text())
+    rising = 0.5 + np.arange(len(truth)) / (2 * len(truth))
+    scored = {"keras_scores": rising, "scores": dict.fromkeys(by_hash, rising)} if scores else {}
+    predictions = Predictions(keys, truth, truth, by_hash, **scored)
+    per_image.write(folder, predictions, evaluation=(folder / EVALUATION).read_text())
     return folder
 
 

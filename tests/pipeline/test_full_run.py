@@ -82,7 +82,7 @@ class Stubs:
         self.made("evaluate", bundle.path / "evaluation.json", overwrite=True, resume=resume)
         return "evaluation"
 
-    def report(self, _: object, __: object, out: Path, *, overwrite: bool, resume: Resume) -> str:
+    def report(self, _: object, __: object, out: Path, *, overwrite: bool, resume: Resume, **___: object) -> str:
         self.made("report", out / "report.json", overwrite=overwrite, resume=resume)
         return "report"
 

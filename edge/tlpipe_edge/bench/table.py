@@ -11,7 +11,7 @@ from tlpipe_edge.contract.conditions import UNKNOWN, Conditions
 from tlpipe_edge.contract.latency import LatencyFigures
 from tlpipe_edge.contract.validity import Cause, causes
 
-TIMES = ("", "threads", "p50", "p90", "p99", "end to end p50", "images/s", "cold start", "memory")
+TIMES = ("", "threads", "p50", "p90", "p99", "end to end p50", "frames/s", "images/s", "cold start", "memory")
 QUALITY = ("", "size", "top-1", "95 % interval", "agree")
 
 MIN_IMAGES = 100
@@ -32,7 +32,8 @@ def render(*benches: Bench, width: int | None = None) -> str:
     tables = functools.partial(_table, benches, width=width)
     times = [
         "p50, p90, p99: the network alone; end to end: from a file's bytes to its label",
-        "images/s: with as many classifiers as fit the cores" + "; faster: than compiled Keras" * compared,
+        "frames/s: one image after another, 1000 ms / end to end p50",
+        "images/s: many at once, on as many classifiers as fit the cores" + "; faster: than compiled Keras" * compared,
         "cold start: a new process up to its first prediction",
         "",
         *map(_image_line, filter(None, (benches[0].images,))),
@@ -115,11 +116,13 @@ def _times(bench: Bench) -> Rows:
             yield _marked("Keras predict", keras), "all", *_percentiles(keras.predict_ms)
         yield _marked("Keras compiled", keras), "all", *_percentiles(keras.compiled_ms)
     for result in bench.results:
+        end_to_end = result.end_to_end_ms.p50 if result.end_to_end_ms else None
         row = (
             _marked(printable(result.recipe), result),
             str(result.threads),
             *_percentiles(result.invoke_ms),
-            _with(result.end_to_end_ms.p50 if result.end_to_end_ms else None, "{:.2f} ms"),
+            _with(end_to_end, "{:.2f} ms"),
+            _with(end_to_end and 1000 / end_to_end, "{:.1f}"),
             _with(result.throughput_per_s, "{:.0f}" + "?" * bool(result.full_load_reasons)),
             _with((result.cold_start_ms or {}).get("total"), "{:.0f} ms" + "?" * bool(result.cold_start_reasons)),
             _with(result.peak_memory_mb, "{:.0f} MB"),

@@ -55,6 +55,12 @@ def predictions(scores: np.ndarray) -> np.ndarray:
     return np.where(failed, -1, np.where(np.isnan(scores), -np.inf, scores).argmax(axis=1))
 
 
+def best_scores(scores: np.ndarray) -> np.ndarray:
+    """(N, classes) float scores -> (N,) the score of each prediction, at most 1 (a softmax in float32 can be a little
+    above); NaN for a failed image."""
+    return np.minimum(scores.max(axis=1), 1)
+
+
 def top_k_hits(scores: np.ndarray, true_labels: np.ndarray, k: int) -> np.ndarray:
     """(N, classes) scores, (N,) indices -> (N,) bool: fewer than ``k`` other classes score at least as high."""
     of_true_label = scores[np.arange(len(true_labels)), true_labels][:, None]

@@ -4,7 +4,7 @@ Only the commands that need TensorFlow import it.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,15 +16,17 @@ from tlpipe.cli.cache_command import cache
 from tlpipe.cli.cache_option import CacheFolder
 from tlpipe.cli.choice import chosen_bundle, chosen_run, shown, written
 from tlpipe.cli.config_command import config
-from tlpipe.cli.configuration import Config
+from tlpipe.cli.configuration import HEAD, Config, without_arguments
 from tlpipe.cli.engine_option import with_engine
 from tlpipe.cli.explain_command import explain
 from tlpipe.cli.limit_options import MaxDrop, MaxDropOnValidation, MinAgreement, MinAgreementOnValidation
 from tlpipe.cli.options import (
     OUTPUT,
     Against,
+    Author,
     Benched,
     BundleFolder,
+    DataDate,
     DataFormat,
     ImageFolder,
     Json,
@@ -32,9 +34,11 @@ from tlpipe.cli.options import (
     LabelledData,
     NoBench,
     Overwrite,
+    Purpose,
     Quantize,
     Restart,
     RunFolder,
+    Title,
     TopLayers,
     TuningEpochs,
     TuningRate,
@@ -43,6 +47,7 @@ from tlpipe.cli.score_command import score
 from tlpipe.cli.training_options import DEFAULTS, with_training_options
 from tlpipe.cli.web_command import web
 from tlpipe.data import reading
+from tlpipe.reporting.about import About
 from tlpipe.runs.config import TENSORFLOW, Finetuning
 from tlpipe.storage.resume import Resume
 from tlpipe_edge.cli.app import run_program
@@ -52,7 +57,7 @@ from tlpipe_edge.contract.limits import Limits
 from tlpipe_edge.errors import GateNotMet, WrongUsage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tlpipe.full_run import Measured, Reported
     from tlpipe.reporting.document import Report
@@ -215,7 +220,8 @@ def run_all(
     timed = _timed(context, bench, no_bench=no_bench)
     from tlpipe import full_run
 
-    _say_end(full_run.run(job, command=written(), timed=timed, show=_show), timed)
+    about = _about(without_arguments(context, "report").params)
+    _say_end(full_run.run(job, command=written(), timed=timed, show=_show, about=about), timed)
 
 
 @app.command(epilog="Example: tlpipe demo")
@@ -234,6 +240,7 @@ def demo(
 
 @app.command(epilog="Example: tlpipe report exported/clothing bench.json --out reports/clothing")
 def report(
+    context: typer.Context,
     sources: Annotated[
         list[Path],
         typer.Argument(
@@ -245,6 +252,10 @@ def report(
         Path, typer.Option(metavar="DIR", help="The folder to write the report to.", rich_help_panel=OUTPUT)
     ],
     against: Against = [],  # noqa: B006  (typer copies it)
+    title: Title = None,
+    purpose: Purpose = None,
+    author: Author = None,
+    data_date: DataDate = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a report (HTML, Markdown, JSON, CSV): which file to use on which device, and how close it is to Keras.
@@ -254,13 +265,15 @@ def report(
     from tlpipe.reporting import publish
 
     if against:
+        _refuse_head(context)
         from tlpipe.cli import comparison
 
         compared = publish.comparison_of_paths(sources, against, out, overwrite=overwrite)
         print(comparison.render(compared, width=terminal_width()))
         print(printable(str(out / publish.COMPARISON_PAGE)))
         return
-    report = publish.of_paths(sources, out, overwrite=overwrite)
+    about = About(title, purpose, author, data_date)
+    report = publish.of_paths(sources, out, about=about, overwrite=overwrite)
     _say_report(report, out, report.warnings)
 
 
@@ -274,6 +287,22 @@ app.command(epilog="Example: tlpipe cache --clear")(cache)
 
 
 app.command(epilog="Example: tlpipe config --run runs/clothing > clothing.toml")(config)
+
+
+def _about(values: "Mapping[str, Any]") -> About:
+    """The head of a report, from the options of ``report``."""
+    return About(**{name: values[name] for name in HEAD})
+
+
+def _refuse_head(context: typer.Context) -> None:
+    """Raise WrongUsage if the head of a report is given for a comparison; that of a file is for reports."""
+    for name in HEAD:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            option = f"--{name.replace('_', '-')}"
+            raise WrongUsage(
+                f"{option} and --against exclude each other", "A comparison has no head.", where=context.command_path
+            )
 
 
 def _timed(context: typer.Context, bench: Timed, *, no_bench: bool) -> Timed:

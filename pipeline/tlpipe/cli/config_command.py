@@ -51,8 +51,12 @@ def config(context: typer.Context, command: Command = None, run: RunOption = Non
     if command is None:
         found["run"] = {key: each for key, each in found["run"].items() if found["train"].get(key) != each}
         _print(found)
+    elif command == "run":
+        keys = [key for key, parameter in known["report"].items() if parameter.name in configuration.HEAD]
+        head = {key: found["report"][key] for key in keys}
+        _print({"run": found["run"], "finetune": found["finetune"], "report": head})
     else:
-        _print({name: found[name] for name in ((command, "finetune") if command == "run" else (command,))})
+        _print({command: found[command]})
 
 
 def _effective(command: str, context: typer.Context) -> "Lines":

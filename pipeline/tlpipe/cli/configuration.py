@@ -2,7 +2,8 @@
 
 A table is named after a command, and has its options and arguments by their names. A key above all tables holds for
 each command that has this option; it is refused if its meaning depends on the command. ``run`` also reads [train],
-which wins over the keys above all tables, and [finetune] for its second stage. Relative paths are relative to the
+which wins over the keys above all tables, [finetune] for its second stage, and [report] for the head of its report.
+Relative paths are relative to the
 folder of the file.
 """
 
@@ -10,6 +11,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -40,6 +42,12 @@ _SHARED = {"run": "train"}
 """A command that also reads the table of another one, whose options it has."""
 _SECOND_STAGE = "finetune"
 """The command whose values are the second stage of a job."""
+_REPORT = "report"
+"""The command whose values of ``HEAD`` are also those of the report that ``run`` writes."""
+_DATE = "data_date"
+"""The parameter that can also be a date of TOML, without quotes."""
+HEAD = ("title", "purpose", "author", _DATE)
+"""The names of the parameters that are the head of a report."""
 _TYPES = {bool: (bool,), int: (int,), float: (int, float)}
 """The types in TOML of flags and numbers, by the type of the option. All other values are text."""
 _REFUSED = {
@@ -64,9 +72,10 @@ class Settings:
     by_command: Mapping[str, Mapping[str, Value]]
 
     def has_values_for(self, command: str) -> bool:
-        """Whether the command gets a value from the file, for a second stage of its job, too."""
+        """Whether the command gets a value from the file, for a second stage of its job or its report, too."""
         second = self.by_command[_SECOND_STAGE].keys() - {"run", "engine"} if command in ("train", "run") else ()
-        return bool(self.by_command.get(command) or second)
+        head = self.by_command[_REPORT].keys() & HEAD if command == "run" else ()
+        return bool(self.by_command.get(command) or second or head)
 
 
 def use(context: typer.Context, config: Path | None) -> Path | None:
@@ -216,6 +225,8 @@ def _checked(parameter: Parameter, value: object, context: "Context", file: Path
     Raise BadConfiguration if the command line would not take it, or if it has another type in TOML.
     """
     where = f"{file}: {f'[{table}] ' * bool(table)}{key_of(parameter)}"
+    if parameter.name == _DATE and type(value) is date:
+        value = value.isoformat()
     repeatable = parameter.multiple or parameter.nargs == -1
     if wrong_value.is_empty(value):
         raise BadConfiguration("an empty value", "Give one, or remove the key.", where=where)

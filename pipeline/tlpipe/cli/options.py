@@ -13,6 +13,7 @@ from tlpipe.data.reading import Format
 from tlpipe.network import backbones
 from tlpipe.network.backbones import BACKBONES
 from tlpipe.network.backbones import DEFAULT as BACKBONE
+from tlpipe.reporting.about import MAX_LINE, MAX_PURPOSE, About
 from tlpipe.runs.config import ClassWeights
 from tlpipe_edge.cli.application import checked
 from tlpipe_edge.cli.wrong_value import refuse_url
@@ -20,7 +21,7 @@ from tlpipe_edge.contract.ranges import MAX_COUNT
 from tlpipe_edge.errors import listed
 
 # Groups of options in a help text.
-_IMAGES, _NETWORK, _TRAINING, OUTPUT = "Images", "Network", "Training", "Output"
+_IMAGES, _NETWORK, _TRAINING, OUTPUT, _HEAD = "Images", "Network", "Training", "Output", "Head of the report"
 
 LARGEST = MAX_COUNT - 1
 """The largest number that a recipe takes."""
@@ -238,6 +239,42 @@ Against = Annotated[
         metavar="BUNDLE|FILE",
         help="The older model to compare with, repeatable: a bundle and files of bench --out, or a report.json.",
         rich_help_panel=OUTPUT,
+    ),
+]
+Title = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help=f"The title of the report, up to {MAX_LINE} characters. If left out, the name of the model.",
+        callback=checked(lambda text: About(title=text)),
+        rich_help_panel=_HEAD,
+    ),
+]
+Purpose = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help=f"What the model is for, up to {MAX_PURPOSE} characters.",
+        callback=checked(lambda text: About(purpose=text)),
+        rich_help_panel=_HEAD,
+    ),
+]
+Author = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        help=f"Who is responsible for the report, up to {MAX_LINE} characters.",
+        callback=checked(lambda text: About(author=text)),
+        rich_help_panel=_HEAD,
+    ),
+]
+DataDate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="YYYY-MM-DD",
+        help="The date of the images.",
+        callback=checked(lambda text: About(data_date=text)),
+        rich_help_panel=_HEAD,
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing results.", rich_help_panel=OUTPUT)]

@@ -25,7 +25,7 @@ from tlpipe.runs.unfinished import basis, reading_key, sha256_of_text
 from tlpipe.storage import atomic, checkpoint, locks
 from tlpipe.storage.checkpoint import Checkpoint
 from tlpipe.storage.resume import RESUME, Resume
-from tlpipe_edge.classify.accuracy import Accuracy, accuracy, agreement, predictions
+from tlpipe_edge.classify.accuracy import Accuracy, accuracy, agreement, best_scores, predictions
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.console import progress
 from tlpipe_edge.console.interrupted import kept
@@ -217,6 +217,8 @@ def _predictions(bundle: Bundle, examples: Sequence[Example], scores: Mapping[st
         true_labels=label_indices(examples),
         keras=predictions(scores["keras"]),
         artifacts={each.sha256: predictions(scores[each.recipe]) for each in bundle.manifest.artifacts},
+        keras_scores=best_scores(scores["keras"]),
+        scores={each.sha256: best_scores(scores[each.recipe]) for each in bundle.manifest.artifacts},
     )
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from annotated_types import Interval
 
+from tlpipe.reporting.about import NOTHING_SAID, About
 from tlpipe.reporting.sentences import Sentence
 from tlpipe_edge.contract import codec
 from tlpipe_edge.contract.benchmark import ImageSet, ModelDescription, SkippedRecipe
@@ -97,8 +98,10 @@ class Row(Validity):
     ``speedup`` is the median latency of compiled Keras divided by that of this row, ``speedup_predict`` that of its
     ``predict``. ``size_ratio`` is the size of Keras divided by that of this file. ``on_front``: it is on the Pareto
     front, which means that no other valid row of the group is faster and as accurate, or as fast and more accurate.
-    ``label`` is its name within the group. Its validity is about latencies, not about size and accuracy; the reasons
-    against its cold start and its throughput stand beside them.
+    ``label`` is its name within the group. ``frames_per_s`` is 1000 divided by the median of ``end_to_end_ms``: images
+    one after another, each from the bytes of its file to its label; ``throughput_per_s`` is that of all cores. Its
+    validity is about latencies, not about size and accuracy; the reasons against its cold start and its throughput
+    stand beside them.
     """
 
     label: str
@@ -124,6 +127,7 @@ class Row(Validity):
     on_front: bool
     cold_start_reasons: tuple[Reason, ...] = ()
     full_load_reasons: tuple[Reason, ...] = ()
+    frames_per_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +234,54 @@ class DisagreementCard:
 
 
 @dataclass(frozen=True)
+class Mistake:
+    """An image that is predicted as ``answer`` with this ``score``, against its true label.
+
+    ``file`` and ``thumbnail`` are as in ``DisagreementCard``.
+    """
+
+    image: str
+    file: str
+    truth: str
+    answer: str
+    score: float
+    thumbnail: str | None = None
+
+
+@dataclass(frozen=True)
+class ConfusedPair:
+    """How many images of a class are predicted as another one."""
+
+    truth: str
+    answer: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """The mistakes of the recommended file on all ``images`` of the ``image_set``.
+
+    ``model`` is its number format, or "Keras" if no file is recommended; or if the scores of the recommended format,
+    which is then ``instead_of``, are not known. ``count`` images are predicted wrongly, and ``unreadable`` ones, which
+    count as wrong, too, could not be read. ``listed`` are the wrong predictions with the highest scores, at most 1000,
+    and ``pairs`` the most frequent confusions, at most 100.
+    """
+
+    model: str
+    instead_of: str | None
+    image_set: str
+    images: int
+    count: int
+    unreadable: int
+    pairs: tuple[ConfusedPair, ...]
+    listed: tuple[Mistake, ...]
+
+    def alike(self, mistake: Mistake) -> int | None:
+        """How many images have the same true label and prediction; None if that is not among the ``pairs``."""
+        return next((p.count for p in self.pairs if (p.truth, p.answer) == (mistake.truth, mistake.answer)), None)
+
+
+@dataclass(frozen=True)
 class CurvePoint:
     """Mean cross-entropy (nats) and accuracy on both splits; epoch 0 is the state before training."""
 
@@ -303,6 +355,8 @@ class Report:
     training: tuple[Stage, ...]
     origin: Origin | None
     layer_noise: LayerNoise | None = None
+    mistakes: Mistakes | None = None
+    about: About = NOTHING_SAID
     schema: Annotated[int, Interval(ge=SCHEMA, le=SCHEMA)] = SCHEMA
 
     def _repr_html_(self) -> str:

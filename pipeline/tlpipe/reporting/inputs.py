@@ -32,6 +32,7 @@ class Sources:
     """All sources of a report, checked to be of one model; ``metrics`` are those of the exported stage.
 
     ``predictions`` are those of the evaluation, image by image; a bundle of an earlier version has none.
+    ``exported`` are those of Keras from the export, with their scores, if the evaluation has no scores.
     ``explanation`` is that in the bundle, of whichever int8 file.
     """
 
@@ -42,6 +43,7 @@ class Sources:
     metrics: Metrics | None
     benches: tuple[BenchSource, ...]
     explanation: Explanation | None = None
+    exported: Predictions | None = None
 
 
 def without_file(benches: Iterable[Bench]) -> list[BenchSource]:
@@ -101,9 +103,9 @@ def gather(bundle: Bundle | None, benches: Sequence[BenchSource]) -> Sources:
         return Sources(None, None, None, (), None, tuple(found))
     scores = _evaluation(bundle)
     predictions = _predictions(bundle) if scores else None
-    return Sources(
-        bundle, scores, predictions, _histories(bundle), _metrics(bundle), tuple(found), _explanation(bundle)
-    )
+    exported = None if predictions and predictions.scores else _exported(bundle)
+    history, metrics, explained = _histories(bundle), _metrics(bundle), _explanation(bundle)
+    return Sources(bundle, scores, predictions, history, metrics, tuple(found), explained, exported)
 
 
 def _check_model(bundle: Bundle | None, benches: Sequence[BenchSource]) -> None:
@@ -136,6 +138,13 @@ def _explanation(bundle: Bundle) -> Explanation | None:
 def _predictions(bundle: Bundle) -> Predictions | None:
     try:
         return per_image.read(bundle)
+    except MissingInput:
+        return None
+
+
+def _exported(bundle: Bundle) -> Predictions | None:
+    try:
+        return per_image.of_export(bundle)
     except MissingInput:
         return None
 

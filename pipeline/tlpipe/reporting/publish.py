@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tlpipe.reporting import inputs
+from tlpipe.reporting.about import NOTHING_SAID, About
 from tlpipe.reporting.comparison import Comparison
 from tlpipe.reporting.derive import changes, compose, sides
 from tlpipe.reporting.derive.sides import REPORT
@@ -23,22 +24,30 @@ COMPARISON = "comparison.json"
 COMPARISON_PAGE = "comparison.html"
 
 
-def of_paths(paths: Sequence[Path], out: Path, *, overwrite: bool = False) -> Report:
+def of_paths(paths: Sequence[Path], out: Path, *, about: About = NOTHING_SAID, overwrite: bool = False) -> Report:
     """Report on a bundle (a folder) and documents of ``bench`` (files), as ``tlpipe report`` does.
 
-    Raise the errors of ``inputs.read``, and WrongUsage if ``out`` exists and ``overwrite`` is not set.
+    ``about`` is its head. Raise the errors of ``inputs.read``, and WrongUsage if ``out`` exists and ``overwrite`` is
+    not set.
     """
     atomic.refuse_existing(out, overwrite=overwrite, marker=REPORT)
-    return _write(inputs.read(paths), out, overwrite=overwrite)
+    return _write(inputs.read(paths), about, out, overwrite=overwrite)
 
 
 def of_run(
-    bundle: Bundle, benches: Sequence[Bench], out: Path, *, overwrite: bool = False, resume: Resume = RESUME
+    bundle: Bundle,
+    benches: Sequence[Bench],
+    out: Path,
+    *,
+    about: About = NOTHING_SAID,
+    overwrite: bool = False,
+    resume: Resume = RESUME,
 ) -> Report:
     """Report on a bundle and benchmarks without files: their source is the command that made them, as a step of which
     this may ``resume``.
     """
-    return _write(inputs.gather(bundle, inputs.without_file(benches)), out, overwrite=overwrite, resume=resume)
+    found = inputs.gather(bundle, inputs.without_file(benches))
+    return _write(found, about, out, overwrite=overwrite, resume=resume)
 
 
 def comparison_of_paths(new: Sequence[Path], old: Sequence[Path], out: Path, *, overwrite: bool = False) -> Comparison:
@@ -64,8 +73,8 @@ def comparison(new: Side, old: Side, out: Path, *, overwrite: bool = False) -> C
     return found
 
 
-def _write(found: Sources, out: Path, *, overwrite: bool, resume: Resume = RESUME) -> Report:
-    report = compose.report(found)
+def _write(found: Sources, about: About, out: Path, *, overwrite: bool, resume: Resume = RESUME) -> Report:
+    report = compose.report(found, about)
     with atomic.directory(out, overwrite=overwrite, marker=REPORT) as partial:
         (partial / "report.md").write_text(markdown.render(report), "utf-8")
         (partial / PAGE).write_text(page.render(report), "utf-8")

@@ -55,6 +55,7 @@ _UNITS: dict[str, tuple[Callable[[float], str], str]] = {
     "width": (lambda value: f"{value:g}", ""),
     "p": (_p, ""),
     "rate": (lambda value: f"{value:,.0f}", ""),
+    "frames": (lambda value: f"{value:.1f}" if value < 9.95 else f"{value:,.0f}", ""),
     "degrees": (lambda value: f"{value:.1f}", " °C"),
     "megahertz": (_whole, " MHz"),
     "load": (lambda value: f"{value:.2f}", ""),

@@ -179,6 +179,7 @@ def test_the_table_has_both_ways_of_keras_and_every_recipe(benchmark: Document) 
     for result in benchmark["results"]:
         assert f"{result['invoke_ms']['p50']:.2f} ms" in shown and f"{result['speedup']['compiled']:.1f}x" in shown
         assert f"{result['size_ratio']:.1f}x" in shown
+        assert f" {1000 / result['end_to_end_ms']['p50']:.1f} " in shown, "frames a second"
     assert shown.count("(invalid)") == 2 + 2 * len(benchmark["results"]), "each time, and each speed-up over Keras"
 
 

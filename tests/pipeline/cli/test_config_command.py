@@ -44,8 +44,20 @@ def test_run_shows_its_second_stage(tlpipe: Command, tmp_path: Path) -> None:
     (tmp_path / "tlpipe.toml").write_text("[finetune]\nepochs = 2")
     found = tomllib.loads(tlpipe("config", "run").stdout)
 
-    assert list(found) == ["run", "finetune"]
+    assert list(found) == ["run", "finetune", "report"]
     assert found["run"]["epochs"] == 15 and found["finetune"]["epochs"] == 2
+
+
+def test_run_shows_the_head_of_its_report(tlpipe: Command, tmp_path: Path) -> None:
+    """A date without quotes is one, too."""
+    (tmp_path / "tlpipe.toml").write_text('[report]\ntitle = "Clothes"\nout = "reports/x"\ndata-date = 2026-05-31')
+    done = tlpipe("config", "run")
+
+    assert tomllib.loads(done.stdout)["report"] == {"title": "Clothes", "data-date": "2026-05-31"}
+    assert done.stdout.endswith(
+        '[report]\ntitle = "Clothes"  # tlpipe.toml\n# purpose is not set\n# author is not set\n'
+        'data-date = "2026-05-31"  # tlpipe.toml\n'
+    )
 
 
 def test_the_output_is_a_file_with_the_same_values(tlpipe: Command, tmp_path: Path) -> None:

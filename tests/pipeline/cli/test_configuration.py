@@ -13,6 +13,7 @@ from tlpipe import full_run, workflow
 from tlpipe.benchmark.timed import Timed
 from tlpipe.cli import configuration
 from tlpipe.cli.commands import app
+from tlpipe.reporting.about import About
 from tlpipe.runs.config import ClassWeights, Finetuning, Head
 from tlpipe.workflow import TrainingJob
 from tlpipe_edge.contract.manifest import Crop
@@ -67,6 +68,30 @@ def test_a_run_gets_the_values_of_the_file(tlpipe: Command, tmp_path: Path, jobs
     assert training.head == Head(epochs=5)  # [run] before [train]
     assert training.finetuning == Finetuning(epochs=2, top_layers=7)
     assert done.stderr.splitlines()[0] == "using tlpipe.toml (tlpipe config run shows the values)"
+
+
+def test_a_run_gets_the_head_of_its_report(tlpipe: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heads: list[About] = []
+
+    def caught(_: TrainingJob, *, about: About, **__: object) -> None:
+        heads.append(about)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(full_run, "run", caught)
+    (tmp_path / "tlpipe.toml").write_text('[report]\ntitle = "Clothes"\nauthor = "Ada"\ndata-date = 2026-05-31\n')
+    done = tlpipe("run", "photos")
+
+    assert heads == [About(title="Clothes", author="Ada", data_date="2026-05-31")]
+    assert done.stderr.splitlines()[0] == "using tlpipe.toml (tlpipe config run shows the values)"
+
+
+def test_a_run_takes_nothing_else_from_the_table_of_the_report(
+    tlpipe: Command, tmp_path: Path, jobs: list[TrainingJob]
+) -> None:
+    (tmp_path / "tlpipe.toml").write_text('[report]\nout = "reports/x"\n')
+    done = tlpipe("run", "photos")
+
+    assert jobs[0].out is None and "using tlpipe.toml" not in done.stderr
 
 
 def test_train_reads_no_table_of_run_and_keeps_the_second_stage(
@@ -225,6 +250,11 @@ def test_names_of_weights_and_absolute_paths_stay_as_they_are(tlpipe: Command, t
         ('[export]\nquantize = ["int8", "\\t"]', "[export] quantize: an empty value"),
         ("[train]\nlearning-rate = nan", "[train] learning-rate: "),
         ("[train]\nlearning-rate = inf", "[train] learning-rate: inf is too high\nGive a number of at most 9"),
+        ('[report]\ndata-date = "31.5.2026"', "[report] data-date: not a date: 31.5.2026\nWrite YEAR-MONTH-DAY"),
+        ("[report]\ndata-date = 2026", "[report] data-date: 2026 is not text"),
+        ("[report]\ntitle = 2026-05-31", "[report] title: 2026-05-31 is not text"),
+        (f'[report]\ntitle = "{"x" * 121}"', "[report] title: the title has 121 characters\nGive one of at most 120."),
+        ('[report]\npurpose = ""', "[report] purpose: an empty value"),
         ("[finetune]\nlearning-rate = 1e400", "[finetune] learning-rate: inf is too high"),
         (
             "[finetune]\ntop-layers = 9999",

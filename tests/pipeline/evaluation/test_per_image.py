@@ -1,6 +1,7 @@
 """The predictions for each image: what is written is read again, and what does not fit is refused."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ def drawn(tmp_path: Path) -> Bundle:
 def of(bundle: Bundle, *, images: np.ndarray) -> Predictions:
     true_labels = np.arange(len(images)) % 3
     predicted = np.where(images.any(axis=1), true_labels, -1)
-    return Predictions(images, true_labels, predicted, {bundle.manifest.artifacts[0].sha256: predicted})
+    scores = np.where(predicted < 0, np.nan, np.linspace(0.5, 1, len(images))).astype(np.float32)
+    sha256 = bundle.manifest.artifacts[0].sha256
+    return Predictions(images, true_labels, predicted, {sha256: predicted}, scores, {sha256: scores / 2})
 
 
 def test_what_is_written_is_read_again(drawn: Bundle) -> None:
@@ -41,6 +44,38 @@ def test_what_is_written_is_read_again(drawn: Bundle) -> None:
     assert {sha256: each.tolist() for sha256, each in found.artifacts.items()} == {
         drawn.manifest.artifacts[0].sha256: [0, -1, 2, 0]
     }
+    assert found.keras_scores is not None
+    assert np.nan_to_num(found.keras_scores, nan=-1).tolist() == pytest.approx([0.5, -1, 5 / 6, 1])
+    assert found.scores[drawn.manifest.artifacts[0].sha256][3] == 0.5
+
+
+def test_those_of_an_earlier_version_have_no_scores(drawn: Bundle) -> None:
+    with np.load(drawn.path / PREDICTIONS) as stored:
+        older = {name: each for name, each in stored.items() if "scores" not in name}
+    np.savez(drawn.path / PREDICTIONS, **older)
+    found = per_image.read(drawn)
+
+    assert found.keras.tolist() == [0, -1, 2, 0] and (found.keras_scores, found.scores) == (None, {})
+
+
+def test_keras_alone_from_the_export(drawn: Bundle) -> None:
+    """The reference has its scores of all classes."""
+    reference = drawn.reference()
+    found = per_image.of_export(drawn)
+
+    assert [bytes(each).hex() for each in found.images] == list(reference.images)
+    assert found.keras.tolist() == reference.probabilities.argmax(axis=1).tolist() and not found.artifacts
+    assert found.keras_scores is not None and (found.keras_scores == reference.probabilities.max(axis=1)).all()
+
+
+def test_an_export_with_damaged_names_is_refused(drawn: Bundle) -> None:
+    arrays_of_it = arrays.load(drawn.path / "reference.npz", "again")
+    np.savez(drawn.path / "reference.npz", **arrays_of_it | {"images": np.array(["xy"] * len(arrays_of_it["images"]))})
+    manifest = drawn.manifest
+    unlisted = Bundle(drawn.path, replace(manifest, files=()))
+
+    with pytest.raises(BadData, match=r"reference\.npz: damaged \(images: not a sha256\)"):
+        per_image.of_export(unlisted)
 
 
 def test_they_are_those_of_the_evaluation(bundle: Bundle, evaluation: dict[str, Any]) -> None:
@@ -106,6 +141,11 @@ def test_a_damaged_file_is_named(drawn: Bundle, content: bytes) -> None:
         ("keras", np.array([None] * 4), "Object arrays cannot be loaded"),
         ("predicted", np.full((1, 4), -2, np.int32), "predicted by .{8}: not a label index"),
         ("predicted", np.zeros((2, 4), np.int32), "zip"),
+        ("keras_scores", np.full(4, 1.5, np.float32), "keras_scores: not from 0 to 1"),
+        ("keras_scores", np.zeros(4), "keras_scores: float64"),
+        ("scores", np.full((1, 4), -0.5, np.float32), "scores of .{8}: not from 0 to 1"),
+        ("scores", np.zeros((1, 5), np.float32), r"scores of .{8}: float32, shape \(5,\), for 4 images"),
+        ("scores", None, "'scores'"),
         ("predicted", np.int32(0), "iteration over a 0-d array|not iterable"),
     ],
 )

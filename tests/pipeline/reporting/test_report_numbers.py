@@ -16,7 +16,7 @@ from tlpipe.reporting import rounding
 REASON = "disturbed: other processes used 1.12 of 2 cores"
 FIXED = re.compile(
     r"\b(?i:top-1|p50|p90|p99|95 %|at most 1 percentage|at least 98 %|within 1 percentage|within 5 %|less than 1 %|"
-    r"epoch \(0: before)"
+    r"epoch \(0: before|1000 divided)"
 )
 """Digits that are words of ours and no measurements."""
 NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?")
@@ -48,6 +48,7 @@ def of_row(row: dict[str, Any]) -> list[tuple[float | None, str]]:
         (row["size_ratio"], "times"),
         (invoke.get("p50"), "ms"),
         (invoke.get("p90"), "ms"),
+        (row["frames_per_s"], "frames"),
         (row["speedup"], "times"),
         (accuracy.get("top1"), "percent"),
         (low, "percent"),
@@ -103,11 +104,11 @@ def test_each_row_of_the_markdown_is_its_row_of_the_json(out: Path) -> None:
     for table, group in zip(tables, document["groups"], strict=True):
         for line, row in zip(table.splitlines(), group["rows"], strict=False):
             shown = [rounding.shown(value, unit) for value, unit in of_row(row)]
-            size, ratio, p50, p90, speedup, top1, low, high, balanced, difference, bound, agreement = shown
+            size, ratio, p50, p90, frames, speedup, top1, low, high, balanced, difference, bound, agreement = shown
             cells = [cell.strip() for cell in line.strip("|").split("|")][1:]
             low, high = low.removesuffix(" %"), high.removesuffix(" %")
-            assert cells[:5] == [size, ratio, p50, p90, speedup]
-            assert cells[5:] == [
+            assert cells[:6] == [size, ratio, p50, p90, frames, speedup]
+            assert cells[6:] == [
                 f"{top1} ({low} – {high})",
                 balanced,
                 difference.removesuffix(" points"),
@@ -120,7 +121,7 @@ def test_the_markdown_has_no_other_numbers(out: Path) -> None:
     document = reports.read(out)
     known = {token for text in reports.strings(document) for token in NUMBER.findall(text)} | {"95", "1"}
     units = ("ms", "percent", "whole percent", "points", "fewer points", "at most points", "at least points")
-    units = (*units, "megabytes", "times", "count", "p")
+    units = (*units, "megabytes", "times", "count", "p", "frames")
     for unit in (*units, "degrees", "megahertz", "load"):
         known |= {token for value in reports.numbers(document) for token in NUMBER.findall(rounding.shown(value, unit))}
     text = (out / "report.md").read_text("utf-8").replace("\\", "")
@@ -133,7 +134,7 @@ def test_the_csv_has_the_numbers_of_the_json_to_six_digits(out: Path) -> None:
     with (out / "report.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["recipe"] != "keras"]
     expected = [(group, row) for group in reports.read(out)["groups"] for row in group["rows"]]
-    columns = ("bytes", "size_ratio", "invoke_p50_ms", "invoke_p90_ms", "speedup")
+    columns = ("bytes", "size_ratio", "invoke_p50_ms", "invoke_p90_ms", "frames_per_s", "speedup")
     scores = ("top1", "top1_low", "top1_high", "balanced", "difference", "drop_bound", "agreement")
 
     for line, (group, row) in zip(rows, expected, strict=True):

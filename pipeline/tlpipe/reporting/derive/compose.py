@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tlpipe.reporting.derive import cautions, disagreements, groups, noise, verdict
+from tlpipe.reporting.about import NOTHING_SAID, About
+from tlpipe.reporting.derive import cautions, disagreements, groups, image_files, mistakes, noise, verdict
 from tlpipe.reporting.document import AccuracyFigures, CurvePoint, Group, Origin, Report, Stage
 from tlpipe.reporting.inputs import Sources
 from tlpipe.runs.history import History
@@ -14,25 +15,29 @@ from tlpipe_edge.contract.benchmark import ModelDescription
 from tlpipe_edge.contract.bundle import Bundle
 
 
-def report(sources: Sources) -> Report:
-    """The report on these sources."""
+def report(sources: Sources, about: About = NOTHING_SAID) -> Report:
+    """The report on these sources, with this head."""
     size = _keras_bytes(sources)
     found = groups.named([groups.of_bench(source, size) for source in sources.benches])
     if sources.bundle is not None:
         evaluated = groups.of_evaluation(sources.bundle, sources.evaluation, size)
         if not _says_nothing_new(evaluated, found):
             found.append(evaluated)
+    files = image_files.of_sources(sources)
+    answer = verdict.verdict(found, groups.ranks(sources.bundle), adopted=_is_adopted(sources))
     return Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={"tlpipe": version("tlpipe")},
         model=_model(sources),
-        verdict=verdict.verdict(found, groups.ranks(sources.bundle), adopted=_is_adopted(sources)),
+        verdict=answer,
         warnings=cautions.cautions(found, sources),
         groups=tuple(found),
-        disagreements=disagreements.disagreements(found, sources),
+        disagreements=disagreements.disagreements(found, sources, files),
         training=tuple(_stages(sources.histories)),
         origin=None if sources.bundle is None else _origin(sources.bundle),
         layer_noise=noise.layer_noise(sources),
+        mistakes=mistakes.mistakes(found, answer, sources, files),
+        about=about,
     )
 
 

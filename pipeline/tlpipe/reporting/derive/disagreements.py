@@ -1,13 +1,13 @@
 """The images on which an artifact and Keras disagree, with thumbnails."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 import numpy as np
 
-from tlpipe.reporting.derive import thumbnails
 from tlpipe.reporting.derive.groups import EVALUATION
+from tlpipe.reporting.derive.image_files import ImageFiles
 from tlpipe.reporting.document import ArtifactAnswer, DisagreementCard, Group
 from tlpipe.reporting.inputs import Sources
 from tlpipe_edge.contract.benchmark import Disagreement
@@ -25,19 +25,18 @@ class _Found:
     here: Disagreement
 
 
-def disagreements(groups: Sequence[Group], sources: Sources) -> tuple[DisagreementCard, ...]:
+def disagreements(groups: Sequence[Group], sources: Sources, files: ImageFiles) -> tuple[DisagreementCard, ...]:
     """One card per image; images that Keras predicts correctly and an artifact does not come first.
 
     They are those of the benchmarks and those of the evaluation, which also has the files that were not timed, but no
     scores: it only adds what no benchmark has found, nor contradicts.
     """
-    run_files = thumbnails.files_of_run(sources.bundle)
     benched = [*_of_benches(groups, sources)]
     known = {(each.here.image, each.recipe, each.here.answer) for each in benched}
     by_keras = {each.here.image: each.here.keras for each in benched}
     evaluated = [
         each
-        for each in _of_evaluation(sources, run_files)
+        for each in _of_evaluation(sources, files)
         if (each.here.image, each.recipe, each.here.answer) not in known
         and by_keras.get(each.here.image, each.here.keras) == each.here.keras
     ]
@@ -65,8 +64,7 @@ def disagreements(groups: Sequence[Group], sources: Sources) -> tuple[Disagreeme
     ]
     found.sort(key=lambda each: (_gravity(each), -(each.keras_score or 0)))
     shown = {each.image: first[each.image].file for each in found[:MAX_CARDS]}
-    folders = tuple(dict.fromkeys(Path(source.name).parent for source in sources.benches))
-    pictures = thumbnails.thumbnails(shown, run_files=run_files, bundle=sources.bundle, folders=folders)
+    pictures = files.thumbnails(shown)
     return tuple(replace(each, thumbnail=pictures.get(each.image)) for each in found)
 
 
@@ -77,8 +75,7 @@ def _of_benches(groups: Sequence[Group], sources: Sources) -> Iterator[_Found]:
                 yield _Found(group.name, row.recipe, each)
 
 
-def _of_evaluation(sources: Sources, run_files: Mapping[str, Path]) -> Iterator[_Found]:
-    """An image that is not in the run has the beginning of its sha256 for a name."""
+def _of_evaluation(sources: Sources, files: ImageFiles) -> Iterator[_Found]:
     if sources.bundle is None or sources.predictions is None:
         return
     manifest, found = sources.bundle.manifest, sources.predictions
@@ -89,7 +86,7 @@ def _of_evaluation(sources: Sources, run_files: Mapping[str, Path]) -> Iterator[
             image = bytes(found.images[place]).hex()
             here = Disagreement(
                 image=image,
-                file=str(run_files.get(image, f"sha256 {image[:12]}")),
+                file=files.named(image),
                 truth=manifest.labels[found.true_labels[place]],
                 keras=manifest.labels[found.keras[place]],
                 answer=labels[predicted[place]],

@@ -146,6 +146,7 @@ def _row(
         on_front=False,
         cold_start_reasons=result.cold_start_reasons,
         full_load_reasons=result.full_load_reasons,
+        frames_per_s=1000 / result.end_to_end_ms.p50 if timed and result.end_to_end_ms else None,
     )
 
 

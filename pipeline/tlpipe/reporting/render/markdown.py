@@ -1,4 +1,4 @@
-"""The report as Markdown, for a pull request or a wiki: the verdict, the tables, and the disagreements with Keras."""
+"""The report as Markdown, for a pull request or a wiki: the verdict, the tables, the mistakes, the disagreements."""
 
 from collections.abc import Iterable
 from importlib.resources import files
@@ -16,6 +16,9 @@ from tlpipe.storage.escaping import environment, inert
 from tlpipe_edge.console.text import most_points
 from tlpipe_edge.contract.conditions import Span, Temperatures
 from tlpipe_edge.contract.explanation import READING
+
+MAX_MISTAKES = 10
+"""Maximum number of mistakes in the text; the page shows more."""
 
 
 def render(report: Report) -> str:
@@ -45,6 +48,7 @@ def _rendered(name: str, **values: Report | Comparison) -> str:
         selection=selection,
         invalid_reasons=invalid_reasons,
         max_cards=MAX_CARDS,
+        max_mistakes=MAX_MISTAKES,
         reading=READING,
     )
     template = markdown.from_string((files("tlpipe.reporting.render") / name).read_text("utf-8"))

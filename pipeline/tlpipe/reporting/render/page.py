@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from tlpipe.reporting import invalid_reasons, rounding
 from tlpipe.reporting.charts import curves, noise, scatter
 from tlpipe.reporting.comparison import Comparison
-from tlpipe.reporting.derive import latency_changes
+from tlpipe.reporting.derive import latency_changes, mistakes
 from tlpipe.reporting.derive.disagreements import MAX_CARDS
 from tlpipe.reporting.document import Report
 from tlpipe.reporting.render import selection
@@ -65,6 +65,7 @@ def _template(name: str) -> jinja2.Template:
         scatter=scatter,
         selection=selection,
         max_cards=MAX_CARDS,
+        max_mistakes=mistakes.MAX_CARDS,
         style=Markup(_asset("report.css")),  # ours, and it has no "<"
     )
     return environment.get_template(name)

@@ -13,7 +13,7 @@ from tlpipe.pictures import confusions
 from tlpipe.reporting import rounding
 from tlpipe.reporting.charts import scatter
 from tlpipe.reporting.comparison import ClassChange, LatencyChange
-from tlpipe.reporting.document import AccuracyFigures, ClassRate, Group, KerasRow, Report, Row
+from tlpipe.reporting.document import AccuracyFigures, ClassRate, ConfusedPair, Group, KerasRow, Mistakes, Report, Row
 from tlpipe_edge.contract.latency import LatencyFigures
 from tlpipe_edge.contract.quantization import Quantization
 from tlpipe_edge.contract.scores import ClassCount
@@ -143,6 +143,7 @@ class Columns:
     """Which columns of the table of files and devices are not empty."""
 
     latency: bool
+    frames: bool
     ratio: bool
     speedup: bool
     agreement: bool
@@ -150,7 +151,7 @@ class Columns:
     @property
     def of_latency(self) -> int:
         """The number of columns about latency."""
-        return 2 * self.latency + self.speedup
+        return self.latency + self.frames + self.speedup
 
     @property
     def count(self) -> int:
@@ -163,6 +164,7 @@ def columns(report: Report) -> Columns:
     rows = [row for group in report.groups for row in group.rows]
     return Columns(
         latency=any(row.invoke_ms for row in rows),
+        frames=any(row.frames_per_s is not None for row in rows),
         ratio=any(row.size_ratio is not None for row in rows),
         speedup=any(row.speedup is not None for row in rows),
         agreement=any(row.accuracy and row.accuracy.agreement is not None for row in rows),
@@ -182,6 +184,16 @@ def confused(accuracy: AccuracyFigures, labels: Sequence[str]) -> list[tuple[int
 
 def _cells(accuracy: AccuracyFigures) -> confusions.Cells:
     return np.array(accuracy.cells or (), np.int64).reshape(-1, 3)
+
+
+def repeated(mistakes: Mistakes) -> tuple[ConfusedPair, ...]:
+    """The most frequent confusions, without those that occurred once."""
+    return tuple(pair for pair in mistakes.pairs if pair.count > 1)[:CONFUSIONS]
+
+
+def has_confusions(compared: Sequence[Comparison], recipe: str) -> bool:
+    """Whether the most frequent confusions of a format are below "Class by class"."""
+    return any(row.recipe == recipe and row.accuracy.cells is not None for each in compared for row in each.scored)
 
 
 @dataclass(frozen=True)

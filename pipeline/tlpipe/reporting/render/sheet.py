@@ -30,6 +30,7 @@ HEADER = (
         "sha256",
         "cold_start_valid",
         "throughput_valid",
+        "frames_per_s",
     ),
 )
 DIGITS = 6
@@ -66,6 +67,7 @@ def _row(group: Group, row: Row) -> tuple[Cell, ...]:
         *(group.images.scored if group.images else None, *_scores(row.accuracy), row.sha256),
         row.valid and not row.cold_start_reasons if row.cold_start_ms else None,
         row.valid and not row.full_load_reasons if row.throughput_per_s is not None else None,
+        row.frames_per_s,
     )
 
 
@@ -74,7 +76,7 @@ def _keras(group: Group, keras: KerasRow) -> tuple[Cell, ...]:
     return (
         *(group.name, "", "keras", None, keras.bytes, None),
         *(*_latency(keras.compiled_ms, keras), *(None,) * 6),
-        *(group.images.scored if group.images else None, *_scores(keras.accuracy), "", None, None),
+        *(group.images.scored if group.images else None, *_scores(keras.accuracy), "", *(None,) * 3),
     )
 
 
