@@ -32,7 +32,7 @@ def render(*benches: Bench, width: int | None = None) -> str:
     tables = functools.partial(_table, benches, width=width)
     times = [
         "p50, p90, p99: the network alone; end to end: from a file's bytes to its label",
-        "frames/s: one image after another, 1000 ms / end to end p50",
+        "frames/s: one image after another, the inverse of end to end p50",
         "images/s: many at once, on as many classifiers as fit the cores" + "; faster: than compiled Keras" * compared,
         "cold start: a new process up to its first prediction",
         "",
