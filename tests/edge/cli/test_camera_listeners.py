@@ -31,8 +31,9 @@ def running(bundle: Bundle, source: Path, kept: Path) -> Iterator[str]:
         assert process.stdout and process.stderr
         try:
             said = next(line for line in process.stderr if "live page: " in line)
-            process.stdout.readline()  # the first answer
             (address,) = re.findall(r"http://\S+/", said)
+            while json.loads(ask(address, "answer"))["answer"] is None:
+                process.stdout.readline()  # that of another frame
             yield address
         finally:
             process.terminate()
