@@ -107,4 +107,5 @@ def test_what_ssh_must_not_do() -> None:
 
     assert {"-oStrictHostKeyChecking=yes", "-oBatchMode=yes", "-oControlPath=none", "-oForwardAgent=no"} <= set(given)
     assert given[-7:] == ["-l", "pi", "-p", "2222", "--", "host", ssh.BOOTSTRAP.command]
-    assert not {"\n", "\\", "!"} & set(ssh.BOOTSTRAP.command) and ssh.BOOTSTRAP.command.count("'") == 2
+    for program in (ssh.BOOTSTRAP, ssh.PULL):
+        assert not {"\n", "\\", "!"} & set(program.command) and program.command.count("'") == 2

@@ -49,7 +49,7 @@ def into(tmp_path: Path) -> Path:
 def refused_pull(
     device: Device, monkeypatch: pytest.MonkeyPatch, into: Path, kind: type[TlpipeError], said: str, *lines: Any
 ) -> None:
-    monkeypatch.setattr(ssh.Program, "source", saying(*lines))
+    monkeypatch.setattr(ssh.Program, "source", saying(*lines, b"It would wait now."))
     refused(lambda: pull(DeviceFolder(device.address, "collected"), into, free=True), kind, said)
     assert not into.exists() or files(into) == {}
 
