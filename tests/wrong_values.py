@@ -36,12 +36,13 @@ def refused(app: typer.Typer, command: str, option: str) -> tuple[str, ...]:
 
 
 def command_line(app: typer.Typer, command: str, option: str, value: str) -> list[str]:
-    """The command with this value, and ``gone`` for everything that it requires."""
+    """The command with this value, and for everything that it requires ``gone``, or a folder where no device is."""
     group: Any = typer.main.get_command(app)
     words = [command, f"{option}={value}"]
     for each in group.commands[command].params:
         if each.required and option not in each.opts:
-            words += [max(each.opts, key=len)] * (each.param_type_name == "option") + ["gone"]
+            gone = "ssh://127.0.0.1:1/gone" if (each.metavar or "").startswith("ssh://") else "gone"
+            words += [max(each.opts, key=len)] * (each.param_type_name == "option") + [gone]
     return words
 
 

@@ -9,7 +9,21 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tlpipe.api import adopt, bench, compare, evaluate, explain, export, finetune, report, run, score, train, web
+    from tlpipe.api import (
+        adopt,
+        bench,
+        compare,
+        evaluate,
+        explain,
+        export,
+        finetune,
+        pull,
+        report,
+        run,
+        score,
+        train,
+        web,
+    )
     from tlpipe.engine.choice import using_engine
     from tlpipe.reporting.about import About
     from tlpipe.runs.config import Finetuning, Head, Training
@@ -33,6 +47,7 @@ __all__ = [
     "explain",
     "export",
     "finetune",
+    "pull",
     "report",
     "run",
     "score",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import keras
 
     from tlpipe.full_run import Reported
+    from tlpipe.remote.pull import Pulled
     from tlpipe.reporting.comparison import Comparison
     from tlpipe.reporting.document import Report
     from tlpipe.reporting.side import Side
@@ -327,6 +328,18 @@ def score(
 
     options = scoring.Options(recipe, top_k, workers)
     return scoring.score(opened, places, Path(out), options, overwrite=overwrite, resume=Resume(restart))
+
+
+def pull(source: str, *, into: Place, free: bool = False) -> "Pulled":
+    """Copy the images that ``tlpipe-edge camera --collect DIR`` kept on a device to the folder ``into``, to be sorted.
+
+    ``source`` is "ssh://user@host/DIR". With ``free``, each is deleted on the device when its copy is verified. A
+    stopped pull is continued. Images that are damaged there are in the result; no error is raised for them.
+    """
+    from tlpipe.remote import pull
+    from tlpipe.remote.address import DeviceFolder
+
+    return pull.pull(DeviceFolder.parse(source), Path(into), free=free)
 
 
 def web(

@@ -41,5 +41,5 @@ def test_the_commands_of_the_workstation() -> None:
 
     assert commands_of(cli.app) >= {
         *("train", "finetune", "export", "evaluate", "explain", "bench", "report", "run", "demo", "config", "adopt"),
-        *("score", "web"),
+        *("score", "web", "pull"),
     }

@@ -210,12 +210,18 @@ def program(file: Path, script: str) -> Path:
     return file
 
 
+def saying(*lines: bytes | dict[str, Any]) -> bytes:
+    """The source of a program that says this, and waits until nobody is there."""
+    said = b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n" for line in lines)
+    return f"import os, sys\nos.write(1, {said!r})\nsys.stdin.buffer.read()\n".encode()
+
+
 def impatient(monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> None:
     """The device gives up after so many seconds of silence."""
-    source = ssh.agent().decode()
+    source = ssh.BOOTSTRAP.source.decode()
     assert source.count("SILENCE_SECONDS = 60.0") == 1
     changed = source.replace("SILENCE_SECONDS = 60.0", f"SILENCE_SECONDS = {seconds}").encode()
-    monkeypatch.setattr(ssh, "agent", lambda: changed)
+    monkeypatch.setattr(ssh.Program, "source", changed)
 
 
 def wheelhouse(folder: Path) -> Path:

@@ -93,7 +93,7 @@ def test_options_do_not_make_it_less_strict(
 
 def test_flags_do_not_make_it_less_strict(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TLPIPE_SSH_OPTIONS", "-S /tmp/socket -A -X -o ControlPath=/tmp/other")
-    (_, *options), known = ssh.command(Address("host"))[:-1], {}
+    (_, *options), known = ssh.command(Address("host"), ssh.BOOTSTRAP)[:-1], {}
     for line in subprocess.check_output(["ssh", "-G", *options], text=True).splitlines():
         key, _, value = line.partition(" ")
         known[key] = value
@@ -103,8 +103,9 @@ def test_flags_do_not_make_it_less_strict(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_what_ssh_must_not_do() -> None:
-    given = ssh.command(Address("host", "pi", 2222))
+    given = ssh.command(Address("host", "pi", 2222), ssh.BOOTSTRAP)
 
     assert {"-oStrictHostKeyChecking=yes", "-oBatchMode=yes", "-oControlPath=none", "-oForwardAgent=no"} <= set(given)
-    assert given[-7:] == ["-l", "pi", "-p", "2222", "--", "host", ssh.COMMAND]
-    assert not {"\n", "\\", "!"} & set(ssh.COMMAND) and ssh.COMMAND.count("'") == 2
+    assert given[-7:] == ["-l", "pi", "-p", "2222", "--", "host", ssh.BOOTSTRAP.command]
+    for program in (ssh.BOOTSTRAP, ssh.PULL):
+        assert not {"\n", "\\", "!"} & set(program.command) and program.command.count("'") == 2

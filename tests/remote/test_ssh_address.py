@@ -2,7 +2,7 @@
 
 import pytest
 
-from tlpipe.remote.address import Address
+from tlpipe.remote.address import Address, DeviceFolder
 from tlpipe_edge.errors import WrongUsage
 
 
@@ -65,3 +65,34 @@ def test_what_ssh_is_given() -> None:
     assert Address("host", "pi", 2222).arguments == ["-l", "pi", "-p", "2222", "--", "host"]
     assert Address("host").arguments == ["--", "host"]
     assert Address("host", "pi", 2222).command == "ssh -p 2222 pi@host"
+
+
+@pytest.mark.parametrize(
+    ("written", "address", "meant"),
+    [
+        ("ssh://pi@host/collected", "ssh://pi@host", ("~/collected", "/collected")),
+        ("ssh://pi@host:22/var/kept/", "ssh://pi@host:22", ("~/var/kept", "/var/kept")),
+        ("ssh://host/~/my photos", "ssh://host", ("~/my photos",)),
+        ("ssh://[::1]//srv/kept", "ssh://[::1]", ("/srv/kept",)),
+    ],
+)
+def test_folders_on_a_device(written: str, address: str, meant: tuple[str, ...]) -> None:
+    folder = DeviceFolder.parse(written)
+
+    assert (str(folder.address), folder.meant) == (address, meant)
+    assert DeviceFolder.parse(str(folder)) == folder
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("", "kept", "pi@host:kept", "http://host/kept", "ssh://", "ssh:///kept", "ssh://pi@/kept", "ssh://-o/kept"),
+        *("ssh://pi@host", "ssh://pi@host/", "ssh://pi@host//", "ssh://pi@host:x/kept"),
+        *("ssh://pi:hunter2@host/kept", "ssh://pi:hun/ter2@host/kept", "ssh://pi:22/hunter2@host/kept"),
+    ],
+)
+def test_what_is_no_folder_on_a_device(written: str) -> None:
+    with pytest.raises(WrongUsage) as refused:
+        DeviceFolder.parse(written)
+    assert refused.value.advice and not {"hunter2", "ter2"} & set(str(refused.value).replace("@", " ").split())
+    assert "hunter2" not in str(refused.value) and "ter2" not in str(refused.value)

@@ -1,10 +1,9 @@
 """A device that says what it likes, through a real sshd: one clear error, whatever it says."""
 
-import json
 from typing import Any
 
 import pytest
-from loopback import Device, refused
+from loopback import Device, refused, saying
 
 from tlpipe.remote import device_bench, failures, ssh
 from tlpipe.remote.address import Address
@@ -13,12 +12,6 @@ from tlpipe_edge.remote_job.messages import Ended, Failed, NotInstalled
 
 JOB = {"event": "awaits-job", "bytes": 0}
 ADDRESS = Address("there")
-
-
-def saying(*lines: bytes | dict[str, Any]) -> bytes:
-    """The source of an agent that says this, and waits until nobody is there."""
-    said = b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n" for line in lines)
-    return f"import os, sys\nos.write(1, {said!r})\nsys.stdin.buffer.read()\n".encode()
 
 
 @pytest.mark.parametrize(
@@ -46,13 +39,13 @@ def test_a_device_that_says_what_it_likes(
     kind: type[TlpipeError],
     said: str,
 ) -> None:
-    monkeypatch.setattr(ssh, "agent", lambda: saying(*lines))
+    monkeypatch.setattr(ssh.Program, "source", saying(*lines))
     refused(lambda: device_bench.run_edge(bare.address, {}, ["info"]), kind, f"{bare.address}: ", said)
 
 
 def test_a_line_without_end(bare: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssh, "MAX_LINE", 1000)
-    monkeypatch.setattr(ssh, "agent", lambda: saying(b"x" * 1000))
+    monkeypatch.setattr(ssh.Program, "source", saying(b"x" * 1000))
     refused(lambda: device_bench.run_edge(bare.address, {}, ["info"]), BadData, "a message that is not JSON")
 
 

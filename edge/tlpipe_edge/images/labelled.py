@@ -10,7 +10,7 @@ from tlpipe_edge.contract import kinds
 from tlpipe_edge.contract.bundle import GOLDEN, Bundle, Reference
 from tlpipe_edge.contract.files import sha256_of
 from tlpipe_edge.errors import BadData
-from tlpipe_edge.images import classes, walker
+from tlpipe_edge.images import classes, unsorted, walker
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def below(folder: Path, *, labels: Sequence[str], reference: Reference | None) -
 
     The label of an image is the first folder on its path that has the name of a label, in any Unicode form, or else the
     label in the reference for its sha256. Raise MissingInput if there is no such folder, BadData if it has no images,
-    or only such in folders that are no classes.
+    or only such in folders that are no classes, or unsorted ones.
     """
     advice = "Name a folder of images, with one subfolder per class if you want accuracy."
     if folder.is_file():
@@ -52,6 +52,7 @@ def below(folder: Path, *, labels: Sequence[str], reference: Reference | None) -
     if not folder.is_dir():
         raise kinds.missing(folder, "folder", Path.is_dir, advice=advice)
     found = walker.walk(folder)
+    unsorted.refuse(found)
     if not found.images:
         there = f"; passed over: {found.left_out}" if found.left_out else ""
         raise BadData(f"no images{there}", "Name another folder.", where=folder)

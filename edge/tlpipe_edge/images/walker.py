@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tlpipe_edge.contract import review
 from tlpipe_edge.images import formats
 
 
@@ -63,6 +64,7 @@ HIDDEN_FOLDER = Kind("hidden folder", "hidden folders")
 SYSTEM_FILE = Kind("system file", "system files")
 SYSTEM_FOLDER = Kind("system folder", "system folders")
 SIDECAR = Kind("sidecar file", "sidecar files")
+REVIEW = Kind("file about an image that a camera kept", "files about images that a camera kept")
 TEXT = Kind("text file", "text files")
 DOCUMENT = Kind("document", "documents")
 ARCHIVE = Kind("archive", "archives")
@@ -240,16 +242,16 @@ def kind_by_name(parts: Sequence[str]) -> Kind | None:
         return HIDDEN_FILE
     if name.lower() in SYSTEM_FILES or any(part.lower() in _SYSTEM_FOLDERS for part in parts[:-1]):
         return SYSTEM_FILE
-    return None if suffix in _IMAGE_SUFFIXES else _KINDS.get(suffix, OTHER)
+    return None if suffix in _IMAGE_SUFFIXES else _kind_of_name(name)
 
 
 def tell(*found: Found, where: Path | None = None) -> None:
-    """Print what was passed over in all of them, in one line, unless nothing was.
+    """Print what was passed over in all of them, in one line, unless nothing was but files about kept images.
 
     It is a warning if an image may be among it. ``where`` is named in the place of the folder of a single one.
     """
     sums: dict[Kind, PassedOver] = {}
-    for each in (each for one in found for each in one.passed_over):
+    for each in (each for one in found for each in one.passed_over if each.kind is not REVIEW):
         before = sums.get(each.kind)
         sums[each.kind] = each if before is None else PassedOver(each.kind, before.count + each.count, before.first)
     if not sums:
@@ -338,7 +340,12 @@ def _kind_of(path: Path) -> Kind | None:
     form = formats.recognize(head)
     if form is not None:
         return None if form.readable else _of_format(form)
-    return MISNAMED if suffix in _IMAGE_SUFFIXES else _KINDS.get(suffix, OTHER)
+    return MISNAMED if suffix in _IMAGE_SUFFIXES else _kind_of_name(path.name)
+
+
+def _kind_of_name(name: str) -> Kind:
+    """The kind of a file that is no image."""
+    return REVIEW if name.endswith(review.SUFFIX) else _KINDS.get(Path(name).suffix.lower(), OTHER)
 
 
 def _of_format(form: formats.Format) -> Kind:

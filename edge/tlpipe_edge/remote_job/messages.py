@@ -8,9 +8,10 @@ because it runs before this package is installed.
 import errno
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar
 
 from annotated_types import Ge, Le, MaxLen, Predicate
 
@@ -32,6 +33,7 @@ _ADVICE = "Run it again; if the error persists, check what runs on the device."
 MAX_TEXT = 1_000_000
 """Maximum characters of one text, such as a line on stderr."""
 
+T = TypeVar("T")
 Text = Annotated[str, MaxLen(MAX_TEXT)]
 ExitCode = Annotated[int, Ge(-255), Le(255)]
 """The exit code of a process; a negative one is the signal that killed it."""
@@ -183,14 +185,17 @@ def line_of(event: Event, *, size: int = 0) -> bytes:
     return json.dumps({"event": _NAMES[type(event)]} | fields | {"bytes": size}).encode() + b"\n"
 
 
-def read_event(line: bytes, where: str) -> tuple[Event, int]:
-    """The event in a line, and the number of bytes that follow. Raise BadData, with ``where``, if there is none."""
+def read_event(line: bytes, where: str, kinds: Mapping[str, type[T]]) -> tuple[T, int]:
+    """The event in a line, one of these kinds by name, and the number of bytes that follow.
+
+    Raise BadData, with ``where``, if there is none.
+    """
     try:
         document = parse_json(line)
     except (ValueError, RecursionError) as error:
         raise BadData("a message that is not JSON", _ADVICE, where=where) from error
     header = codec.read(_Header, document, where, _ADVICE)
-    kind = KINDS.get(header.event)
+    kind = kinds.get(header.event)
     if kind is None:
         raise BadData(f"an unknown event {header.event[:40]!r}", _ADVICE, where=where)
-    return cast(Event, codec.read(kind, document, f"{where}: {header.event}", _ADVICE)), header.bytes
+    return codec.read(kind, document, f"{where}: {header.event}", _ADVICE), header.bytes

@@ -43,6 +43,7 @@ from tlpipe.cli.options import (
     TuningEpochs,
     TuningRate,
 )
+from tlpipe.cli.pull_command import pull
 from tlpipe.cli.score_command import score
 from tlpipe.cli.training_options import DEFAULTS, with_training_options
 from tlpipe.cli.web_command import web
@@ -278,6 +279,9 @@ def report(
 
 
 app.command(epilog="Example: tlpipe score exported/clothing photos shards/*.tar --out scores.csv")(with_engine(score))
+
+
+app.command(epilog="Example: tlpipe pull ssh://raspberrypi.local/collected --into kept --free")(pull)
 
 
 app.command(epilog="Example: tlpipe web exported/clothing --out sites/clothing")(web)

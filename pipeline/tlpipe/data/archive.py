@@ -1,4 +1,5 @@
-"""Unpacks the images and the lists of a zip or tar archive into the cache, once for each content of an archive."""
+"""Unpacks the images and the lists of a zip or tar archive, and what says of an image that it is unsorted, into the
+cache: once for each content of an archive."""
 
 import contextlib
 import errno
@@ -19,13 +20,13 @@ from tlpipe.data.members import Kind, Member, members, name_of
 from tlpipe.data.places import IMAGE_SUFFIXES
 from tlpipe.storage import atomic, cache, locks
 from tlpipe_edge.console import progress
-from tlpipe_edge.contract import kinds
+from tlpipe_edge.contract import kinds, review
 from tlpipe_edge.contract.files import parse_json, sha256_of
 from tlpipe_edge.errors import BadData, Busy, MissingInput, Unavailable
 from tlpipe_edge.images import formats, walker
 from tlpipe_edge.machine.cache import ADVICE_IF_FULL, VARIABLE
 
-VERSION = 1
+VERSION = 2
 """Incremented when more or other members are unpacked, so that what an earlier version unpacked is not used."""
 _FILES, _MARKER = "files", "unpacked.json"
 """What is in the folder of an archive: its files, and what is known of them, which is written last."""
@@ -179,7 +180,8 @@ class _Unpacking:
     """The paths that were written, by how a file system without upper and lower case would compare them."""
 
     def add(self, member: Member) -> None:
-        """Write a member if it could be an image or a list. Raise BadData if its path leaves the folder."""
+        """Write a member if it could be an image or a list, or is about a kept image. Raise BadData if its path leaves
+        the folder."""
         self.allowed.count_member()
         parts = self.allowed.parts(member.name)
         if not parts or not all(map(walker.is_walked, parts)):
@@ -218,10 +220,10 @@ class _Unpacking:
     def _file(self, member: Member, parts: tuple[str, ...], chunks: Iterator[bytes]) -> None:
         first = next(chunks, b"")
         suffix = Path(parts[-1]).suffix.lower()
-        is_list = suffix in listed.SUFFIXES
+        is_text = suffix in listed.SUFFIXES or parts[-1].endswith(review.SUFFIX)
         # What is only named as an image is unpacked, too, as ``walker`` tells of it.
         is_image = formats.recognize(first[: formats.HEAD_BYTES]) is not None
-        if not is_list and not is_image and suffix not in IMAGE_SUFFIXES:
+        if not is_text and not is_image and suffix not in IMAGE_SUFFIXES:
             if suffix in kinds.ARCHIVES:
                 self.archives.append(member.name)
             self.left_out["archive" if suffix in kinds.ARCHIVES else "other file"] += 1
@@ -234,7 +236,7 @@ class _Unpacking:
             for chunk in itertools.chain([first], chunks):
                 self._count(len(chunk))
                 stream.write(chunk)
-        self.images += not is_list
+        self.images += not is_text
 
     def _repeat(self, target: tuple[str, ...], parts: tuple[str, ...]) -> None:
         """A hard link to a member that was written is a copy of it."""

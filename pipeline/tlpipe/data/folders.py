@@ -7,7 +7,7 @@ from tlpipe.data.listed import SUFFIXES
 from tlpipe.data.splits import SPLITS, Listing
 from tlpipe_edge.contract import kinds
 from tlpipe_edge.errors import BadData
-from tlpipe_edge.images import walker
+from tlpipe_edge.images import unsorted, walker
 from tlpipe_edge.images.classes import composed
 
 LAYOUT = (
@@ -20,8 +20,11 @@ LAYOUT = (
 def read(data: Path, *, where: Path | None = None) -> Listing:
     """List the images of class folders, or of folders of splits with class folders; say what is passed over.
 
-    ``where`` is the archive that ``data`` is from, if it is from one. Raise BadData if there are none.
+    ``where`` is the archive that ``data`` is from, if it is from one. Raise BadData if there are none, or if some are
+    unsorted.
     """
+    everything = walker.walk(data)
+    unsorted.refuse(everything)
     splits = _splits(data)
     if not splits:
         _refuse_splits_in_classes(data)
@@ -32,7 +35,6 @@ def read(data: Path, *, where: Path | None = None) -> Listing:
                 "Rename it to validation or test, or move it away.",
                 where=folder,
             )
-    everything = walker.walk(data)
     roots: dict[Path, str] = {folder: split for folder, split in splits.items() if split} or {data: "train"}
     depth = len(data.parts) + bool(splits)
     inside: dict[Path, list[Path]] = defaultdict(list)

@@ -1,4 +1,7 @@
-"""The address of a device: ssh://[user@]host[:port]. Characters with a meaning to ssh or a shell are refused."""
+"""The address of a device: ssh://[user@]host[:port]. Characters with a meaning to ssh or a shell are refused.
+
+A folder on it is ssh://[user@]host[:port]/DIR. Its path may have any characters: it is never part of a command line.
+"""
 
 import ipaddress
 import re
@@ -59,6 +62,40 @@ class Address:
         """The command to log in by hand."""
         port = f"-p {self.port} " if self.port else ""
         return f"ssh {port}{f'{self.user}@' if self.user else ''}{self.host}"
+
+
+@dataclass(frozen=True)
+class DeviceFolder:
+    """A folder on a device.
+
+    scp and git disagree on what ssh://host/DIR means: DIR in the home folder of the login, or /DIR. So it is the one of
+    both that is there. ssh://host/~/DIR and ssh://host//DIR mean one of them alone.
+    """
+
+    address: Address
+    path: str
+
+    @classmethod
+    def parse(cls, written: str) -> "DeviceFolder":
+        """Parse ssh://[user@]host[:port]/DIR. Raise WrongUsage, which never shows a password."""
+        scheme, found, rest = written.partition("://")
+        place, _, path = rest.partition("/")
+        if "@" not in place and "@" in path:  # a slash in a password, which is then not shown
+            place = rest
+        address = Address.parse(f"{scheme}{found}{place}")
+        if not path.strip("/"):
+            raise WrongUsage("no folder is named", "Write ssh://USER@HOST/DIR.", where=address)
+        return cls(address, path.rstrip("/"))
+
+    def __str__(self) -> str:
+        return f"{self.address}/{self.path}"
+
+    @property
+    def meant(self) -> tuple[str, ...]:
+        """The folders that it may be, for the device: with ~/ for the home folder, or absolute."""
+        if self.path.startswith("/"):
+            return (self.path,)
+        return (self.path,) if self.path.startswith("~/") else (f"~/{self.path}", f"/{self.path}")
 
 
 def _is_host(ipv6: str | None, name: str | None) -> bool:

@@ -17,6 +17,7 @@ from tlpipe_edge.contract.files import parse_json, sha256_of
 from tlpipe_edge.errors import BadData, MissingInput
 from tlpipe_edge.images import walker
 from tlpipe_edge.remote_job.messages import (
+    KINDS,
     AwaitsJob,
     AwaitsWheels,
     Busy,
@@ -171,8 +172,8 @@ def run_edge(
     contents = {name: Content.read(file) for name, file in files.items()}
     offered = {content.sha256: content for content in (own, *(wheels or {}).values(), *contents.values())}
     progress.say(f"{address}: connecting")
-    with ssh.connected(address) as connection:
-        for event, output in connection.events():
+    with ssh.connected(address, ssh.BOOTSTRAP) as connection:
+        for event, output in connection.events(KINDS):
             match event:
                 case AwaitsWheels():
                     listed = None if wheels is None else _listed(wheels)

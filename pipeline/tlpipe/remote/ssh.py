@@ -1,10 +1,10 @@
-"""One connection to a device through the system's ssh, which starts ``agent`` there.
+"""One connection to a device through the system's ssh, which starts one of our programs there.
 
 The configuration, keys and agent of ssh are used, and on a terminal ssh asks for passwords. Host keys are checked
 strictly, whatever that configuration says. There is only one login: the command line for the shell on the device is
-always the same, and names, addresses and files are never part of it. $TLPIPE_SSH_OPTIONS may hold further options of
-ssh, such as ``-F FILE`` or ``-i KEY``. They cannot make it less strict: the first ``-o`` of a name wins, and ours come
-first; the last flag such as ``-A`` wins, and ours come last.
+always the same for a program, and names, addresses and files are never part of it. $TLPIPE_SSH_OPTIONS may hold
+further options of ssh, such as ``-F FILE`` or ``-i KEY``. They cannot make it less strict: the first ``-o`` of a name
+wins, and ours come first; the last flag such as ``-A`` wins, and ours come last.
 """
 
 import contextlib
@@ -17,16 +17,18 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TypeVar, cast
 
 from tlpipe.remote import failures
 from tlpipe.remote.address import Address
+from tlpipe.remote.pull_messages import Request
 from tlpipe_edge.contract import codec
 from tlpipe_edge.errors import BadConfiguration, MissingInput, TlpipeError, Unavailable
-from tlpipe_edge.remote_job.messages import MAX_LINE, Event, Job, Sent, Wheels, read_event
+from tlpipe_edge.remote_job.messages import MAX_LINE, Job, Sent, Wheels, read_event
 
 PULSE_SECONDS = 10.0
 """Time between the empty lines that show the device that we are still here."""
@@ -55,27 +57,49 @@ _OPTIONS = {
 }
 _LAST_WORDS = ("-S", "none", "-a", "-x")
 """No shared connection, no forwarding of agent and display, whatever the flags before say."""
+Event = TypeVar("Event")
+
 _GREETING = b"tlpipe-remote"
 _MAX_NOISE = 1 << 16
 """Maximum bytes that a shell may print before the greeting."""
 
-# One line, without backslash, exclamation mark and inner single quote, so that sh, csh and fish read the same. Python
-# is tested with an empty stdin, because the agent waits in the real one.
-_START = (
-    "for python in python3.13 python3.12 python3.11 python3; do "
-    '"$python" -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))" </dev/null >/dev/null 2>&1'
-    " || continue; found=$python; "
-    '"$python" -c "import ensurepip, venv" </dev/null >/dev/null 2>&1 || continue; '
-    f"echo; echo {_GREETING.decode()} starts; "
-    'exec "$python" -I -X utf8 -c "import sys; read = sys.stdin.buffer; exec(read.read(int(read.readline())))"; '
-    f"done; echo; echo {_GREETING.decode()} lacks $found; exit 69"
-)
-COMMAND = f"exec /bin/sh -c '{_START}'"
+
+@dataclass(frozen=True)
+class Program:
+    """A file of this package that runs on the device, where Python needs to have these ``modules``."""
+
+    file: str
+    modules: str
+
+    @property
+    def source(self) -> bytes:
+        """Its source, which is sent."""
+        return resources.files("tlpipe.remote").joinpath(self.file).read_bytes()
+
+    @property
+    def command(self) -> str:
+        """The command line that starts it, for the shell on the device."""
+        # One line, without backslash, exclamation mark and inner single quote, so that sh, csh and fish read the same.
+        # Python is tested with an empty stdin, because the program waits in the real one.
+        start = (
+            "for python in python3.13 python3.12 python3.11 python3; do "
+            '"$python" -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))" '
+            "</dev/null >/dev/null 2>&1 || continue; found=$python; "
+            f'"$python" -c "import {self.modules}" </dev/null >/dev/null 2>&1 || continue; '
+            f"echo; echo {_GREETING.decode()} starts; "
+            'exec "$python" -I -X utf8 -c '
+            '"import sys; read = sys.stdin.buffer; exec(read.read(int(read.readline())))"; '
+            f"done; echo; echo {_GREETING.decode()} lacks $found; exit 69"
+        )
+        return f"exec /bin/sh -c '{start}'"
+
+
+BOOTSTRAP = Program("agent.py", "ensurepip, venv")
+PULL = Program("pull_agent.py", "hashlib")
 
 
 class Connection:
-    """A login on a device with the agent started. It sends messages and files to the agent and its job, and receives
-    their events.
+    """A login on a device with a program started. It sends messages and files to the program, and receives its events.
 
     Open one with ``connected``.
     """
@@ -87,8 +111,8 @@ class Connection:
         assert process.stdin and process.stdout
         self._in, self._out = process.stdin, io.BufferedReader(cast(io.FileIO, process.stdout))
 
-    def start(self) -> None:
-        """Wait for the shell on the device, and send it the agent. Raise Unavailable if that fails."""
+    def start(self, source: bytes) -> None:
+        """Wait for the shell on the device, and send it the source of the program. Raise Unavailable if that fails."""
         limit = threading.Timer(START_SECONDS, self._process.kill)
         limit.daemon = True
         if not _somebody_can_be_asked():
@@ -103,11 +127,10 @@ class Connection:
         if b" lacks" in line:
             found = line.split(b" lacks", 1)[1].decode(errors="replace").strip()
             raise failures.without_python(self._address, found)
-        source = agent()
         self._write(b"%d\n%b" % (len(source), source))
         threading.Thread(target=self._pulse, daemon=True).start()
 
-    def send(self, message: Wheels | Job) -> None:
+    def send(self, message: Wheels | Job | Request) -> None:
         """Send a message as a line of JSON."""
         self._write(json.dumps(codec.as_json(message)).encode() + b"\n")
 
@@ -128,13 +151,13 @@ class Connection:
                 self._write_all(part)
                 size -= len(part)
 
-    def events(self) -> Iterator[tuple[Event, bytes]]:
-        """Yield the events of the device, each with the bytes that follow it.
+    def events(self, kinds: Mapping[str, type[Event]]) -> Iterator[tuple[Event, bytes]]:
+        """Yield the events of the device, which are of these kinds, each with the bytes that follow it.
 
         Raise Unavailable if the connection ends, BadData if a line is not an event.
         """
         while (line := self._out.readline(MAX_LINE)).endswith(b"\n") or len(line) == MAX_LINE:
-            event, size = read_event(line, str(self._address))
+            event, size = read_event(line, str(self._address), kinds)
             content = self._out.read(size)
             if len(content) < size:
                 break
@@ -175,7 +198,7 @@ class Connection:
                     self._writing.release()
 
     def _said(self) -> str:
-        """The stderr of ssh, and of the device before the agent started."""
+        """The stderr of ssh, and of the device before the program started."""
         self._stderr.seek(0)
         return self._stderr.read().decode(errors="replace").replace("\r", "")
 
@@ -209,33 +232,28 @@ class Connection:
 
 
 @contextlib.contextmanager
-def connected(address: Address) -> Iterator[Connection]:
-    """A connection with the agent started. Raise Unavailable if it cannot be opened."""
+def connected(address: Address, program: Program) -> Iterator[Connection]:
+    """A connection with the program started. Raise Unavailable if it cannot be opened."""
     with tempfile.TemporaryFile() as stderr:
         try:
             process = subprocess.Popen(
-                command(address), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, bufsize=0
+                command(address, program), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, bufsize=0
             )
         except OSError as problem:
             raise Unavailable(f"ssh does not start here ({problem.strerror})", "Install OpenSSH's client.") from problem
         connection = Connection(process, address, stderr)
         try:
-            connection.start()
+            connection.start(program.source)
             yield connection
         finally:
             connection.close()
 
 
-def agent() -> bytes:
-    """The source of the bootstrap, which runs on the device."""
-    return resources.files("tlpipe.remote").joinpath("agent.py").read_bytes()
-
-
-def command(address: Address) -> list[str]:
+def command(address: Address, program: Program) -> list[str]:
     """The command line of ssh. Without a terminal, ssh does not ask."""
     batch = "no" if _somebody_can_be_asked() else "yes"
     options = [f"-o{name}={value}" for name, value in (_OPTIONS | {"BatchMode": batch}).items()]
-    return ["ssh", *options, *_users_options(), *_LAST_WORDS, *address.arguments, COMMAND]
+    return ["ssh", *options, *_users_options(), *_LAST_WORDS, *address.arguments, program.command]
 
 
 def _somebody_can_be_asked() -> bool:

@@ -18,6 +18,7 @@ from tlpipe.data.places import IMAGE_SUFFIXES
 from tlpipe.scoring.sources import NoImages, Place, Placed
 from tlpipe.scoring.work import Item
 from tlpipe_edge.console import progress
+from tlpipe_edge.contract import review
 from tlpipe_edge.errors import BadData
 from tlpipe_edge.images import formats, walker
 from tlpipe_edge.images.decode import MAX_BYTES
@@ -118,7 +119,8 @@ class _Reading:
         """The images to score of members that stand side by side and have the name of one sample."""
         images = [entry for entry in sample if entry.item is not None]
         first = [entry for entry in images if "." not in entry.suffix]
-        self.others["other file"] += len(sample) - len(images)
+        about_kept = sum(f".{entry.suffix}".endswith(review.SUFFIX) for entry in sample)
+        self.others["other file"] += len(sample) - len(images) - about_kept
         if 1 == len(first) < len(images) < len(sample):
             self.others["other image of a sample"] += len(images) - 1
             images = [replace(first[0], number=sample[-1].number)]

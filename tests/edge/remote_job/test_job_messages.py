@@ -37,7 +37,7 @@ from tlpipe_edge.remote_job.messages import (
     ],
 )
 def test_an_event_is_read_as_it_was_written(event: Event) -> None:
-    assert read_event(line_of(event, size=3), "there") == (event, 3)
+    assert read_event(line_of(event, size=3), "there", KINDS) == (event, 3)
     assert line_of(event).count(b"\n") == 1
 
 
@@ -79,7 +79,7 @@ FAILED = {"event": "failed", "code": 65, "where": "", "reason": "no", "advice": 
 def test_what_is_no_event_is_one_clear_error(said: bytes | dict[str, object], expected: str) -> None:
     line = said if isinstance(said, bytes) else json.dumps(said).encode()
     with pytest.raises(BadData, match=expected) as caught:
-        read_event(line, "ssh://pi@there")
+        read_event(line, "ssh://pi@there", KINDS)
 
     assert str(caught.value).startswith("ssh://pi@there: ")
     assert caught.value.advice and len(str(caught.value).splitlines()) == 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tlpipe_edge.remote_job.messages import AwaitsJob, Event, Failed, Missing, Running, read_event
+from tlpipe_edge.remote_job.messages import KINDS, AwaitsJob, Event, Failed, Missing, Running, read_event
 
 
 def told(root: Path, sent: bytes) -> list[Event]:
@@ -21,7 +21,7 @@ def told(root: Path, sent: bytes) -> list[Event]:
     assert done.stderr == b""
     events, stream = [], io.BytesIO(done.stdout)
     while line := stream.readline():
-        event, size = read_event(line, "there")
+        event, size = read_event(line, "there", KINDS)
         stream.seek(size, io.SEEK_CUR)  # past the content that comes with it
         events.append(event)
     return events

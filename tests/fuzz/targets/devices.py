@@ -50,7 +50,7 @@ def prepare(_folder: Path) -> Fuzzed:
 
 def _read(content: bytes) -> None:
     connection = Connection(cast(Any, _Ssh(content)), ADDRESS, io.BytesIO(b"ssh: lost\n"))
-    for event, output in connection.events():
+    for event, output in connection.events(messages.KINDS):
         match event:
             case Missing():
                 device_bench._asked(ADDRESS, event, {FILE.sha256: FILE})

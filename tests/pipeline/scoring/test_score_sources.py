@@ -283,6 +283,20 @@ def test_a_hostile_archive_is_refused(
     assert "not unpacked" not in str(raised.value), "score never unpacks"
 
 
+@pytest.mark.parametrize("pack", [tar, zipped])
+def test_images_that_a_camera_kept_are_scored_and_the_files_about_them_are_no_news(
+    score: Run, contents: list[bytes], tmp_path: Path, capfd: pytest.CaptureFixture[str], pack: Callable[..., Path]
+) -> None:
+    kept = {"review/cat/1.jpg": contents[0], "review/cat/1.review.json": b"{}"}
+    folder = tmp_path / "kept"
+    (folder / "review/cat").mkdir(parents=True)
+    for name, content in kept.items():
+        (folder / name).write_bytes(content)
+
+    score(folder, pack(tmp_path / "kept.packed", kept))
+    assert capfd.readouterr().err == "scoring\n"
+
+
 def test_an_archive_without_images(score: Run, tmp_path: Path) -> None:
     with pytest.raises(BadData, match="no images in it, but 1 other file"):
         score(tar(tmp_path / "a.tar", {"a.txt": b"text"}))
