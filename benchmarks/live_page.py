@@ -18,7 +18,8 @@ import numpy as np
 
 from tlpipe_edge import Answer, Classifier
 from tlpipe_edge.camera.settings import Adjustable, Settings
-from tlpipe_edge.live_page.server import Offered, Preview
+from tlpipe_edge.live_page.resources import Offered
+from tlpipe_edge.live_page.server import Preview
 from tlpipe_edge.live_page.state import About
 
 VIEWERS, SECONDS = 50, 1.0

@@ -4,13 +4,13 @@ import json
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import wait_until
 
 from tlpipe_edge.camera.answer import Answer
 
@@ -25,14 +25,6 @@ def answer(label: str = "red ring", *, score: float = 0.75, dropped: int = 0) ->
     times = {"resize": 0.5, "invoke": 2.5, "total": 3.0}
     scores = np.full(3, score, np.float32)
     return Answer(label, "red ring", score, labels, scores, np.empty((0, 0, 3), np.uint8), times, dropped, 24.56)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Look often, and give up late."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def free_port() -> int:

@@ -4,7 +4,8 @@ import numpy as np
 
 from tlpipe_edge.camera.answer import Answer
 from tlpipe_edge.camera.settings import Adjustable, Settings
-from tlpipe_edge.live_page.server import Offered, Preview
+from tlpipe_edge.live_page.resources import Offered
+from tlpipe_edge.live_page.server import Preview
 from tlpipe_edge.live_page.state import About
 
 ABOUT = About("clothing", "int8", "5" * 64, 6, 224, "center-crop", "Raspberry Pi 4")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import loopback
 import pytest
-from loopback import DRAWN, GOLDEN, Device, wait_until
+from loopback import DRAWN, GOLDEN, Device
 from once import once
+from waiting import wait_until
 
 from tlpipe.remote import device_bench
 from tlpipe_edge import Bundle

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import Distribution, distribution
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from waiting import wait_until
 
 from tlpipe.remote import device_bench, ssh
 from tlpipe.remote.address import Address
@@ -168,14 +168,6 @@ def running(home: Path) -> list[tuple[int, str]]:
         except OSError:  # it has ended, or is not ours
             continue
     return found
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    """Look again and again until it holds."""
-    end = time.monotonic() + LIMIT_SECONDS
-    while not condition():
-        assert time.monotonic() < end, "it did not come to hold"
-        time.sleep(0.05)
 
 
 def classified(device: Device, files: Mapping[str, Path], **options: Any) -> list[str]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loopback import Device, classified, program, refused, wait_until
+from loopback import Device, classified, program, refused
+from waiting import wait_until
 
 from tlpipe.remote import device_bench, ssh
 from tlpipe_edge.errors import BadData, MissingInput, Unavailable

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import loopback
 import pytest
-from loopback import FOR_EVER, Device, classified, client, impatient, refused, wait_until
+from loopback import FOR_EVER, Device, classified, client, impatient, refused
+from waiting import wait_until
 
 from tlpipe.remote import device_bench, ssh
 from tlpipe_edge.errors import BadData, Busy, Unavailable

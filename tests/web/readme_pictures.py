@@ -20,9 +20,10 @@ from PIL import Image
 
 from tlpipe.website import site
 from tlpipe_edge import Answer, Bundle, Classifier
-from tlpipe_edge.camera.loop import watch
+from tlpipe_edge.camera.loop import watch_adjustable
 from tlpipe_edge.camera.settings import Adjustable, Settings
-from tlpipe_edge.live_page.server import Offered, Preview
+from tlpipe_edge.live_page.resources import Offered
+from tlpipe_edge.live_page.server import Preview
 from tlpipe_edge.live_page.state import About
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +74,7 @@ def _live_page(bundle: Bundle, images: list[Path], folder: Path) -> Iterator[str
     adjustable = Adjustable(Settings(threshold=0.5))
     offered = Offered(About.of(classifier, "this computer"), adjustable, keep=lambda _: "")
     with Preview("0", token=None, offered=offered) as preview:
-        for event in watch(classifier, str(frames), adjustable=adjustable):
+        for event in watch_adjustable(classifier, str(frames), adjustable):
             assert isinstance(event, Answer)
             preview.show(event)
         yield preview.url

@@ -47,22 +47,35 @@ def watch(
     loop: bool = False,
     threshold: float = 0.0,
     smoothing: float = 0.0,
-    adjustable: Adjustable | None = None,
     timeout: float = TIMEOUT,
     reader: str = READER,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Generator[Answer | Outage, None, None]:
     """Yield an answer for each newest frame of a source (see ``sources.read``), and outages while there is no frame.
 
-    ``threshold`` and ``smoothing`` are as in ``Settings``; ``adjustable`` replaces them, and may change meanwhile.
+    ``threshold`` and ``smoothing`` are as in ``Settings``.
 
     A file or folder ends the loop at its end, and its errors are raised. A live source that gives nothing new for
     ``timeout`` seconds is opened again after 1, 2, 4, ... 60 s, and its outage is reported, but WrongUsage is raised
     for a URL of no known kind that never gave a frame. A URL that gives one image per request may repeat one for
     ``STILL_TIMEOUT`` seconds.
     """
+    adjustable = Adjustable(Settings(threshold, smoothing))
+    return watch_adjustable(classifier, source, adjustable, loop=loop, timeout=timeout, reader=reader, sleep=sleep)
+
+
+def watch_adjustable(
+    classifier: Classifier,
+    source: str,
+    adjustable: Adjustable,
+    *,
+    loop: bool = False,
+    timeout: float = TIMEOUT,
+    reader: str = READER,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Generator[Answer | Outage, None, None]:
+    """As ``watch``, with settings that may change meanwhile."""
     live, attempt, answered = address.is_live(source), 0, False
-    adjustable = adjustable or Adjustable(Settings(threshold, smoothing))
     while True:
         smoother = _Smoother(classifier, adjustable)
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tlpipe_edge.camera.address import is_folder
 from tlpipe_edge.camera.answer import UNKNOWN, Answer
-from tlpipe_edge.camera.loop import Outage, watch
+from tlpipe_edge.camera.loop import Outage, watch_adjustable
 from tlpipe_edge.camera.settings import SMOOTHING, Adjustable, Settings
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.classify.model_file import FileOptions
@@ -57,7 +57,7 @@ def run(options: CameraOptions) -> None:
     adjustable = Adjustable(_settings(options))
     with (
         Listeners(options.wanted, classifier, adjustable) as listeners,
-        contextlib.closing(watch(classifier, options.source, loop=options.loop, adjustable=adjustable)) as events,
+        contextlib.closing(watch_adjustable(classifier, options.source, adjustable, loop=options.loop)) as events,
     ):
         attempt, seen = 0, False
         for event in events:

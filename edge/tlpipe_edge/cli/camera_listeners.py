@@ -73,7 +73,8 @@ class Listeners(contextlib.ExitStack):
         return Collector(collection, Origin.of(self._classifier), self._adjustable)
 
     def _open_page(self, address: str) -> "Preview":
-        from tlpipe_edge.live_page.server import Offered, Preview
+        from tlpipe_edge.live_page.resources import Offered
+        from tlpipe_edge.live_page.server import Preview
         from tlpipe_edge.live_page.state import About
         from tlpipe_edge.machine import device
         from tlpipe_edge.telemetry.metrics import Metrics

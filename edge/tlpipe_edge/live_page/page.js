@@ -18,6 +18,8 @@ let events = null;
 let timer = 0;
 let renewal = 0;
 let isPaused = false;
+let wanted = null;     // settings that the server does not have yet
+let isAdjusting = false;
 
 function state(name, status, notice) {
   document.body.className = name;
@@ -27,7 +29,7 @@ function state(name, status, notice) {
 
 function show({ model, settings, keeps, outage, answer, history }) {
   describe(model);
-  sliders.show(settings);
+  if (!isAdjusting) sliders.show(settings);
   showHistory(history);
   at("keep").hidden = !keeps;
   if (outage !== null) return state("out", "No camera", "The camera is out: " + printable(outage));
@@ -73,12 +75,21 @@ function showHistory(history) {
 
 async function post(path) {
   const response = await fetch(path, { method: "POST", headers: { "X-Tlpipe-Key": document.documentElement.dataset.key } });
+  if (response.status === 403) location.reload(); // the camera was started again, and has another key
   if (!response.ok) throw new Error((await response.text()).trim());
   return response.json();
 }
 
-function adjust(values) {
-  post("settings?" + new URLSearchParams(values)).then(() => write(at("said"), ""), failed);
+async function adjust(values) {
+  wanted = { ...wanted, ...values };
+  if (isAdjusting) return;
+  isAdjusting = true;
+  while (wanted !== null) { // one request at a time, so that the last value is the last to arrive
+    const query = new URLSearchParams(wanted);
+    wanted = null;
+    await post("settings?" + query).then(() => write(at("said"), ""), failed);
+  }
+  isAdjusting = false;
 }
 
 function keep() {

@@ -7,24 +7,23 @@ this one. A client that receives no frame for ``PATIENCE`` seconds is disconnect
 
 import asyncio
 import contextlib
-import json
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any
 
 from tlpipe_edge.camera.answer import Answer
-from tlpipe_edge.camera.settings import Adjustable, Settings
-from tlpipe_edge.errors import TlpipeError, Unavailable, WrongUsage
+from tlpipe_edge.camera.settings import Settings
+from tlpipe_edge.errors import Unavailable, WrongUsage
 from tlpipe_edge.live_page import page
 from tlpipe_edge.live_page.access import TOKEN, Access
 from tlpipe_edge.live_page.listen import ListenAddress
 from tlpipe_edge.live_page.request import Request, Response, head
-from tlpipe_edge.live_page.state import About, State
-from tlpipe_edge.live_page.stream import BOUNDARY, SNAPSHOT_QUALITY, Shown, as_jpeg, prepare
+from tlpipe_edge.live_page.resources import Offered, Resources
+from tlpipe_edge.live_page.state import State
+from tlpipe_edge.live_page.stream import BOUNDARY, Shown, prepare
 
 FRAMES_PER_SECOND = 15
 PARTS_PER_SECOND = 400
@@ -44,10 +43,6 @@ HEARTBEAT = 2.0
 SEND_BUFFER = 131_072
 """Bytes of the send buffer of a client: a larger one would only hold older frames."""
 
-JSON = "application/json"
-METRICS = "text/plain; version=0.0.4; charset=utf-8"
-"""The text format of Prometheus."""
-
 
 @dataclass(frozen=True)
 class _Live:
@@ -62,21 +57,6 @@ _LIVE = {
     "/stream": _Live(f"multipart/x-mixed-replace; boundary={BOUNDARY}", f"--{BOUNDARY}\r\n".encode(), lambda s: s.part),
     "/events": _Live("text/event-stream", b"", lambda s: s.event),
 }
-
-
-@dataclass(frozen=True)
-class Offered:
-    """What the page offers besides the newest frame.
-
-    ``adjustable`` are the settings that viewers may change. ``keep`` stores the frame of an answer and returns its
-    name, or raises a TlpipeError; it is called in a thread. ``metrics`` gives the text of /metrics. None: it is not
-    offered.
-    """
-
-    about: About
-    adjustable: Adjustable
-    keep: Callable[[Answer], str] | None = None
-    metrics: Callable[[], bytes] | None = None
 
 
 class Preview:
@@ -97,7 +77,7 @@ class Preview:
             )
         if token is not None and not TOKEN.fullmatch(token):
             raise WrongUsage("the token is empty or has invalid characters", "Use letters, digits and any of -._~")
-        self._token, self._offered = token, offered
+        self._token, self._offered, self._resources = token, offered, Resources(offered)
         self._state = State()
         self._shown: Shown | None = None
         self._changed = asyncio.Event()
@@ -129,7 +109,7 @@ class Preview:
         query = "" if self._token is None else f"?token={self._token}"
         self.url = f"http://{self._address.public_name}:{port}/{query}"
         self._access = Access(self._token, self._address.is_loopback, f"tlpipe-preview-{port}")
-        self._page, self._policy = page.load(self._access.key)
+        self._resources.page, self._policy = page.load(self._access.key)
 
     def show(self, answer: Answer) -> None:
         """Show this answer on the page, in place of the one before."""
@@ -154,7 +134,9 @@ class Preview:
                 now = self._state, self._offered.adjustable.current
                 if self._shown is None or source is None or any(a is not b for a, b in zip(now, source, strict=True)):
                     source, newest = now, now[0].newest
-                    self._shown = prepare(self._document(), newest.frame if isinstance(newest, Answer) else None)
+                    self._shown = prepare(
+                        self._resources.document(now[0]), newest.frame if isinstance(newest, Answer) else None
+                    )
                     self._changed.set()
                     self._changed = asyncio.Event()
                 await asyncio.sleep(max(1 / FRAMES_PER_SECOND, self._watchers / PARTS_PER_SECOND))
@@ -164,6 +146,7 @@ class Preview:
             while asyncio.all_tasks() != {asyncio.current_task()}:
                 for client in self._clients:
                     client.transport.abort()
+                self._resources.end()
                 self._changed.set()
                 await asyncio.sleep(0)
             server.close()
@@ -197,7 +180,9 @@ class Preview:
         headers = {"Content-Security-Policy": self._policy}
         refused = self._refused(request)
         live = None if refused else _LIVE.get(request.path)
-        response = Response(live.first, live.kind) if live else refused or await self._response(request)
+        response = (
+            Response(live.first, live.kind) if live else refused or await self._resources.response(request, self._state)
+        )
         if request.path == "/" and not refused and self._token is not None:
             headers["Set-Cookie"] = f"{self._access.cookie}={self._token}; Path=/; HttpOnly; SameSite=Strict"
         if response.status == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -224,53 +209,7 @@ class Preview:
 
     def _methods(self, path: str) -> tuple[str, ...]:
         """The methods of a path; none if there is no such path."""
-        if path in ("/", "/answer", "/snapshot.jpg", *_LIVE) or (path == "/metrics" and self._offered.metrics):
-            return "GET", "HEAD"
-        return ("POST",) if path == "/settings" or (path == "/keep" and self._offered.keep) else ()
-
-    async def _response(self, request: Request) -> Response:
-        """The response to a request that is not refused."""
-        newest = self._state.newest
-        match request.path:
-            case "/":
-                return Response(self._page, "text/html; charset=utf-8")
-            case "/answer":
-                return _as_json(self._document())
-            case "/metrics":
-                assert self._offered.metrics
-                return Response(self._offered.metrics(), METRICS)
-            case "/settings":
-                return self._adjusted(request)
-            case _ if not isinstance(newest, Answer):
-                return Response.refusing(HTTPStatus.SERVICE_UNAVAILABLE, newest or "There is no frame yet.")
-            case "/snapshot.jpg":
-                return Response(await asyncio.to_thread(as_jpeg, newest.frame, SNAPSHOT_QUALITY), "image/jpeg")
-            case _:
-                return await self._kept(newest)
-
-    def _adjusted(self, request: Request) -> Response:
-        """Change those settings that the query names."""
-        given = request.parameters
-        try:
-            changes = {name: float(given[name]) for name in asdict(Settings()) if name in given}
-            changed = replace(self._offered.adjustable.current, **changes)
-        except WrongUsage as error:
-            return Response.refusing(HTTPStatus.BAD_REQUEST, error.what)
-        except ValueError:
-            return Response.refusing(HTTPStatus.BAD_REQUEST, "not a number")
-        self._offered.adjustable.current = changed
-        return _as_json(asdict(changed))
-
-    async def _kept(self, answer: Answer) -> Response:
-        assert self._offered.keep
-        try:
-            return _as_json({"kept": await asyncio.to_thread(self._offered.keep, answer)})
-        except TlpipeError as error:
-            return Response.refusing(HTTPStatus.SERVICE_UNAVAILABLE, error.what)
-
-    def _document(self) -> dict[str, Any]:
-        offered = self._offered
-        return self._state.document(offered.about, offered.adjustable.current, keeps=offered.keep is not None)
+        return ("GET", "HEAD") if path in _LIVE else self._resources.methods(path)
 
     async def _follow(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, part: Callable[[Shown], bytes]
@@ -307,7 +246,3 @@ async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
     writer.write(data)
     async with asyncio.timeout(PATIENCE):
         await writer.drain()
-
-
-def _as_json(document: dict[str, Any]) -> Response:
-    return Response(json.dumps(document).encode("ascii") + b"\n", JSON)

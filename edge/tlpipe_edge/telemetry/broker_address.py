@@ -39,14 +39,15 @@ class BrokerAddress:
         """
         shown = address.shown(url)
         try:
+            url.encode()  # an environment variable may hold bytes that are no text
             parts = urlsplit(url)
-            port = parts.port or PORTS[parts.scheme]
+            port = PORTS[parts.scheme] if parts.port is None else parts.port
             host = (parts.hostname or "").encode("idna").decode()  # as the socket functions do it later
         except (KeyError, ValueError) as error:  # a UnicodeError is a ValueError
             raise _invalid(shown) from error
         prefix = unquote(parts.path).strip("/") or f"tlpipe/{_IN_NO_TOPIC.sub('_', socket.gethostname())}"
         # An @ behind the host may be that of a password with a slash, which would be the prefix.
-        if not host or parts.query or parts.fragment or "@" in parts.path or re.search(r"[\s?#]", url):
+        if not host or not port or parts.query or parts.fragment or "@" in parts.path or re.search(r"[\s?#]", url):
             raise _invalid(shown)
         if _IN_NO_TOPIC.search(prefix) or prefix.startswith("$") or len(prefix.encode()) > _LONGEST:
             raise WrongUsage(

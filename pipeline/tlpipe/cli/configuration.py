@@ -3,8 +3,7 @@
 A table is named after a command, and has its options and arguments by their names. A key above all tables holds for
 each command that has this option; it is refused if its meaning depends on the command. ``run`` also reads [train],
 which wins over the keys above all tables, [finetune] for its second stage, and [report] for the head of its report.
-Relative paths are relative to the
-folder of the file.
+Relative paths are relative to the folder of the file.
 """
 
 import os

@@ -235,15 +235,15 @@ class DisagreementCard:
 
 @dataclass(frozen=True)
 class Mistake:
-    """An image that is predicted as ``answer`` with this ``score``, against its true label.
+    """An image that is classified wrongly: its ``true_label``, and the ``prediction`` with its ``score``.
 
     ``file`` and ``thumbnail`` are as in ``DisagreementCard``.
     """
 
     image: str
     file: str
-    truth: str
-    answer: str
+    true_label: str
+    prediction: str
     score: float
     thumbnail: str | None = None
 
@@ -252,8 +252,8 @@ class Mistake:
 class ConfusedPair:
     """How many images of a class are predicted as another one."""
 
-    truth: str
-    answer: str
+    true_label: str
+    prediction: str
     count: int
 
 
@@ -278,7 +278,10 @@ class Mistakes:
 
     def alike(self, mistake: Mistake) -> int | None:
         """How many images have the same true label and prediction; None if that is not among the ``pairs``."""
-        return next((p.count for p in self.pairs if (p.truth, p.answer) == (mistake.truth, mistake.answer)), None)
+        return next(
+            (p.count for p in self.pairs if (p.true_label, p.prediction) == (mistake.true_label, mistake.prediction)),
+            None,
+        )
 
 
 @dataclass(frozen=True)

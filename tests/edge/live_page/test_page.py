@@ -1,7 +1,6 @@
 """The live page in a real headless Chromium, with the pictures of a video file."""
 
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from browser import PATIENCE, Browser, chromium, needs_chromium
+from browser import Browser, chromium, needs_chromium
 from live_pages import ABOUT, answer, preview
+from waiting import wait_until
 
 from tlpipe_edge.camera.answer import Answer
 from tlpipe_edge.camera.settings import Adjustable, Settings
@@ -154,13 +154,40 @@ def test_settings_change_the_camera_and_all_pages(browser: Browser) -> None:
         slide = "((input) => { input.value = 0.8; input.dispatchEvent(new Event('input')); })"
         browser.value(f"{slide}(document.getElementById('threshold'))")
         browser.wait("document.getElementById('threshold-value').value === '80 %'")
-        end = time.monotonic() + PATIENCE
-        while adjustable.current != Settings(0.8, 0.7):
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        wait_until(lambda: adjustable.current == Settings(0.8, 0.7))
         adjustable.current = Settings(0.1, 0.2)  # by another page
         browser.wait("document.getElementById('smoothing-value').value === '0.20'")
         assert text(browser, "threshold-value") == "10 %"
+
+
+def test_the_last_of_many_changes_holds(browser: Browser) -> None:
+    adjustable = Adjustable(Settings(0.5, 0.7))
+    with preview(token="the-token", adjustable=adjustable) as page:
+        opened(browser, page)
+        browser.wait("document.getElementById('threshold-value').value === '50 %'")
+        slide = "input.value = value / 100; input.dispatchEvent(new Event('input'))"
+        slides = f"((input) => {{ for (let value = 1; value <= 90; value++) {{ {slide} }} }})"
+        browser.value(f"{slides}(document.getElementById('threshold'))")
+        browser.wait("!isAdjusting")
+        assert adjustable.current == Settings(0.9, 0.7)
+        assert text(browser, "threshold-value") == "90 %"
+
+
+def test_after_a_restart_of_the_camera_the_page_gets_its_key(browser: Browser, video: Path) -> None:
+    with preview(token="the-token") as page:
+        opened(browser, page)
+        browser.wait("document.getElementById('status').textContent === 'Live'")
+        address = f"127.0.0.1:{page.url.split(':')[2].split('/')[0]}"
+    browser.wait("document.getElementById('status').textContent === 'Connection lost'")
+    kept: list[Answer] = []
+    keep = lambda answer: kept.append(answer) or "1.jpg"  # noqa: E731
+    with preview(address, token="the-token", keep=keep) as again, Player(again, video, ("cat", "dog")):
+        browser.wait("!document.getElementById('keep').hidden")
+        browser.value("window.isOld = true; document.getElementById('keep').click()")
+        browser.wait("!window.isOld && !document.getElementById('keep').hidden && picture.naturalWidth > 0")
+        browser.value("document.getElementById('keep').click()")
+        browser.wait("document.getElementById('said').textContent === 'Kept as 1.jpg'")
+    assert len(kept) == 1
 
 
 def test_a_paused_image_stays_and_can_be_saved(browser: Browser, video: Path) -> None:
@@ -173,10 +200,7 @@ def test_a_paused_image_stays_and_can_be_saved(browser: Browser, video: Path) ->
         browser.wait("picture.naturalWidth === 320 && !events")
         still = browser.value(COLOUR)
         assert browser.value("document.getElementById('snapshot').href").startswith("data:image/jpeg")
-        end = time.monotonic() + PATIENCE
-        while page._watchers:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        wait_until(lambda: not page._watchers)
         assert browser.value(COLOUR) == still
         browser.value("document.getElementById('pause').click()")
         browser.wait("document.getElementById('status').textContent === 'Live' && picture.src.includes('stream')")

@@ -18,6 +18,7 @@ import live_pages
 import numpy as np
 import pytest
 from raw_http import PATIENCE, ask, following, port, status
+from waiting import wait_until
 
 from tlpipe_edge.camera.answer import Answer
 from tlpipe_edge.errors import Unavailable
@@ -38,13 +39,6 @@ def answer(frame: np.ndarray, *, label: str = "dog") -> Answer:
 def preview() -> Iterator[Preview]:
     with live_pages.preview() as opened:
         yield opened
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def next_state(response: HTTPResponse) -> dict:
@@ -335,6 +329,27 @@ def test_the_end_waits_for_nobody_and_leaves_nothing_behind(
         assert not end.is_alive()
     assert held() == before
     assert capfd.readouterr() == ("", "") and not caplog.records
+
+
+def test_the_end_waits_for_no_disk() -> None:
+    hanging = threading.Event()
+    started = threading.Event()
+
+    def keep(_: Answer) -> str:
+        started.set()
+        hanging.wait()
+        return ""
+
+    opened = live_pages.preview(token="the-token", keep=keep).__enter__()
+    opened.show(answer(NOISE))
+    with socket.create_connection(("127.0.0.1", port(opened))) as client:
+        client.sendall(b"POST /keep HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer the-token\r\n\r\n")
+        assert started.wait(PATIENCE)
+        end = threading.Thread(target=opened.__exit__, args=(None, None, None), daemon=True)
+        end.start()
+        end.join(PATIENCE)
+        assert not end.is_alive()
+    hanging.set()
 
 
 def test_clients_that_connect_at_the_end_are_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,8 @@ def test_without_a_prefix_it_is_that_of_this_machine(url: str, monkeypatch: pyte
         "mqtt://owner:Secret1@",
         "mqtt://owner:Secret1@broker:port/home",
         "mqtt://owner:Secret1@broker:65536/home",
+        "mqtt://owner:Secret1@broker:0/home",
+        "mqtt://owner:Secret1@broker/\udcff",
         "mqtt://owner:Sec/ret1@broker/home",
         "mqtt://owner:12/Secret1@broker",
         "mqtt://owner:Sec?ret1@broker/home",

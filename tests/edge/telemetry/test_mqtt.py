@@ -13,7 +13,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from brokers import Broker, answer, broker, free_port, listening, wait_until
+from brokers import Broker, answer, broker, free_port, listening
+from waiting import wait_until
 
 from tlpipe_edge import Bundle, Classifier, Unavailable, __version__
 from tlpipe_edge.machine import device
@@ -119,11 +120,15 @@ def test_the_end_is_the_last_state_and_offline(started: Broker, classifier: Clas
 
 
 @pytest.mark.usefixtures("quick", "unhurried")
-def test_frames_with_the_same_label_are_not_published_one_by_one(started: Broker, classifier: Classifier) -> None:
+def test_frames_with_the_same_label_are_not_published_one_by_one(
+    started: Broker, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mqtt, "EVERY", 1000)
     with listening(started.port) as listener:
         with Publisher(f"mqtt://127.0.0.1:{started.port}/door", classifier) as publisher:
             publisher.show(answer("red ring"))
             listener.wait_for("door/availability", "online")
+            wait_until(lambda: not publisher._wake.is_set())
             for number in range(1000):
                 publisher.show(answer("red ring", score=number / 1000))
             publisher.show(answer("blue cross"))

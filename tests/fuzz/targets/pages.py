@@ -9,7 +9,8 @@ from fuzz.loop import Fuzzed
 from tlpipe_edge.camera.settings import Adjustable, Settings
 from tlpipe_edge.errors import BadData
 from tlpipe_edge.live_page import server
-from tlpipe_edge.live_page.server import MAX_REQUEST, Offered, Preview
+from tlpipe_edge.live_page.resources import Offered
+from tlpipe_edge.live_page.server import MAX_REQUEST, Preview
 from tlpipe_edge.live_page.state import About
 
 TOKEN = "s3cret-t0ken"

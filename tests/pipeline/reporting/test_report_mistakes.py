@@ -56,11 +56,11 @@ def test_the_most_confident_mistakes_of_the_recommended_file_come_first(tmp_path
 
     document = found(out)
     assert (document["model"], document["instead_of"], document["images"], document["count"]) == ("int8", None, 30, 3)
-    stated = [(each["truth"], each["answer"], round(each["score"], 4)) for each in document["listed"]]
+    stated = [(each["true_label"], each["prediction"], round(each["score"], 4)) for each in document["listed"]]
     assert stated == [("cat", "dog", 0.7), ("dog", "fox", 0.6167), ("cat", "dog", 0.55)]
     assert document["pairs"] == [
-        {"truth": "cat", "answer": "dog", "count": 2},
-        {"truth": "dog", "answer": "fox", "count": 1},
+        {"true_label": "cat", "prediction": "dog", "count": 2},
+        {"true_label": "dog", "prediction": "fox", "count": 1},
     ]
 
 
@@ -132,7 +132,7 @@ def test_an_earlier_evaluation_has_no_scores_so_those_of_keras_are_shown(tmp_pat
 
     document = found(out)
     assert (document["model"], document["instead_of"], document["count"]) == ("Keras", "int8", 2)
-    stated = [(each["truth"], each["answer"], round(each["score"], 2)) for each in document["listed"]]
+    stated = [(each["true_label"], each["prediction"], round(each["score"], 2)) for each in document["listed"]]
     assert stated == [("fox", "cat", 0.9), ("dog", "fox", 0.8)]
     why = (
         "These are the mistakes of Keras: the scores of int8 for each image are not known; tlpipe evaluate writes them."
@@ -153,7 +153,7 @@ def test_those_of_keras_without_a_recommended_file(tmp_path: Path) -> None:
     assert reports.read(out)["verdict"]["choices"][0]["hardly_better"]
     document = found(out)
     assert (document["model"], document["instead_of"], document["count"]) == ("Keras", None, 2)
-    assert [each["truth"] for each in document["listed"]] == ["fox", "dog"]
+    assert [each["true_label"] for each in document["listed"]] == ["fox", "dog"]
 
 
 def test_an_image_that_cannot_be_read_is_counted_apart(tmp_path: Path) -> None:

@@ -24,19 +24,19 @@ def report(sources: Sources, about: About = NOTHING_SAID) -> Report:
         if not _says_nothing_new(evaluated, found):
             found.append(evaluated)
     files = image_files.of_sources(sources)
-    answer = verdict.verdict(found, groups.ranks(sources.bundle), adopted=_is_adopted(sources))
+    judged = verdict.verdict(found, groups.ranks(sources.bundle), adopted=_is_adopted(sources))
     return Report(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={"tlpipe": version("tlpipe")},
         model=_model(sources),
-        verdict=answer,
+        verdict=judged,
         warnings=cautions.cautions(found, sources),
         groups=tuple(found),
         disagreements=disagreements.disagreements(found, sources, files),
         training=tuple(_stages(sources.histories)),
         origin=None if sources.bundle is None else _origin(sources.bundle),
         layer_noise=noise.layer_noise(sources),
-        mistakes=mistakes.mistakes(found, answer, sources, files),
+        mistakes=mistakes.mistakes(found, judged, sources, files),
         about=about,
     )
 

@@ -50,8 +50,8 @@ def mistakes(groups: Sequence[Group], verdict: Verdict, sources: Sources, files:
         Mistake(
             image=(image := bytes(scored.images[place]).hex()),
             file=PurePath(files.named(image)).name,
-            truth=labels[scored.true_labels[place]],
-            answer=labels[scored.predicted[place]],
+            true_label=labels[scored.true_labels[place]],
+            prediction=labels[scored.predicted[place]],
             score=float(scored.scores[place]),
         )
         for place in wrong[:MAX_LISTED]
