@@ -22,7 +22,13 @@ let wanted = null;     // settings that the server does not have yet
 let isAdjusting = false;
 
 function state(name, status, notice) {
+  if (document.body.className !== name) write(at("said"), "");
   document.body.className = name;
+  const hasImage = name === "live" || name === "paused";
+  at("pause").disabled = at("keep").disabled = !hasImage;
+  if (!hasImage) at("snapshot").removeAttribute("href");
+  else if (!isPaused) at("snapshot").href = "snapshot.jpg";
+  document.title = (name === "live" ? at("label").textContent : status) + " – " + at("name").textContent;
   write(at("status"), status);
   write(at("notice"), notice);
 }
@@ -33,8 +39,7 @@ function show({ model, settings, keeps, outage, answer, history }) {
   showHistory(history);
   at("keep").hidden = !keeps;
   if (outage !== null) return state("out", "No camera", "The camera is out: " + printable(outage));
-  if (answer === null) return state("live", "Live", "Waiting for the first frame");
-  state("live", "Live", "");
+  if (answer === null) return state("starting", "Starting", "Waiting for the first frame");
   const { naturalWidth: width, naturalHeight: height } = picture;
   if (width) {
     picture.parentNode.style.aspectRatio = width + " / " + height;
@@ -46,6 +51,7 @@ function show({ model, settings, keeps, outage, answer, history }) {
   write(at("rate"), answer.frames_per_second.toFixed(1));
   write(at("dropped"), answer.dropped.toLocaleString("en"));
   for (const stage of ["resize", "invoke", "total"]) write(at(stage), answer.timings_ms[stage].toFixed(1));
+  state("live", "Live", "");
 }
 
 function describe(model) {
@@ -62,7 +68,7 @@ function showHistory(history) {
   at("history").dataset.shown = shown;
   at("history").replaceChildren(...history.map((each) => {
     const row = document.createElement("li");
-    row.innerHTML = "<time></time><span class=one-line dir=auto></span><span></span>";
+    row.innerHTML = "<time></time><span dir=auto></span><span></span>";
     const [time, label, score] = row.children, isUnknown = each.label !== each.best;
     time.dateTime = each.time;
     time.textContent = new Date(each.time).toLocaleTimeString();
@@ -93,29 +99,33 @@ async function adjust(values) {
 }
 
 function keep() {
-  at("keep").disabled = true;
+  if (isPaused) return write(at("said"), "Resume first: the device keeps its newest image, not the paused one.");
   const done = ({ kept }) => write(at("said"), "Kept as " + printable(kept));
-  post("keep").then(done, failed).finally(() => (at("keep").disabled = isPaused));
+  post("keep").then(done, failed);
 }
 
 function failed(error) {
   write(at("said"), "It did not work: " + printable(error.message));
 }
 
-function pause() {
+/** End the connection, and hold the image that is shown. */
+function freeze() {
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [picture.naturalWidth, picture.naturalHeight];
-  if (!canvas.width) return;
-  canvas.getContext("2d").drawImage(picture, 0, 0);
-  const frozen = canvas.toDataURL("image/jpeg", QUALITY);
+  const hasImage = canvas.width > 0;
+  if (hasImage) canvas.getContext("2d").drawImage(picture, 0, 0);
   disconnect();
-  picture.src = at("snapshot").href = frozen;
-  state("paused", "Paused", "");
+  if (hasImage) picture.src = canvas.toDataURL("image/jpeg", QUALITY);
+}
+
+function pause() {
+  freeze();
+  at("snapshot").href = picture.src;
   setPaused(true);
+  state("paused", "Paused", "");
 }
 
 function resume() {
-  at("snapshot").href = "snapshot.jpg";
   setPaused(false);
   connect();
 }
@@ -124,8 +134,6 @@ function setPaused(paused) {
   isPaused = paused;
   at("pause").setAttribute("aria-pressed", String(paused));
   write(at("pause"), paused ? "Resume" : "Pause");
-  at("keep").disabled = paused;
-  at("keep").title = paused ? "It keeps the newest image, not the paused one." : "";
 }
 
 function renew() {
@@ -155,7 +163,7 @@ function disconnect() {
 }
 
 function lost() {
-  disconnect();
+  freeze();
   state("lost", "Connection lost", "No connection to the device. Trying again.");
   timer = setTimeout(connect, RETRY);
 }

@@ -23,7 +23,7 @@ from tlpipe_edge.live_page.listen import ListenAddress
 from tlpipe_edge.live_page.request import Request, Response, head
 from tlpipe_edge.live_page.resources import Offered, Resources
 from tlpipe_edge.live_page.state import State
-from tlpipe_edge.live_page.stream import BOUNDARY, Shown, prepare
+from tlpipe_edge.live_page.stream import BOUNDARY, FIRST_PART, Shown, prepare
 
 FRAMES_PER_SECOND = 15
 PARTS_PER_SECOND = 400
@@ -54,7 +54,7 @@ class _Live:
 
 
 _LIVE = {
-    "/stream": _Live(f"multipart/x-mixed-replace; boundary={BOUNDARY}", f"--{BOUNDARY}\r\n".encode(), lambda s: s.part),
+    "/stream": _Live(f"multipart/x-mixed-replace; boundary={BOUNDARY}", FIRST_PART, lambda s: s.part),
     "/events": _Live("text/event-stream", b"", lambda s: s.event),
 }
 

@@ -13,6 +13,9 @@ JPEG_QUALITY = 80
 SNAPSHOT_QUALITY = 92
 BOUNDARY = "picture"
 """The boundary between the parts of the stream."""
+FIRST_PART = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n".encode()
+NEXT_PART = b"\r\n" + FIRST_PART
+"""It follows each image: Chromium shows a part when it has the headers of the next one. So no part has its length."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,7 @@ def prepare(document: dict[str, Any], frame: np.ndarray | None) -> Shown:
     if frame is None:
         return Shown(event, b"")
     jpeg = as_jpeg(_small(frame), JPEG_QUALITY)
-    # The boundary follows the image, not the other way round: Chromium shows a part only when it sees its end.
-    before, after = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n", f"\r\n--{BOUNDARY}\r\n"
-    return Shown(event, before.encode() + jpeg + after.encode())
+    return Shown(event, jpeg + NEXT_PART)
 
 
 def _small(frame: np.ndarray) -> np.ndarray:

@@ -176,7 +176,7 @@ def test_the_last_of_many_changes_holds(browser: Browser) -> None:
 def test_after_a_restart_of_the_camera_the_page_gets_its_key(browser: Browser, video: Path) -> None:
     with preview(token="the-token") as page:
         opened(browser, page)
-        browser.wait("document.getElementById('status').textContent === 'Live'")
+        browser.wait("document.getElementById('status').textContent === 'Starting'")
         address = f"127.0.0.1:{page.url.split(':')[2].split('/')[0]}"
     browser.wait("document.getElementById('status').textContent === 'Connection lost'")
     kept: list[Answer] = []
@@ -244,6 +244,17 @@ def test_the_image_and_the_prediction_fit_a_phone(browser: Browser, width: int, 
         assert browser.value("picture.getBoundingClientRect().height") > height / 4
 
 
+def test_an_image_is_shown_before_the_next_one(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "HEARTBEAT", 1000)
+    with preview() as page:
+        opened(browser, page)
+        browser.wait("document.getElementById('status').textContent === 'Starting'")
+        for colour in (RED, BLUE):
+            page.show(answer(("cat", "dog"), SCORES[:2], np.full((180, 320, 3), colour, np.uint8)))
+            browser.wait("picture.naturalWidth === 320")
+            browser.wait(f"{COLOUR}.every((value, channel) => Math.abs(value - {list(colour)}[channel]) < 20)")
+
+
 def test_labels_are_text(browser: Browser, video: Path) -> None:
     with preview() as page, Player(page, video, HOSTILE):
         opened(browser, page)
@@ -253,7 +264,7 @@ def test_labels_are_text(browser: Browser, video: Path) -> None:
         assert shown == [*HOSTILE[:3], "annexe\\u202egpj.exe", HOSTILE[4]]
         assert text(browser, "label") == HOSTILE[0]
         assert browser.value("[document.title, document.images.length, document.scripts.length]") == [
-            "tlpipe-edge camera",
+            f"{HOSTILE[0]} – clothing",
             1,
             1,
         ]
@@ -295,6 +306,13 @@ def test_an_outage_and_a_lost_connection_are_said_and_end(browser: Browser, vide
             browser.wait("document.getElementById('notice').textContent === ''")
         address = page.url.split("/")[2]
     browser.wait("document.getElementById('status').textContent === 'Connection lost'")
+    assert browser.value("picture.naturalWidth") == 320, "the last image stays"
+    buttons = "['pause', 'keep'].map((name) => document.getElementById(name).disabled)"
+    assert browser.value(f"[...{buttons}, document.getElementById('snapshot').hasAttribute('href')]") == [
+        True,
+        True,
+        False,
+    ]
 
     with preview(address) as again, Player(again, video, ("cat", "dog")):
         browser.wait("document.getElementById('status').textContent === 'Live'")

@@ -57,13 +57,13 @@ def wait_for_state(response: HTTPResponse, wanted: Callable[[dict], bool]) -> di
 
 
 def next_picture(response: HTTPResponse) -> np.ndarray:
-    """RGB (H, W, 3)."""
-    assert response.readline() == b"--picture\r\n"
-    assert response.readline() == b"Content-Type: image/jpeg\r\n"
-    length = int(response.readline().removeprefix(b"Content-Length: "))
-    assert response.readline() == b"\r\n"
-    encoded = response.read(length)
-    assert response.readline() == b"\r\n"
+    """RGB (H, W, 3). The first line of the stream, or the end of the image before, is read already, or is read here."""
+    part = b""
+    while not part.endswith(b"\r\n--picture\r\nContent-Type: image/jpeg\r\n\r\n"):
+        line = response.readline()
+        assert line, "the stream has ended"
+        part += line
+    encoded = part[part.index(b"\xff\xd8") :]
     return cv2.cvtColor(cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
