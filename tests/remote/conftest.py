@@ -7,11 +7,13 @@ from pathlib import Path
 
 import loopback
 import pytest
+from kept_images import keep_several
 from loopback import DRAWN, GOLDEN, Device
 from once import once
 from waiting import wait_until
 
 from tlpipe.remote import device_bench
+from tlpipe.remote.address import DeviceFolder
 from tlpipe_edge import Bundle
 
 
@@ -53,6 +55,19 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
     finally:
         device.stop()
         shutil.rmtree(device.cache, ignore_errors=True)
+
+
+@pytest.fixture
+def kept(bare: Device) -> Path:
+    """The folder of --collect on the device, with five images."""
+    keep_several(bare.home / "collected")
+    return bare.home / "collected"
+
+
+@pytest.fixture
+def source(bare: Device) -> DeviceFolder:
+    """That folder, as ``tlpipe pull`` is given it."""
+    return DeviceFolder(bare.address, "collected")
 
 
 @pytest.fixture

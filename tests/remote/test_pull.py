@@ -1,32 +1,22 @@
 """Images that a camera kept are fetched from a device without tlpipe-edge, over a real sshd."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from kept_images import files, keep, keep_several
+from kept_images import files, keep
 from loopback import Device, refused
 
 import tlpipe
 from tlpipe.data import loading
-from tlpipe.remote import copies
+from tlpipe.remote import copies, ssh
 from tlpipe.remote.address import DeviceFolder
 from tlpipe.remote.pull import Problem, Pulled, pull
+from tlpipe.remote.pull_messages import KINDS, Listing, Look
 from tlpipe_edge.errors import BadData, Busy, MissingInput, Unavailable, WrongUsage
-
-
-@pytest.fixture
-def kept(bare: Device) -> Path:
-    """The folder of --collect on the device, with five images."""
-    keep_several(bare.home / "collected")
-    return bare.home / "collected"
-
-
-@pytest.fixture
-def source(bare: Device) -> DeviceFolder:
-    return DeviceFolder(bare.address, "collected")
 
 
 @pytest.fixture
@@ -125,6 +115,48 @@ def test_no_file_here_is_replaced(
     assert set(files(kept / "review")) == {"cat/1.jpg", "cat/1.review.json"}
 
 
+def test_two_images_never_come_to_one_name(bare: Device, source: DeviceFolder, into: Path) -> None:
+    """The name that one would get because another image has its own is that of the other one."""
+    kept = bare.home / "collected"
+    first = keep(kept, "cat/1.jpg")
+    second = keep(kept, f"cat/1-{copies.sha256_of(first)[:8]}.jpg", b"\xff\xd8\xff second")
+    other = keep(into, "cat/1.jpg", b"\xff\xd8\xff of another device")
+    contents = {first.read_bytes(), second.read_bytes(), other.read_bytes()}
+
+    pulled = pull(source, into, free=True)
+    said = refused(pulled.check, BadData, "cat/1.jpg: another image has its name here", "move away here")
+    assert (pulled.fetched, pulled.freed) == (1, 1) and "cat/1.jpg" in said.reason
+    assert {file.read_bytes() for folder in (kept, into) for file in folder.rglob("*.jpg")} == contents
+
+    other.rename(into / "sorted.jpg")
+    other.with_name("1.review.json").unlink()
+    assert pull(source, into, free=True).freed == 1 and not files(kept)
+    assert {file.read_bytes() for file in into.rglob("*.jpg")} == contents
+
+
+def test_two_paths_that_are_one_here(bare: Device, source: DeviceFolder, into: Path) -> None:
+    """As on a disk that takes CAT for cat; here by a link."""
+    kept = bare.home / "collected"
+    contents = {keep(kept, f"{label}/1.jpg").read_bytes() for label in ("CAT", "cat")}
+    (into / "review/cat").mkdir(parents=True)
+    (into / "review/CAT").symlink_to("cat")
+
+    pulled = pull(source, into, free=True)
+    pulled.check()
+    assert pulled.freed == 2 and not files(kept)
+    assert {file.read_bytes() for file in (into / "review/cat").glob("*.jpg")} == contents
+
+
+def test_a_file_where_a_folder_should_be(kept: Path, source: DeviceFolder, into: Path) -> None:
+    (into / "review").mkdir(parents=True)
+    (into / "review/cat").touch()
+
+    pulled = pull(source, into, free=True)
+    assert (pulled.fetched, pulled.freed, len(pulled.damaged)) == (2, 2, 3)
+    refused(pulled.check, BadData, "cat/1.jpg: a file has the name of its folder here", "move away here")
+    assert len(files(kept / "review/cat")) == 6
+
+
 def test_what_is_not_a_kept_image_stays_there(
     kept: Path, source: DeviceFolder, into: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -167,6 +199,32 @@ def test_a_folder_that_is_not_there_is_said_and_nothing_is_made(bare: Device, in
     assert not into.exists()
 
 
+def test_a_closed_folder_is_said(kept: Path, bare: Device, into: Path) -> None:
+    """As below /var/lib/private."""
+    if os.geteuid() == 0:
+        bare.log_in_with(shell="/usr/bin/setpriv --bounding-set=-all /bin/sh")
+    source = DeviceFolder(bare.address, str(kept))
+    advice = "Log in as the user that the camera runs as."
+    for closed in (kept, kept / "review", kept / "review/cat"):
+        closed.chmod(0)
+        try:
+            refused(lambda: pull(source, into), Unavailable, "cannot be listed (Permission denied)", advice)
+            done = command(source, into)
+        finally:
+            closed.chmod(0o700)
+        assert done.returncode == 69 and "Traceback" not in done.stderr and "lost" not in done.stderr
+    assert not into.exists() and pull(source, into).fetched == 5
+
+
+def test_a_closed_folder_is_not_meant_if_another_one_is_there(bare: Device, into: Path) -> None:
+    long = "x" * 300  # as a closed one, also for root: nobody can know whether it is there
+    keep(bare.home / "collected", "cat/1.jpg")
+    with ssh.connected(bare.address, ssh.PULL) as connection:
+        connection.send(Look((f"/{long}", "~/collected")))
+        assert isinstance(next(connection.events(KINDS))[0], Listing)
+    refused(lambda: pull(DeviceFolder(bare.address, long), into), Unavailable, "cannot be listed (File name too long)")
+
+
 def test_the_path_is_in_the_home_folder_or_absolute_whatever_is_there(
     kept: Path, bare: Device, into: Path, tmp_path: Path
 ) -> None:
@@ -206,7 +264,10 @@ def test_an_unreachable_device_is_said_and_nothing_is_made(bare: Device, into: P
 def test_a_wrong_place_is_refused_before_anything(source: DeviceFolder, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    refused(lambda: pull(source, file), WrongUsage, f"{file}: is a file, not a folder")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/review").touch()
+    for into, named in ((file, file), (file / "kept", file), (tmp_path / "kept", tmp_path / "kept/review")):
+        refused(lambda into=into: pull(source, into), WrongUsage, f"{named}: is a file, not a folder", "--into")
 
 
 def test_one_process_at_a_time_copies_to_a_folder(kept: Path, source: DeviceFolder, into: Path) -> None:

@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from kept_images import files, keep, keep_several
+from kept_images import files, keep
 from loopback import Device, refused
 
 from tlpipe.data import loading
@@ -31,18 +31,6 @@ def replace(self, target, before=Path.replace, left=[int(sys.argv[1])]):
 Path.replace, pull.BATCH = replace, 2
 pull.pull(DeviceFolder.parse(sys.argv[2]), Path(sys.argv[3]), free=True)
 """
-
-
-@pytest.fixture
-def kept(bare: Device) -> Path:
-    """The folder of --collect on the device, with five images."""
-    keep_several(bare.home / "collected")
-    return bare.home / "collected"
-
-
-@pytest.fixture
-def source(bare: Device) -> DeviceFolder:
-    return DeviceFolder(bare.address, "collected")
 
 
 @pytest.mark.parametrize("renamed", [0, 1, 2, 5])
@@ -70,9 +58,10 @@ def test_a_lost_device_is_said_and_the_same_command_goes_on(
 ) -> None:
     before, into, store = files(kept), tmp_path / "kept", copies.store
 
-    def cutting(*image: object) -> None:
-        store(*image)  # type: ignore[arg-type]
+    def cutting(file: Path, sha256: str, sidecar: bytes, image: bytes) -> copies.Copy:
+        copy = store(file, sha256, sidecar, image)
         bare.cut()
+        return copy
 
     monkeypatch.setattr(pull, "BATCH", 1)
     with monkeypatch.context() as patch:
@@ -100,9 +89,10 @@ def during(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> Non
     """Do this when all images are here, and none is deleted there yet."""
     flush = copies.flush
 
-    def changing(given: object) -> None:
-        flush(given)  # type: ignore[arg-type]
+    def changing(given: Mapping[Path, str]) -> set[Path]:
+        safe = flush(given)
         change()
+        return safe
 
     monkeypatch.setattr(copies, "flush", changing)
 
@@ -147,6 +137,43 @@ def test_what_is_deleted_before_it_is_fetched_is_no_error(
     pulled = pull.pull(source, tmp_path / "kept")
     pulled.check()
     assert pulled.fetched == 4 and pulled.labels == {"cat": 2, "unknown": 2}
+
+
+@pytest.mark.parametrize("when", ["fetched", "stored"])
+def test_what_is_moved_or_changed_here_meanwhile_stays_there(
+    kept: Path, source: DeviceFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """As by a person who sorts what came before: an image that was here, and, once they are here, new ones."""
+    into, before, store, flush = tmp_path / "kept", files(kept), copies.store, copies.flush
+    review = into / "review"
+    for path in ("cat/1.jpg", "cat/2.jpg"):
+        keep(into, path)
+    here = ["cat/1.jpg"] if when == "fetched" else ["cat/1.jpg", "cat/3.jpg"]
+
+    def sort() -> None:
+        for path in here:
+            (review / path).rename(tmp_path / Path(path).name)
+        (review / "cat/2.jpg").write_bytes(b"\xff\xd8\xff turned by a program")
+
+    def storing(file: Path, sha256: str, sidecar: bytes, image: bytes) -> copies.Copy:
+        if file.name == "3.jpg":
+            sort()
+        return store(file, sha256, sidecar, image)
+
+    def flushing(given: Mapping[Path, str]) -> set[Path]:
+        sort()
+        return flush(given)
+
+    patched: tuple[str, object] = ("store", storing) if when == "fetched" else ("flush", flushing)
+    monkeypatch.setattr(copies, *patched)
+    pulled = pull.pull(source, into, free=True)
+
+    pulled.check()
+    stay = [*here, "cat/2.jpg"]
+    assert (pulled.moved, pulled.fetched, pulled.here) == (len(stay), 5 - len(stay), 0)
+    assert pulled.freed == pulled.fetched == sum(pulled.labels.values())
+    assert {f"review/{path}" for path in stay} == {name for name in files(kept) if name.endswith(".jpg")}
+    assert files(kept).items() <= before.items()
 
 
 def test_all_is_on_the_disk_before_it_is_deleted_there(

@@ -4,11 +4,15 @@ An image and its .review.json are written under hidden names and flushed to the 
 name, and then the image: an image without it would look sorted. Whoever sorts moves the image alone, so what is said
 about it stays, and such an image is not fetched again. If a process was stopped between both names, the hidden image is
 still there, and ``recover`` gives it its name.
+
+A person sorts while images come, and two paths may be one file here, as on a disk that takes SHIRT for shirt. So what
+is where is looked up again before an image gets its name, and before it counts as safe.
 """
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -41,24 +45,38 @@ class Copy:
 def find(file: Path, sha256: str) -> Copy:
     """Where the image with this sha256 is or should be: at ``file``, or at NAME-SHA256 if another image is there.
 
-    Raise BadData if other images are at both.
+    Raise BadData if other images are at both, or if its folder is a file.
     """
+    if os.path.lexists(file.parent) and not file.parent.is_dir():
+        raise BadData("a file has the name of its folder here", "Move that away.", where=file.parent)
     for place in (file, file.with_stem(f"{file.stem}-{sha256[:8]}")):
+        if _has(place, sha256):
+            return Copy(place, State.HERE)
         if os.path.lexists(place):
-            if place.is_file() and sha256_of(place) == sha256:
-                return Copy(place, State.HERE)
-        elif not os.path.lexists(review.beside(place)):
+            continue
+        if not os.path.lexists(review.beside(place)):
             return Copy(place, State.MISSING)
-        elif _said_by(review.beside(place)) == sha256:
+        if _said_by(review.beside(place)) == sha256:
             return Copy(place, State.MOVED)
     raise BadData("another image has its name here", "Move that away.", where=file)
 
 
-def store(file: Path, sha256: str, sidecar: bytes, image: bytes) -> None:
-    """Write an image and its .review.json, whole or not at all. Raise BadData if the image does not have this sha256,
-    or the .review.json is not valid, or is about another one."""
+def store(file: Path, sha256: str, sidecar: bytes, image: bytes) -> Copy:
+    """Write an image and its .review.json to where ``find`` says now, whole or not at all, if it is still missing.
+
+    Raise the errors of ``find``, and BadData if the image does not have this sha256, or the .review.json is not valid,
+    or is about another one.
+    """
     if hashlib.sha256(image).hexdigest() != sha256:
         raise BadData("damaged: its sha256 is not that of when it was kept")
+    copy = find(file, sha256)
+    if copy.state is not State.MISSING:
+        return copy
+    _write_both(copy.file, sha256, sidecar, image)
+    return Copy(copy.file, State.HERE)
+
+
+def _write_both(file: Path, sha256: str, sidecar: bytes, image: bytes) -> None:
     beside = review.beside(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     with disk_errors.naming(file):
@@ -84,14 +102,26 @@ def recover(folder: Path) -> None:
             hidden.unlink()
 
 
-def flush(files: Iterable[Path]) -> None:
-    """Return when the files, what is said about them, and their names are on the disk."""
-    folders = set()
-    for file in files:
-        _flush(file)
-        folders.add(file.parent)
-    for folder in folders:
-        _flush(folder)
+def flush(files: Mapping[Path, str]) -> set[Path]:
+    """The files that have their sha256, when they, what is said about them, and their names are on the disk.
+
+    The others were moved, deleted or changed meanwhile.
+    """
+    safe = set()
+    for file, sha256 in files.items():
+        with contextlib.suppress(FileNotFoundError):
+            _flush(file)
+            _flush(file.parent)
+            if _has(file, sha256):
+                safe.add(file)
+    return safe
+
+
+def _has(file: Path, sha256: str) -> bool:
+    try:
+        return file.is_file() and sha256_of(file) == sha256
+    except FileNotFoundError:  # it was moved just now
+        return False
 
 
 def _check(sidecar: Path, sha256: str) -> None:

@@ -1,5 +1,6 @@
 """Fetches the images that a camera kept on a device, to be sorted by a person, and frees the device of them."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from tlpipe.remote import copies, ssh
 from tlpipe.remote.address import DeviceFolder
-from tlpipe.remote.copies import State
+from tlpipe.remote.copies import Copy, State
 from tlpipe.remote.pull_messages import (
     KINDS,
     Event,
@@ -34,6 +35,8 @@ from tlpipe_edge.errors import BadData, MissingInput, Unavailable, WrongUsage
 BATCH = 32
 """Images of one request: the device does not wait for the next one, and is freed soon."""
 
+_OTHER_LOGIN = "Log in as the user that the camera runs as."
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -48,9 +51,9 @@ class Pulled:
     """What is in ``folder`` now of the images of a device.
 
     ``labels`` counts the images by the folder that they are in, which the model chose: those ``fetched`` now, and those
-    that were ``here`` already. ``moved`` ones were fetched before, and a person has moved or deleted them here; they
-    stay on the device. ``freed`` ones were deleted there. ``damaged`` ones were not fetched, and ``not_freed`` ones not
-    deleted there.
+    that were ``here`` already. ``moved`` ones were fetched, and a person has moved, changed or deleted them here; they
+    stay on the device. ``freed`` ones were deleted there. ``damaged`` ones were not fetched, also because other files
+    have their names here, and ``not_freed`` ones not deleted there.
     """
 
     folder: Path
@@ -66,10 +69,11 @@ class Pulled:
         """Raise BadData if images were not fetched, Unavailable if images could not be deleted on the device."""
         if self.damaged:
             reason = f"{_counted(len(self.damaged))} not fetched; the first: {_said(self.damaged[0])}"
-            raise BadData(reason, "All others are here. Delete the damaged ones on the device.", where=self.folder)
+            advice = "All others are here. Delete what is damaged on the device, or move away here what has its name."
+            raise BadData(reason, advice, where=self.folder)
         if self.not_freed:
             reason = f"{_counted(len(self.not_freed))} not deleted on the device; the first: {_said(self.not_freed[0])}"
-            raise Unavailable(reason, "Log in as the user that the camera runs as.", where=self.folder)
+            raise Unavailable(reason, _OTHER_LOGIN, where=self.folder)
 
 
 def pull(source: DeviceFolder, into: Path, *, free: bool = False) -> Pulled:
@@ -77,18 +81,19 @@ def pull(source: DeviceFolder, into: Path, *, free: bool = False) -> Pulled:
 
     What is there already is not fetched again, so a stopped pull is continued. No file here is replaced. With ``free``,
     images are deleted on the device when their copies are verified and on the disk here, if they are still the same.
-    Raise MissingInput if there is no such folder, WrongUsage if it is ambiguous, Unavailable if the device fails,
-    BadData if it sends anything else, Busy if another process copies to ``into``. Images that are damaged there are in
-    the result: see ``Pulled.check``.
+    Raise MissingInput if there is no such folder, WrongUsage if it is ambiguous or ``into`` cannot be a folder,
+    Unavailable if the device fails, BadData if it sends anything else, Busy if another process copies to ``into``.
+    Images that are damaged there are in the result: see ``Pulled.check``.
     """
-    if into.exists() and not into.is_dir():
-        raise WrongUsage("is a file, not a folder", "Name a folder with --into.", where=into)
+    folder = into / review.REVIEW
+    for place in (folder, into, *into.absolute().parents):
+        if os.path.lexists(place) and not place.is_dir():
+            raise WrongUsage("is a file, not a folder", "Name a folder with --into.", where=place)
     progress.say(f"{source.address}: connecting")
     with ssh.connected(source.address, ssh.PULL) as connection:
         device = _Device(connection, source)
         listing = device.listing()
         into.mkdir(parents=True, exist_ok=True)
-        folder = into / review.REVIEW
         with locks.locked(folder):
             copies.recover(folder)
             pulling = _Pulling(device, folder, free=free)
@@ -117,48 +122,68 @@ class _Pulling:
     def add(self, batch: Sequence[KeptImage]) -> None:
         """Fetch those that are missing here, and free the device of those that are here."""
         here: dict[KeptImage, Path] = {}
-        missing: dict[KeptImage, Path] = {}
+        missing = []
         for image in batch:
-            try:
-                if not image.sha256:
-                    raise BadData(f"its {review.SUFFIX} does not say its sha256")
-                copy = copies.find(self.folder / image.path, image.sha256)
-            except BadData as error:
-                self._add_damaged(image, error.reason)
+            copy = self._found(image)
+            if copy is None:
                 continue
-            self.counts[copy.state] += copy.state is not State.MISSING
             if copy.state is State.HERE:
                 here[image] = copy.file
             elif copy.state is State.MISSING:
-                missing[image] = copy.file
+                missing.append(image)
+            else:
+                self.counts[State.MOVED] += 1
+        before = set(here)
         for image, event, content in self.device.fetch(missing):
-            if self._store(image, missing[image], event, content):
-                here[image] = missing[image]
+            if file := self._stored(image, event, content):
+                here[image] = file
+        if self.free and here:
+            safe = copies.flush({file: image.sha256 for image, file in here.items()})
+            self.counts[State.MOVED] += sum(file not in safe for file in here.values())
+            here = {image: file for image, file in here.items() if file in safe}
+        self.counts[State.HERE] += len(before & here.keys())
+        self.counts[Sent] += len(here.keys() - before)
         self.labels.update(image.path.split("/")[0] for image in here)
         if self.free and here:
-            copies.flush(here.values())
-            for event in self.device.free(here):
-                self.counts[type(event)] += 1
-                if isinstance(event, NotFreed):
-                    self.not_freed.append(Problem(event.path, event.reason))
-                    progress.warn(f"{_said(self.not_freed[-1])}; not deleted on the device")
+            self._free(tuple(here))
 
-    def _store(self, image: KeptImage, file: Path, event: Event, content: bytes) -> bool:
-        """Whether the image is here now."""
+    def _found(self, image: KeptImage) -> Copy | None:
+        """Where it is or should be here; None if it cannot be fetched."""
+        if not image.sha256:
+            self._add_damaged(image, f"its {review.SUFFIX} does not say its sha256")
+            return None
+        try:
+            return copies.find(self.folder / image.path, image.sha256)
+        except BadData as error:
+            self._add_damaged(image, error.reason)
+            return None
+
+    def _stored(self, image: KeptImage, event: Event, content: bytes) -> Path | None:
+        """Where the image is here now, if it is."""
         if isinstance(event, Sent):
+            sidecar, content = content[: event.sidecar], content[event.sidecar :]
             try:
-                copies.store(file, image.sha256, content[: event.sidecar], content[event.sidecar :])
+                copy = copies.store(self.folder / image.path, image.sha256, sidecar, content)
             except BadData as error:
                 self._add_damaged(image, error.reason)
-                return False
-            if file.name != Path(image.path).name:
-                progress.say(f"{image.path}: another image has its name here, so it is named {file.name}")
-            self.counts[Sent] += 1
-            return True
+                return None
+            if copy.state is State.MOVED:
+                self.counts[State.MOVED] += 1
+                return None
+            if copy.file.name != Path(image.path).name:
+                progress.say(f"{image.path}: another image has its name here, so it is named {copy.file.name}")
+            return copy.file
         self.counts[Gone] += isinstance(event, Gone)
         if isinstance(event, Unreadable):
             self._add_damaged(image, f"cannot be read there ({event.reason})")
-        return False
+        return None
+
+    def _free(self, images: Sequence[KeptImage]) -> None:
+        for event in self.device.free(images):
+            self.counts[type(event)] += 1
+            if isinstance(event, NotFreed):
+                self.not_freed.append(Problem(event.path, event.reason))
+                progress.warn(f"{_said(self.not_freed[-1])}; not deleted on the device")
 
     def _add_damaged(self, image: KeptImage, reason: str) -> None:
         self.damaged.append(Problem(image.path, reason))
@@ -214,21 +239,21 @@ class _Device:
                 raise WrongUsage(printable(f"it may be {' or '.join(there)}"), advice, where=self._source)
             case NotListed(folder, reason):
                 where = f"{self._source.address}: {printable(folder)}"
-                raise Unavailable(printable(f"cannot be listed ({reason})"), "Log in as another user.", where=where)
+                raise Unavailable(printable(f"cannot be listed ({reason})"), _OTHER_LOGIN, where=where)
         raise self._unexpected()
 
-    def fetch(self, images: Mapping[KeptImage, Path]) -> Iterator[tuple[KeptImage, Event, bytes]]:
+    def fetch(self, images: Sequence[KeptImage]) -> Iterator[tuple[KeptImage, Event, bytes]]:
         """What became of each image there, with its content."""
         if images:
             yield from self._each(images, Fetch(tuple(image.path for image in images)), (Sent, Gone, Unreadable))
 
-    def free(self, images: Mapping[KeptImage, Path]) -> Iterator[Event]:
+    def free(self, images: Sequence[KeptImage]) -> Iterator[Event]:
         """What became of each image there."""
         for _, event, _ in self._each(images, Free(tuple(images)), (Freed, Gone, NotFreed)):
             yield event
 
     def _each(
-        self, images: Mapping[KeptImage, Path], request: Request, kinds: tuple[type[Event], ...]
+        self, images: Sequence[KeptImage], request: Request, kinds: tuple[type[Event], ...]
     ) -> Iterator[tuple[KeptImage, Event, bytes]]:
         self._connection.send(request)
         for image in images:

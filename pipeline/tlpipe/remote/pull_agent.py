@@ -13,6 +13,7 @@ import os
 import queue
 import re
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Callable
@@ -52,6 +53,14 @@ def read(file: Path) -> bytes:
     return content
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there. Raise OSError if that cannot be known, as in a closed folder, with any Python."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+
+
 class Kept:
     """The images below the folder ``review`` that ``look`` has found."""
 
@@ -61,9 +70,16 @@ class Kept:
     def look(self, folders: list[str]) -> None:
         """Find the folder, and list its images."""
         there: dict[Path, str] = {}
+        closed: OSError | None = None
         for folder in (Path(each).expanduser() for each in folders):
-            if (folder / REVIEW).is_dir():
-                there.setdefault(folder.resolve(), str(folder))
+            try:
+                if is_folder(folder / REVIEW):
+                    there.setdefault(folder.resolve(), str(folder))
+            except OSError as error:
+                closed = error
+        if closed and not there:
+            tell("not-listed", folder=str(closed.filename), reason=str(closed.strerror))
+            return
         if len(there) != 1:
             tell("no-folder", there=list(there.values()))
             return
