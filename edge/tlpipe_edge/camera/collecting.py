@@ -10,12 +10,11 @@ import hashlib
 import math
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-
-import cv2
+from time import monotonic
 
 from tlpipe_edge.camera import dhash, review_names
 from tlpipe_edge.camera.answer import Answer
@@ -26,7 +25,7 @@ from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.console import progress
 from tlpipe_edge.contract.review import Kept, Reason
 from tlpipe_edge.errors import TlpipeError, Unavailable
-from tlpipe_edge.images.decode import Pixels
+from tlpipe_edge.images.encode import as_jpeg
 from tlpipe_edge.machine import device
 
 LIMIT_MB = 500
@@ -40,7 +39,9 @@ WAITING = 4
 RETRY_SECONDS = 10.0
 """How long the rules keep nothing after the disk has failed."""
 END_SECONDS = 5.0
-"""How long the end of the program waits for the last images to be written."""
+"""How long the end of the program waits for the last images to be written; systemd waits 10 s for all of it."""
+LOOK_SECONDS = 60.0
+"""How often the folder is looked at for images that were sorted or deleted, while none is kept."""
 _HOUR = 3600.0
 _WITHOUT_QUOTA = (Reason.ASKED, Reason.EVERY)
 """Someone asks for single images, and every:N says itself how many there are."""
@@ -80,16 +81,13 @@ class Origin:
 
 @dataclass(frozen=True)
 class Status:
-    """The images that are there now, and the bytes of their files. ``last`` is the name of the newest that this program
-    kept, empty if none; ``dropped`` counts the frames for which the disk was too slow; ``problem`` says why nothing can
-    be kept, and is empty if it can.
+    """The images that were there when the folder was last looked at, ``LOOK_SECONDS`` ago or less unless the disk
+    fails, and the bytes of their files. ``dropped`` counts the frames for which the disk was too slow.
     """
 
     kept: int
     bytes: int
-    last: str
     dropped: int
-    problem: str
 
 
 @dataclass(frozen=True)
@@ -126,9 +124,9 @@ class Collector:
         self._queue: queue.Queue[_Candidate | None] = queue.Queue(WAITING)
         self._pending: tuple[_Candidate, ...] = ()
         self._changing = threading.Lock()
-        """For ``_pending`` and ``_granted``, which two threads change."""
+        """For ``_pending``, ``_granted`` and ``_rules``, which two threads change."""
         self._thread = threading.Thread(target=self._write_all, name="collecting", daemon=True)
-        self._last, self._dropped, self._problem, self._failed = "", 0, "", -math.inf
+        self._dropped, self._problem, self._failed = 0, "", -math.inf
         self._open = False
 
     def __enter__(self) -> "Collector":
@@ -144,20 +142,21 @@ class Collector:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Write what waits, for at most ``END_SECONDS``."""
+        """Write what waits, for at most ``END_SECONDS`` in all."""
+        end = monotonic() + END_SECONDS
         with contextlib.suppress(queue.Full):
-            self._queue.put(None, timeout=END_SECONDS)
-        self._thread.join(END_SECONDS)
-        if self._writing.acquire(timeout=END_SECONDS):
+            self._queue.put(None, timeout=max(0.0, end - monotonic()))
+        self._thread.join(max(0.0, end - monotonic()))
+        if self._writing.acquire(timeout=max(0.0, end - monotonic())):
             self._open = False
             self._images.__exit__()
             self._writing.release()
 
     @property
     def status(self) -> Status:
-        """What is there now."""
+        """What is there, without a look at the disk."""
         there = self._images.entries
-        return Status(len(there), sum(each.bytes for each in there.values()), self._last, self._dropped, self._problem)
+        return Status(len(there), sum(each.bytes for each in there.values()), self._dropped)
 
     def consider(self, answer: Answer) -> Reason | None:
         """Have the frame of the next answer kept if a rule says so; the reason, or None if it is not kept.
@@ -167,7 +166,8 @@ class Collector:
         """
         moment = self._clock()
         now = moment.timestamp()
-        reasons = self._rules.reasons(answer, now)
+        with self._changing:
+            reasons = self._rules.reasons(answer, now)
         if self._quota_is_used(now):
             reasons = tuple(each for each in reasons if each in _WITHOUT_QUOTA)
         if not reasons or 0 <= now - self._failed < RETRY_SECONDS:
@@ -176,9 +176,10 @@ class Collector:
             self._dropped += 1
             return None
         candidate = _Candidate(answer, reasons[0], moment, dhash.dhash(answer.frame))
-        if any(dhash.are_near(candidate.dhash, each) for each in self._hashes()):
+        if self._is_there(candidate.dhash):
             return None
         with self._changing:
+            self._rules.taken(reasons, now)
             self._pending = (*self._pending, candidate)
             if candidate.reason not in _WITHOUT_QUOTA:
                 self._granted.append(now)
@@ -199,28 +200,77 @@ class Collector:
             self._granted = [each for each in self._granted if 0 <= now - each < _HOUR]
             return len(self._granted) >= self._collection.per_hour
 
-    def _hashes(self) -> Iterator[int]:
-        yield from (each.dhash for each in self._pending)
-        yield from (each.dhash for each in self._images.entries.values() if each.dhash is not None)
+    def _is_there(self, hashed: int) -> bool:
+        """Whether a near duplicate is kept, and nobody has moved it away, or waits to be written."""
+        if any(dhash.are_near(hashed, each.dhash) for each in self._pending):
+            return True
+        there = self._images.entries.values()
+        near = (each for each in there if each.dhash is not None and dhash.are_near(hashed, each.dhash))
+        return any(map(self._images.is_there, near))
 
     def _write_all(self) -> None:
         """The main function of the thread."""
-        while (candidate := self._queue.get()) is not None:
+        while True:
+            try:
+                candidate = self._queue.get(timeout=LOOK_SECONDS)
+            except queue.Empty:
+                self._look()
+                continue
+            if candidate is None:
+                return
             try:
                 self._write(candidate)
-            except TlpipeError:  # which is said
-                with self._changing, contextlib.suppress(ValueError):
-                    self._granted.remove(candidate.moment.timestamp())
+            except Exception:  # which is said; the next one may be kept
+                self._give_back(candidate.moment.timestamp())
             finally:
                 with self._changing:
                     self._pending = tuple(each for each in self._pending if each is not candidate)
 
+    def _look(self) -> None:
+        """Notice what was sorted or deleted."""
+        with self._writing, contextlib.suppress(Exception):  # the next image that is to be kept says it
+            if self._open:
+                self._images.forget_moved()
+
+    def _give_back(self, taken: float) -> None:
+        """Let the rules have another frame for the one that was taken at this second."""
+        with self._changing:
+            self._rules.lost(taken)
+            with contextlib.suppress(ValueError):
+                self._granted.remove(taken)
+
     def _write(self, candidate: _Candidate) -> str:
+        with self._writing:
+            if not self._open:
+                raise Unavailable("no images are kept any more", "Start the camera again.")
+            try:
+                name = self._add(candidate)
+            except TlpipeError as error:
+                self._failed = candidate.moment.timestamp()
+                self._tell(error.what, error.advice)
+                raise
+            self._tell("", "")
+            return name
+
+    def _add(self, candidate: _Candidate) -> str:
+        """The name of the image. Raise the errors of ``keep``."""
+        try:
+            image, kept = self._encoded(candidate)
+            folder = review_names.folder_of(kept.label, self._origin.labels)
+            stem = review_names.stem_of(candidate.moment, kept.sha256)
+            return self._images.add(image, kept, folder=folder, stem=stem)
+        except TlpipeError:
+            raise
+        except Exception as error:  # of OpenCV, or of a device that has no memory left
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            advice = "The camera goes on, and tries again with the next image."
+            raise Unavailable(f"the image cannot be written ({reason})", advice) from error
+
+    def _encoded(self, candidate: _Candidate) -> tuple[bytes, Kept]:
         answer, origin = candidate.answer, self._origin
-        image = _jpeg(answer.frame)
-        sha256 = hashlib.sha256(image).hexdigest()
-        kept = Kept(
-            sha256=sha256,
+        image = as_jpeg(answer.frame, QUALITY)
+        return image, Kept(
+            sha256=hashlib.sha256(image).hexdigest(),
             label=answer.label,
             best=answer.best,
             score=min(1.0, answer.score),  # an average of float32 may be a little more
@@ -232,19 +282,6 @@ class Collector:
             device=origin.device,
             dhash=dhash.as_text(candidate.dhash),
         )
-        folder = review_names.folder_of(answer.label, origin.labels)
-        stem = review_names.stem_of(candidate.moment, sha256)
-        with self._writing:
-            if not self._open:
-                raise Unavailable("no images are kept any more", "Start the camera again.")
-            try:
-                self._last = self._images.add(image, kept, folder=folder, stem=stem)
-            except TlpipeError as error:
-                self._failed = candidate.moment.timestamp()
-                self._tell(error.what, error.advice)
-                raise
-            self._tell("", "")
-            return self._last
 
     def _tell(self, problem: str, advice: str) -> None:
         """Say a new problem, or that there is none any more."""
@@ -253,8 +290,3 @@ class Collector:
             progress.warn(f"no image is kept: {problem}. {advice}")
         elif before and not problem:
             progress.say("images are kept again")
-
-
-def _jpeg(frame: Pixels) -> bytes:
-    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    return encoded.tobytes()

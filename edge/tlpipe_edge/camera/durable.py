@@ -10,7 +10,7 @@ _BEFORE, _AFTER = ".", ".partial"
 
 def write(file: Path, content: bytes) -> None:
     """Write ``content`` to a hidden file in the same folder, flush it to the disk, rename it to ``file``, and flush the
-    folder. The mode is 0600. Raise OSError, and leave nothing."""
+    folder. The mode is 0600. Raise OSError, and leave nothing, unless only the flush of the folder failed."""
     partial = file.with_name(f"{_BEFORE}{file.name}{_AFTER}")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW

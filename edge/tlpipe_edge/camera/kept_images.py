@@ -31,7 +31,7 @@ IMAGE = ".jpg"
 
 @dataclass(frozen=True)
 class Entry:
-    """An image that is there. ``name`` is relative to the folder; ``bytes`` are those of both files; ``time`` is in
+    """An image that was kept. ``name`` is relative to the folder; ``bytes`` are those of both files; ``time`` is in
     seconds since 1970."""
 
     name: str
@@ -56,9 +56,11 @@ class Entry:
 
 
 class KeptImages:
-    """A context manager that holds the lock of a folder and keeps images in it. One thread at a time may call ``add``.
+    """A context manager that holds the lock of a folder and keeps images in it. One thread at a time may call ``add``
+    and ``forget_moved``.
 
-    ``entries`` are the images that are there, by name: a new mapping after each change, so any thread may read it.
+    ``entries`` are the images that were there when one of these was last called, by name: a new mapping after each
+    change, so any thread may read it.
     """
 
     def __init__(self, folder: Path, *, limit: int) -> None:
@@ -93,21 +95,33 @@ class KeptImages:
         size = len(image) + len(description)
         with self._disk_errors():
             self._still_there()
+            self._forget_moved()
             self._check_free(size)
             self._make_room(size, asked=kept.reason is Reason.ASKED)
             file = self.folder / REVIEW / folder / (stem + IMAGE)
             durable.make_folder(file.parent.parent)
             durable.make_folder(file.parent)
-            durable.write(review.beside(file), description)
             try:
+                durable.write(review.beside(file), description)
                 durable.write(file, image)
             except OSError:
                 if not file.exists():
                     review.beside(file).unlink(missing_ok=True)
-                raise
+                    raise
         entry = Entry.of(f"{REVIEW}/{folder}/{file.name}", size, kept)
         self.entries = {**self.entries, entry.name: entry}
         return entry.name
+
+    def forget_moved(self) -> None:
+        """Forget the images that were sorted or deleted since they were kept, as ``add`` does, too. Raise the same
+        errors."""
+        with self._disk_errors():
+            self._still_there()
+            self._forget_moved()
+
+    def is_there(self, entry: Entry) -> bool:
+        """Whether the file of an image is still there. Any thread may ask."""
+        return os.path.lexists(self.folder / entry.name)
 
     @contextlib.contextmanager
     def _disk_errors(self) -> Iterator[None]:
@@ -154,9 +168,6 @@ class KeptImages:
 
     def _make_room(self, size: int, *, asked: bool) -> None:
         excess = self._excess(size)
-        if excess > 0:
-            self._forget_moved()
-            excess = self._excess(size)
         victims = []
         for each in sorted(self.entries.values(), key=lambda entry: entry.usefulness):
             if excess <= 0 or (each.reason is Reason.ASKED and not asked):
@@ -177,7 +188,6 @@ class KeptImages:
         return sum(each.bytes for each in self.entries.values()) + size - self._limit
 
     def _forget_moved(self) -> None:
-        """Forget the images that were sorted or deleted since they were kept."""
         for each in [*self.entries.values()]:
             file = self.folder / each.name
             if not file.exists():

@@ -59,7 +59,8 @@ class Rules:
     """What the rules say of one answer after the other.
 
     ``adjustable`` has the smoothing, the weight of the scores so far in those of an answer. ``last`` is when the rule
-    EVERY last kept an image, in seconds of the clock of ``reasons``.
+    EVERY last kept an image, in seconds of the clock of ``reasons``. EVERY holds until ``taken`` is told of a frame for
+    which it does.
     """
 
     def __init__(self, when: When, adjustable: Adjustable, *, last: float = -math.inf) -> None:
@@ -77,7 +78,6 @@ class Rules:
         self._unknown = self._unknown + 1 if answer.label == UNKNOWN else 0
         self._uncertain = self._uncertain + 1 if margin(answer.scores) < MARGIN else 0
         due = not 0 <= now - self._last < self._when.seconds  # or the clock was set back
-        self._last = now if due else self._last
         smoothing = self._adjustable.current.smoothing
         passing = math.floor(math.log(OLD_SCENE) / math.log(smoothing)) if smoothing > 0 else 0
         holds = {
@@ -87,6 +87,16 @@ class Rules:
             Reason.EVERY: due,
         }
         return tuple(reason for reason, held in holds.items() if held and reason in self._when.reasons)
+
+    def taken(self, reasons: Sequence[Reason], now: float) -> None:
+        """Note that the frame that had these ``reasons`` at the second ``now`` is going to be kept."""
+        if Reason.EVERY in reasons:
+            self._last = now
+
+    def lost(self, now: float) -> None:
+        """Note that the frame that was ``taken`` at the second ``now`` could not be kept."""
+        if self._last == now:
+            self._last = -math.inf
 
 
 def margin(scores: np.ndarray) -> float:

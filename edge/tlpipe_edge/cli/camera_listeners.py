@@ -79,7 +79,8 @@ class Listeners(contextlib.ExitStack):
         from tlpipe_edge.machine import device
         from tlpipe_edge.telemetry.metrics import Metrics
 
-        self._metrics = Metrics(self._classifier)
+        collector = self._collector
+        self._metrics = Metrics(self._classifier, kept=(lambda: collector.status) if collector else None)
         offered = Offered(
             about=About.of(self._classifier, device.read().board),
             adjustable=self._adjustable,

@@ -303,6 +303,8 @@ def _look(entry: os.DirEntry[str], path: Path) -> tuple[Kind | None, bool]:
         return HIDDEN_FILE, False
     if entry.name.lower() in SYSTEM_FILES:
         return SYSTEM_FILE, False
+    if entry.name.endswith(review.SUFFIX):  # whatever is in it: the image beside it is unsorted
+        return REVIEW, False
     try:
         if entry.is_file():
             return _kind_of(path), False

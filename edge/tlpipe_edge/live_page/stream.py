@@ -7,6 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from tlpipe_edge.images.encode import as_jpeg as as_jpeg
+
 MAX_SIDE = 640
 """Maximum side of the image on the page, in pixels."""
 JPEG_QUALITY = 80
@@ -42,9 +44,3 @@ def _small(frame: np.ndarray) -> np.ndarray:
     scale = min(1.0, MAX_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-
-
-def as_jpeg(frame: np.ndarray, quality: int) -> bytes:
-    """RGB uint8 (H, W, 3) as a JPEG; ``quality`` is 1 to 100."""
-    bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()

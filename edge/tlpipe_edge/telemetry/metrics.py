@@ -5,6 +5,8 @@ https://prometheus.io/docs/instrumenting/exposition_formats/ by prometheus-clien
 
 import math
 import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,10 +18,15 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from tlpipe_edge.camera.answer import UNKNOWN, Answer
 from tlpipe_edge.classify.classifier import Classifier
 from tlpipe_edge.machine import device
+
+if TYPE_CHECKING:
+    from tlpipe_edge.camera.collecting import Status
 
 MAX_LABELS = 100
 """Maximum number of labels that are counted one by one. Of a model with more, those that are seen first are; the others
@@ -38,7 +45,8 @@ class Metrics:
     Those of this process, such as its memory and its start, are ``process_...``, as in all programs.
     """
 
-    def __init__(self, classifier: Classifier) -> None:
+    def __init__(self, classifier: Classifier, *, kept: "Callable[[], Status] | None" = None) -> None:
+        """``kept`` says how many images are kept; None if none are."""
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, of when it began
         self._registry = registry = CollectorRegistry()
         Info("tlpipe_model", "The model in use.", registry=registry).info(
@@ -67,6 +75,8 @@ class Metrics:
         if device.temperature() is not None:
             heat = Gauge("tlpipe_device_temperature_celsius", "Temperature of the processor.", registry=registry)
             heat.set_function(_temperature)
+        if kept is not None:
+            registry.register(_KeptImages(kept))
         ProcessCollector(registry=registry)
         few = classifier.labels if len(classifier.labels) <= MAX_LABELS else ()
         self._by_label = {label: self._predictions.labels(label) for label in (*few, UNKNOWN)}
@@ -107,6 +117,21 @@ class Metrics:
             self._by_label[key] = self._predictions.labels(key)
             return self._by_label[key]
         return self._by_label[label]
+
+
+class _KeptImages(Collector):
+    """The images that the camera keeps, at the time of each request."""
+
+    def __init__(self, kept: "Callable[[], Status]") -> None:
+        self._kept = kept
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._kept()
+        yield GaugeMetricFamily("tlpipe_kept_images", "Images that are kept for the next training.", now.kept)
+        yield GaugeMetricFamily("tlpipe_kept_bytes", "Bytes of these images, with their descriptions.", now.bytes)
+        yield CounterMetricFamily(
+            "tlpipe_kept_dropped", "Frames that were not kept, as the disk was too slow.", now.dropped
+        )
 
 
 def _temperature() -> float:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import shutil
 import stat
@@ -125,6 +126,41 @@ def test_a_full_disk_leaves_neither_of_the_two_files(tmp_path: Path, monkeypatch
         assert [*tmp_path.glob("review/dress/*")] == [*tmp_path.glob("review/dress/.*")] == []
         keeping.keep(answer(0))
     assert len(checked(tmp_path)) == 1
+
+
+def folder_cannot_be_flushed(monkeypatch: pytest.MonkeyPatch, *, number: int) -> None:
+    """From its flush with this number on: 0 is that after the description got its name, 1 that after the image did."""
+    original, numbers = durable.os.fsync, itertools.count()
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) and next(numbers) >= number:
+            raise OSError(errno.EIO, "Input/output error")
+        original(descriptor)
+
+    monkeypatch.setattr(durable.os, "fsync", fsync)
+
+
+def test_an_image_that_is_there_counts_although_its_folder_cannot_be_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with collector(tmp_path, Clock()) as keeping:
+        keeping.keep(answer(0))
+        folder_cannot_be_flushed(monkeypatch, number=1)
+        name = keeping.keep(answer(1))
+        assert (tmp_path / name).exists() and name in keeping._images.entries and keeping.status.kept == 2
+        assert keeping.consider(answer(1)) is None
+    assert len(checked(tmp_path)) == 2
+
+
+def test_a_description_whose_folder_cannot_be_flushed_does_not_stay_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with collector(tmp_path, Clock()) as keeping:
+        keeping.keep(answer(0))
+        folder_cannot_be_flushed(monkeypatch, number=0)
+        with pytest.raises(Unavailable, match="Input/output error"):
+            keeping.keep(answer(1))
+    assert len(checked(tmp_path)) == 1 and others(tmp_path) == []
 
 
 def test_a_folder_that_is_gone_is_not_made_again_but_opened_again(tmp_path: Path) -> None:

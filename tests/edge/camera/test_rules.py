@@ -12,6 +12,13 @@ UNSMOOTHED = Adjustable(Settings())
 ALL = When(frozenset(Reason) - {Reason.ASKED}, 60.0)
 
 
+def takes(rules: Rules, now: float) -> bool:
+    """Whether a frame is taken at this second."""
+    reasons = rules.reasons(answer(0), now)
+    rules.taken(reasons, now)
+    return bool(reasons)
+
+
 def test_the_rules_of_the_command_line() -> None:
     assert parse(["uncertain", "unknown"]) == When()
     assert parse(["changed", "every:2.5"]) == When(frozenset((Reason.CHANGED, Reason.EVERY)), 2.5)
@@ -57,8 +64,19 @@ def test_the_first_label_is_no_change() -> None:
 def test_every_is_in_seconds_and_goes_on_when_the_clock_is_set_back() -> None:
     rules = Rules(When(frozenset((Reason.EVERY,)), 60.0), UNSMOOTHED, last=100.0)
     times = (120.0, 159.0, 160.0, 219.0, 220.0, 50.0, 109.0, 110.0)
-    found = [bool(rules.reasons(answer(0), now)) for now in times]
-    assert found == [False, False, True, False, True, True, False, True]
+    assert [takes(rules, now) for now in times] == [False, False, True, False, True, True, False, True]
+
+
+def test_every_holds_until_a_frame_is_taken_and_again_if_that_is_lost() -> None:
+    rules = Rules(When(frozenset((Reason.EVERY,)), 60.0), UNSMOOTHED)
+    assert [rules.reasons(answer(0), now) for now in (0.0, 1.0)] == [(Reason.EVERY,)] * 2
+    assert takes(rules, 2.0) and not takes(rules, 3.0)
+    rules.lost(1.0)
+    assert not takes(rules, 4.0)
+    rules.lost(2.0)
+    assert takes(rules, 5.0)
+    rules.taken((Reason.UNCERTAIN,), 64.0)
+    assert takes(rules, 65.0)
 
 
 @pytest.mark.parametrize(("smoothing", "frames"), [(0.0, 1), (0.7, 7), (0.9, 22)])

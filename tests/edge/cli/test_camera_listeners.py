@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from tlpipe_edge.contract import review
 from tlpipe_edge.contract.bundle import Bundle
@@ -46,6 +47,12 @@ def ask(address: str, path: str, *, method: str = "GET") -> bytes:
         return response.read()
 
 
+def metrics(address: str) -> dict[str, Sample]:
+    """By their names; of several labels, one of them."""
+    families = text_string_to_metric_families(ask(address, "metrics").decode())
+    return {sample.name: sample for family in families for sample in family.samples}
+
+
 @pytest.fixture
 def images(drawn: Bundle, tmp_path: Path) -> Path:
     """A folder with one image of the bundle."""
@@ -63,8 +70,7 @@ def test_a_page_a_scraper_and_a_folder_hear_of_the_same_frames(drawn: Bundle, im
         assert found["settings"] == {"threshold": 0.5, "smoothing": 0.0}, "images of a folder are not smoothed"
         assert found["answer"]["best"] == found["answer"]["top_k"][0]["label"]
 
-        families = text_string_to_metric_families(ask(address, "metrics").decode())
-        samples = {sample.name: sample for family in families for sample in family.samples}
+        samples = metrics(address)
         assert samples["tlpipe_model_info"].labels["sha256"] == found["model"]["sha256"]
         assert samples["tlpipe_frames_classified_total"].value >= 1
 
@@ -73,3 +79,6 @@ def test_a_page_a_scraper_and_a_folder_hear_of_the_same_frames(drawn: Bundle, im
         image = tmp_path / "kept" / name
         kept = review.read(review.beside(image))
         assert (image.is_file(), kept.reason, kept.artifact_sha256) == (True, "asked", found["model"]["sha256"])
+        samples = metrics(address)
+        assert samples["tlpipe_kept_images"].value >= 1
+        assert samples["tlpipe_kept_bytes"].value > image.stat().st_size

@@ -1,5 +1,7 @@
 """Images that a camera kept are no examples before a person has moved them; their folders are the model's labels."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,39 @@ def test_unsorted_images_have_no_labels(tmp_path: Path) -> None:
     )
     assert "move each image, without its .review.json, into the folder of its true class" in error.advice
     assert "1 unsorted image (2.jpg), whose" in refusal(tmp_path / "review/dog").what
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def unreadable(file: Path) -> None:
+    file.chmod(0)
+
+
+def image(file: Path) -> None:
+    file.write_bytes(b"\xff\xd8\xff")
+
+
+def apple_double(file: Path) -> None:
+    file.write_bytes(b"\x00\x05\x16\x07")
+
+
+def link_to_nothing(file: Path) -> None:
+    file.unlink()
+    file.symlink_to("nothing")
+
+
+def pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+@pytest.mark.parametrize("damage", [empty, unreadable, image, apple_double, link_to_nothing, pipe])
+def test_whatever_is_in_the_file_beside_it(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    damage(keep(tmp_path / "dog/2.jpg").with_suffix(".review.json"))
+
+    assert "1 unsorted image (dog/2.jpg)" in refusal(tmp_path).what
 
 
 def test_one_among_many_is_enough(tmp_path: Path) -> None:

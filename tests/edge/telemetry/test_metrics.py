@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tlpipe_edge import Classifier
 from tlpipe_edge.camera.answer import UNKNOWN
+from tlpipe_edge.camera.collecting import Status
 from tlpipe_edge.machine import device
 from tlpipe_edge.telemetry import metrics
 from tlpipe_edge.telemetry.metrics import Metrics
@@ -110,6 +111,16 @@ def test_a_board_without_a_thermometer(classifier: Classifier, monkeypatch: pyte
     monkeypatch.setattr(device, "temperature", lambda: None)
 
     assert "celsius" not in Metrics(classifier).text().decode()
+
+
+def test_the_images_that_are_kept(classifier: Classifier) -> None:
+    assert "kept" not in Metrics(classifier).text().decode()
+    now = Status(kept=3, bytes=1_500_000, dropped=0)
+    counted = Metrics(classifier, kept=lambda: now)
+    assert value(counted, "tlpipe_kept_images") == 3 and value(counted, "tlpipe_kept_dropped_total") == 0
+    now = Status(kept=2, bytes=1_000_000, dropped=7)
+    assert value(counted, "tlpipe_kept_images") == 2 and value(counted, "tlpipe_kept_bytes") == 1e6
+    assert value(counted, "tlpipe_kept_dropped_total") == 7
 
 
 def test_two_cameras_in_one_process_count_apart(classifier: Classifier) -> None:

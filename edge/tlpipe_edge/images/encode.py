@@ -1,0 +1,11 @@
+"""The only encoder: a camera frame -> JPEG, for a page, a snapshot or the images that are kept."""
+
+import cv2
+
+from tlpipe_edge.images.decode import Pixels
+
+
+def as_jpeg(frame: Pixels, quality: int) -> bytes:
+    """RGB uint8 (H, W, 3) as a JPEG; ``quality`` is 1 to 100."""
+    bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
