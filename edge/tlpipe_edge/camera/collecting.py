@@ -32,8 +32,6 @@ LIMIT_MB = 500
 """About 1,000 frames of 1920 x 1080: more than a person sorts at once, and a thirtieth of a card of 16 GB."""
 PER_HOUR = 60
 """Frames that the rules keep in an hour: a scene that is unknown all day must not push everything else out."""
-QUALITY = 92
-"""Of a JPEG, 1 to 100: a frame of 1920 x 1080 has 0.5 MB, and no blocks that training could learn."""
 WAITING = 4
 """Maximum number of frames that wait to be written: 25 MB at 1920 x 1080."""
 RETRY_SECONDS = 10.0
@@ -268,7 +266,7 @@ class Collector:
 
     def _encoded(self, candidate: _Candidate) -> tuple[bytes, Kept]:
         answer, origin = candidate.answer, self._origin
-        image = as_jpeg(answer.frame, QUALITY)
+        image = as_jpeg(answer.frame)
         return image, Kept(
             sha256=hashlib.sha256(image).hexdigest(),
             label=answer.label,

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from tlpipe_edge.camera.answer import Answer
 from tlpipe_edge.camera.settings import Adjustable, Settings
 from tlpipe_edge.errors import TlpipeError, WrongUsage
+from tlpipe_edge.images.encode import as_jpeg
 from tlpipe_edge.live_page.request import Request, Response
 from tlpipe_edge.live_page.state import About, State
-from tlpipe_edge.live_page.stream import SNAPSHOT_QUALITY, as_jpeg
 
 JSON = "application/json"
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
@@ -75,7 +75,7 @@ class Resources:
             case _ if not isinstance(newest, Answer):
                 return Response.refusing(HTTPStatus.SERVICE_UNAVAILABLE, newest or "There is no frame yet.")
             case "/snapshot.jpg":
-                return Response(await self._in_thread(lambda: as_jpeg(newest.frame, SNAPSHOT_QUALITY)), "image/jpeg")
+                return Response(await self._in_thread(lambda: as_jpeg(newest.frame)), "image/jpeg")
             case _:
                 return await self._kept(newest)
 

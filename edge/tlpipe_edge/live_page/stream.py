@@ -7,12 +7,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from tlpipe_edge.images.encode import as_jpeg as as_jpeg
+from tlpipe_edge.images.encode import as_jpeg
 
 MAX_SIDE = 640
 """Maximum side of the image on the page, in pixels."""
 JPEG_QUALITY = 80
-SNAPSHOT_QUALITY = 92
 BOUNDARY = "picture"
 """The boundary between the parts of the stream."""
 FIRST_PART = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\n\r\n".encode()
