@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -52,7 +52,7 @@ class Resources:
         """The methods of a path; none if there is no such path."""
         if path in ("/", "/answer", "/snapshot.jpg") or (path == "/metrics" and self._offered.metrics):
             return "GET", "HEAD"
-        return ("POST",) if path == "/settings" or (path == "/keep" and self._offered.keep) else ()
+        return ("POST",) if path in ("/settings", "/keep") else ()
 
     def document(self, state: State) -> dict[str, Any]:
         """The state as JSON."""
@@ -72,6 +72,8 @@ class Resources:
                 return Response(self._offered.metrics(), METRICS)
             case "/settings":
                 return self._adjusted(request)
+            case "/keep" if self._offered.keep is None:
+                return Response.refusing(HTTPStatus.NOT_FOUND, "No image is kept: start the camera with --collect DIR.")
             case _ if not isinstance(newest, Answer):
                 return Response.refusing(HTTPStatus.SERVICE_UNAVAILABLE, newest or "There is no frame yet.")
             case "/snapshot.jpg":
@@ -86,14 +88,10 @@ class Resources:
 
     def _adjusted(self, request: Request) -> Response:
         """Change those settings that the query names."""
-        given = request.parameters
         try:
-            changes = {name: float(given[name]) for name in asdict(Settings()) if name in given}
-            changed = replace(self._offered.adjustable.current, **changes)
+            changed = replace(self._offered.adjustable.current, **_values(request.parameters))
         except WrongUsage as error:
             return Response.refusing(HTTPStatus.BAD_REQUEST, error.what)
-        except ValueError:
-            return Response.refusing(HTTPStatus.BAD_REQUEST, "not a number")
         self._offered.adjustable.current = changed
         return _as_json(asdict(changed))
 
@@ -129,6 +127,21 @@ class Resources:
             return await done
         finally:
             self._waiting.discard(done)
+
+
+def _values(parameters: Mapping[str, str]) -> dict[str, float]:
+    """The values of settings. Raise WrongUsage for another name, and for a value that is no number."""
+    known, values = asdict(Settings()), {}
+    for name, text in parameters.items():
+        if name == "token":
+            continue
+        if name not in known:
+            raise WrongUsage(f"no such setting; there are {' and '.join(known)}", where=name)
+        try:
+            values[name] = float(text)
+        except ValueError as error:
+            raise WrongUsage("not a number", where=name) from error
+    return values
 
 
 def _as_json(document: dict[str, Any]) -> Response:

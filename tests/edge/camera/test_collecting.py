@@ -248,10 +248,10 @@ def test_an_error_of_any_kind_is_said_once_and_the_next_image_is_kept(
     broken.set()
     original = collecting.as_jpeg
 
-    def as_jpeg(frame: np.ndarray, quality: int) -> bytes:
+    def as_jpeg(frame: np.ndarray) -> bytes:
         if broken.is_set():
             raise error
-        return original(frame, quality)
+        return original(frame)
 
     monkeypatch.setattr(collecting, "as_jpeg", as_jpeg)
     with collector(tmp_path, clock) as keeping:

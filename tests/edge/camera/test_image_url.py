@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -271,12 +272,14 @@ def test_when_the_images_end_the_reason_is_told(server: str) -> None:
 def test_the_same_image_is_an_outage_only_after_a_longer_time(
     classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events = watch(classifier, "0", reader="cameras:slow_still", timeout=0.1)
-    assert all(isinstance(event, Answer) for event in itertools.islice(events, 20))  # for more than 0.4 s
+    seconds = itertools.count(step=5)  # of a clock that goes on with each look at it: one a frame, and one for its rate
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    events = watch(classifier, "0", reader="cameras:slow_still", timeout=30)
+    assert all(isinstance(event, Answer) for event in itertools.islice(events, 5))  # 50 of the 60 seconds
     events.close()
 
-    monkeypatch.setattr(loop, "STILL_TIMEOUT", 0.2)
-    events = watch(classifier, "0", reader="cameras:slow_still", timeout=0.1)
+    monkeypatch.setattr(loop, "STILL_TIMEOUT", 45)
+    events = watch(classifier, "0", reader="cameras:slow_still", timeout=30)
     outage = next(event for event in events if isinstance(event, Outage))
     assert "keeps repeating one frame" in outage.reason
     events.close()

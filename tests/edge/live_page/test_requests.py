@@ -92,7 +92,9 @@ def test_metrics_are_those_of_the_camera(page: Preview) -> None:
 
 def test_what_is_not_offered_is_not_there() -> None:
     with live_pages.preview() as page:
-        assert [status(page, path) for path in ("/metrics", "/keep")] == [404, 404]
+        assert status(page, "/metrics") == 404
+        code, body = post(page, "/keep", **{"X-Tlpipe-Key": key_of(page)})
+        assert (code, body) == (404, b"No image is kept: start the camera with --collect DIR.\n")
         assert json.loads(ask(page, "/answer")[2])["keeps"] is False
 
 
@@ -108,10 +110,12 @@ def test_settings_are_changed_one_by_one(page: Preview, adjustable: Adjustable) 
     assert document(page)["settings"] == {"threshold": 0.25, "smoothing": 0.7}
 
 
-@pytest.mark.parametrize("query", ["threshold=1.5", "threshold=nan", "smoothing=1", "smoothing=-0.1", "threshold=much"])
-def test_settings_out_of_their_range_are_refused(page: Preview, adjustable: Adjustable, query: str) -> None:
-    code, body = post(page, f"/settings?{query}", **BEARER)
-    assert code == 400 and body.count(b"\n") == 1
+@pytest.mark.parametrize(
+    "query", ["threshold=1.5", "threshold=nan", "smoothing=1", "smoothing=-0.1", "threshold=much", "treshold=0.1"]
+)
+def test_settings_that_are_wrong_are_refused_by_name(page: Preview, adjustable: Adjustable, query: str) -> None:
+    code, body = post(page, f"/settings?{query}&smoothing=0.2" if "s=" not in query else f"/settings?{query}", **BEARER)
+    assert code == 400 and body.count(b"\n") == 1 and body.startswith(query.partition("=")[0].encode() + b": ")
     assert adjustable.current == Settings(0.5, 0.7)
 
 
