@@ -20,7 +20,7 @@ def refuse(found: Found) -> None:
         count = f"{len(unsorted)} unsorted image{'s' * (len(unsorted) != 1)} ({'the first: ' * (len(unsorted) != 1)}"
         raise BadData(
             f"{count}{unsorted[0].relative_to(found.folder)}), whose labels are predictions of a model",
-            "A model must not learn its own mistakes unseen: move each image, without its .review.json, into the "
-            "folder of its true class.",
+            "A model must neither learn its own mistakes unseen nor be measured on them: move each image, without its "
+            ".review.json, into the folder of its true class.",
             where=found.folder,
         )
