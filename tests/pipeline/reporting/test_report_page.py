@@ -113,6 +113,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     reports.write(folder, benches.document(keras=False), workstation, name="two")
     reports.write(folder, benches.invalid(workstation, reason, rows=[2, 5]), name="invalid")
     reports.write(folder, bundle=reports.bundle(folder), name="bundle")
+    wrong_on = {"int8": [3, 12, 7]}
+    reports.write(folder, bundle=compared.bundle(folder / "evaluated", images(300), wrong_on), name="mistakes")
     hostile(folder).rename(folder / "hostile")
     wrong = {"old": range(30), "new": range(15, 34)}
     new, old = (compared.bundle(folder / name, images(300), {"int8": wrong[name]}) for name in ("new", "old"))
@@ -229,6 +231,25 @@ def test_where_there_is_room_nothing_of_the_content_is_folded(
     visible = "[...document.querySelectorAll('.fold')].map((each) => each.lastElementChild.checkVisibility())"
     assert browser.value(f"{visible}.length") > 5 and all(browser.value(visible))
     assert browser.value("[...document.querySelectorAll('h2')].every((each) => each.checkVisibility())")
+
+
+def test_a_link_to_a_folded_section_opens_it(browser: Browser, folder: Path) -> None:
+    page = folder / "mistakes/report.html"
+    opened(browser, page, screen=PHONE, unfold=False)
+    names = browser.value("[...document.querySelectorAll('nav a')].map((link) => link.hash)")
+    assert names[:2] == ["#mistakes", "#files"]
+
+    for name in names:
+        browser.value(f"document.querySelector('nav a[href=\"{name}\"]').click()")
+        fold = f"document.querySelector('{name}-head').closest('details')"
+        browser.wait(f"location.hash === '{name}' && {fold}?.open !== false")
+        head = f"document.querySelector('{name}-head').getBoundingClientRect()"
+        browser.wait(f"{head}.top >= 0 && {head}.bottom <= innerHeight")
+
+
+def test_the_mistakes_come_directly_after_the_verdict_and_its_warnings(folder: Path) -> None:
+    heads = [node.attributes.get("id") for node in reports.page(folder / "mistakes").all("h2")]
+    assert heads[:4] == ["verdict-head", "warnings-head", "mistakes-head", "files-head"]
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
