@@ -298,6 +298,38 @@ def test_of_a_large_matrix_the_names_of_rows_stay_in_view(browser: Browser, tmp_
     assert cut <= 1
 
 
+def test_of_many_long_names_each_can_be_read_beside_its_numbers(browser: Browser, tmp_path: Path) -> None:
+    labels = [f"plants of the northern valleys, seen from above in bloom, no. {number}" for number in range(60)]
+    out = reports.write(tmp_path, benches.document(labels=labels, wrong=0.3, images=900))
+    table = "document.querySelector('#classes .sticky')"
+    for screen in (PHONE, DESKTOP):
+        opened(browser, out / "report.html", screen=screen)
+        names = f"[...{table}.querySelectorAll('tbody th')]"
+        assert browser.value(f"{names}.every((name) => name.scrollWidth <= name.clientWidth)")
+        width, box = browser.value(f"[{names}[0].offsetWidth, {table}.parentElement.clientWidth]")
+        assert width <= box / 2
+    assert browser.value(f"{table}.scrollWidth <= {table}.parentElement.clientWidth")
+
+    for where in ("thead th span", "tbody th"):
+        shown = browser.value(
+            f"[...document.querySelector('.matrix').querySelectorAll('{where}')].map((name) => name.textContent)"
+        )
+        assert len(set(shown)) == len(shown) > 10 and all("…" in name or name == "all other classes" for name in shown)
+
+
+def test_of_many_classes_the_worst_come_first_and_the_others_are_folded(browser: Browser, tmp_path: Path) -> None:
+    document = benches.document(labels=[f"species {number}" for number in range(60)], wrong=0.3, images=900)
+    opened(browser, reports.write(tmp_path, document) / "report.html", screen=DESKTOP, unfold=False)
+    lowest = """[...document.querySelectorAll('#classes .sticky')].map((table) => [...table.tBodies[0].rows].map(
+      (row) => Math.min(...[...row.querySelectorAll('data[data-unit=percent]')].map((number) => number.value))))"""
+    first, others = browser.value(lowest)
+
+    assert len(first) == 25 and len(others) == 35 and [*first, *others] == sorted([*first, *others])
+    others = "document.querySelectorAll('#classes .sticky')[1]"
+    assert not browser.value(f"{others}.checkVisibility()")
+    assert browser.value(f"{others}.closest('details').innerText.startsWith('The other 35 classes')")
+
+
 def test_on_paper_it_is_light_and_whole(browser: Browser, folder: Path) -> None:
     opened(browser, folder / "two/report.html", dark=True)
     browser("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
