@@ -8,8 +8,8 @@ from tlpipe_edge.contract.scores import ClassCount
 MAX_CLASSES = 100
 """Maximum number of classes of which all are listed."""
 WORST = 25
-"""Maximum number of classes in the order of the labels: of more, the worst come first; of more than ``MAX_CLASSES``, this
-number is listed."""
+"""Maximum number of classes in the order of the labels: of more, the worst come first, and of more than
+``MAX_CLASSES`` only this number is listed."""
 
 
 @dataclass(frozen=True)

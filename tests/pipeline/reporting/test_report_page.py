@@ -75,7 +75,9 @@ BROKEN = r"""[...document.querySelectorAll("p, li, dd, td, th, small, summary, h
     for (const node of nodes) { if (place < node.length) return [node, place]; place -= node.length; }
   };
   const text = nodes.map((node) => node.data).join("");
-  return [...text.matchAll(/(?:[≤≥]\s?)?\d[\d.,]*\s(%|m?s|MB|MHz|°C|points?|percentage|threads?|cores?)(?!\w)|top-1/g)]
+  const units = "(%|m?s|MB|MHz|°C|points?|percentage|threads?|cores?)(?!\\w)";
+  const kept = new RegExp("(?:[≤≥]\\s?)?\\d[\\d.,]*\\s" + units + "|top-1|balanced\\s[\\d.]+", "g");
+  return [...text.matchAll(kept)]
     .filter((found) => {
       const range = document.createRange(), [last, end] = at(found.index + found[0].length - 1);
       range.setStart(...at(found.index));
