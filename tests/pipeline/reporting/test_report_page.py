@@ -99,6 +99,16 @@ OVERLAPS = """[...document.querySelectorAll("svg.chart")].filter((each) => each.
   return [...outside, ...both];
 })"""
 
+PARTED = """(() => {
+  const page = (node) => Math.floor((node.getClientRects()[0].left + scrollX) / 700);
+  const matrices = [...document.querySelectorAll(".matrix")].filter((matrix) => matrix.checkVisibility());
+  const together = [
+    ...matrices.map((matrix) => [matrix.closest(".pair").previousElementSibling, matrix.tBodies[0].rows[0]]),
+    ...[...document.querySelectorAll(".device")].map((head) => [head, head.nextElementSibling]),
+  ];
+  return [together.length, together.filter(([one, other]) => page(one) !== page(other)).map(([one]) => one.innerText)];
+})()"""
+
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
@@ -341,6 +351,20 @@ def test_on_paper_it_is_light_and_whole(browser: Browser, folder: Path) -> None:
     browser("Emulation.setDeviceMetricsOverride", width=680, height=980, deviceScaleFactor=1, mobile=False)  # A4
     assert browser.value("document.documentElement.scrollWidth") <= 680
     browser("Emulation.setEmulatedMedia", media="", features=[])
+
+
+def test_on_paper_no_head_is_parted_from_its_table(browser: Browser, folder: Path, tmp_path: Path) -> None:
+    """Columns of the size of a page break as pages do; their height varies, so that each head is at an end once."""
+    ten = benches.document(labels=[f"species {number}" for number in range(10)], wrong=0.2, images=300)
+    paged = "width: 680px; columns: 680px; column-gap: 20px; column-fill: auto;"
+    for out in (folder / "two", reports.write(tmp_path, ten)):
+        opened(browser, out / "report.html")
+        browser("Emulation.setEmulatedMedia", media="print", features=[])
+        for height in range(600, 1000, 20):
+            browser.value(f"document.body.style.cssText = '{paged} height: {height}px'")
+            looked, parted = browser.value(PARTED)
+            assert looked >= 2 and parted == [], height
+        browser("Emulation.setEmulatedMedia", media="", features=[])
 
 
 @pytest.mark.parametrize("name", ["two", "invalid", "bundle"])
