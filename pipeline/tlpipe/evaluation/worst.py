@@ -25,7 +25,7 @@ class Listed:
         if self.classes <= WORST:
             return ""
         if len(self.labels) == self.classes:
-            return "the classes with the lowest top-1 of any file or Keras come first"
+            return f"{self.classes} classes, those with the lowest top-1 of any file or Keras first"
         tied = f" ({self.lost:,} have 0 %)" if self.lost > len(self.labels) else ""
         which = f"{len(self.labels)} of {self.classes:,} classes with the lowest top-1 of any file or Keras"
         return f"the {which}{tied}; {document} has all"

@@ -22,7 +22,7 @@ def test_of_more_the_worst_come_first_and_none_is_left_out() -> None:
 
     assert sorted(found.labels) == sorted(counts)
     assert [counts[label].correct for label in found.labels] == sorted(each.correct for each in counts.values())
-    assert found.which("report.json") == "the classes with the lowest top-1 of any file or Keras come first"
+    assert found.which("report.json") == "100 classes, those with the lowest top-1 of any file or Keras first"
 
 
 def test_of_many_the_worst_of_any_model_come_first() -> None:
