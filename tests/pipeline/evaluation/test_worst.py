@@ -9,11 +9,20 @@ def labels(classes: int) -> list[str]:
 
 
 def test_all_of_few_classes_are_listed_in_their_order() -> None:
-    counts = {label: ClassCount(4, number % 5) for number, label in enumerate(labels(100))}
+    counts = {label: ClassCount(4, number % 5) for number, label in enumerate(labels(25))}
     found = worst.listed([*counts, "without images"], [counts | {"without images": ClassCount(0, 0)}])
 
-    assert list(found.labels) == labels(100)
-    assert found.left_out("report.json") == ""
+    assert list(found.labels) == labels(25)
+    assert found.which("report.json") == ""
+
+
+def test_of_more_the_worst_come_first_and_none_is_left_out() -> None:
+    counts = {label: ClassCount(4, number % 5) for number, label in enumerate(labels(100))}
+    found = worst.listed(counts, [counts])
+
+    assert sorted(found.labels) == sorted(counts)
+    assert [counts[label].correct for label in found.labels] == sorted(each.correct for each in counts.values())
+    assert found.which("report.json") == "100 classes, those with the lowest top-1 of any file or Keras first"
 
 
 def test_of_many_the_worst_of_any_model_come_first() -> None:
@@ -26,11 +35,11 @@ def test_of_many_the_worst_of_any_model_come_first() -> None:
     assert found.labels[:5] == ("class 500", "class 700", "class 900", "class 3", "class 0")
     assert len(found.labels) == worst.WORST
     which = "the 25 of 1,000 classes with the lowest top-1 of any file or Keras"
-    assert found.left_out("report.json") == f"{which}; report.json has all"
+    assert found.which("report.json") == f"{which}; report.json has all"
 
 
 def test_it_says_how_many_are_as_bad() -> None:
     counts = {label: ClassCount(1, int(number >= 300)) for number, label in enumerate(labels(1_000))}
     found = worst.listed(labels(1_000), [counts])
 
-    assert "(300 have 0 %)" in found.left_out("evaluation.json")
+    assert "(300 have 0 %)" in found.which("evaluation.json")

@@ -45,7 +45,7 @@ def test_an_invalid_latency_leads_to_no_statement(tmp_path: Path) -> None:
     assert change["ratio"] is None and change["reasons"] == [f"NEW: {REASON}"]
     assert " ms" not in document["verdict"]["text"]
     page = reports.Page((tmp_path / "out/comparison.html").read_text("utf-8")).root
-    assert "for orientation" in page.text and REASON in page.text
+    assert "latency invalid" in page.text and REASON in page.text
 
 
 @pytest.mark.parametrize(

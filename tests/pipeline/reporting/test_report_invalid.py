@@ -122,7 +122,7 @@ def test_all_that_was_timed_is_marked_and_nothing_else(tmp_path: Path, doubted: 
             assert not marked, data.attributes
         elif value in wrong - right:
             around = marked[0].parent if marked[0].tag == "td" else marked[0]
-            assert around is not None and "for orientation" in around.text, data.attributes
+            assert around is not None and "latency invalid" in around.text, data.attributes
             looked += 1
         elif value in right - wrong:
             assert not marked, data.attributes
@@ -157,7 +157,21 @@ def test_reasons_of_one_kind_are_together_and_the_warning_is_one(tmp_path: Path)
         warning for warning in reports.read(out)["warnings"] if any("orientation" in part["text"] for part in warning)
     ]
     (warning,) = ("".join(part["text"] for part in each) for each in told)
-    assert warning.endswith(": 4 of 4 latencies and that of Keras are for orientation only: disturbed; throttled")
+    why = "4 of 4 latencies and that of Keras are invalid (for orientation only): disturbed; throttled"
+    assert warning.endswith(f": {why}; close other programs and run tlpipe bench again")
+
+
+def test_the_warning_says_what_to_do(tmp_path: Path) -> None:
+    disturbed, throttled = (benches.invalid(WORKSTATION, why, rows=range(8)) for why in (REASON, OF_KERAS))
+    browser = throttled["device"] | {"browser": {"name": "Chrome", "version": "142", "clock_ms": 0.1}}
+    todo = {
+        "disturbed; close other programs and run tlpipe bench again": disturbed,
+        "throttled; run tlpipe bench again": throttled,
+        "throttled; measure again": throttled | {"device": browser},
+    }
+    for number, (said, document) in enumerate(todo.items()):
+        warnings = reports.read(reports.write(tmp_path, document, name=f"{number}"))["warnings"]
+        assert ["".join(part["text"] for part in each) for each in warnings][-1].endswith(said)
 
 
 def test_in_markdown_each_number_from_what_was_timed_says_so(tmp_path: Path) -> None:
@@ -179,7 +193,7 @@ def test_an_invalid_latency_of_keras_marks_all_that_is_compared_with_it(tmp_path
     keras = reports.read(out)["groups"][0]["keras"]
 
     (tile,) = [node for node in page.all("div") if "data-invalid" in node.attributes]
-    assert tile.text.startswith("Speed-up over Keras") and "for orientation" in tile.text
+    assert tile.text.startswith("Speed-up over Keras") and "latency invalid" in tile.text
     table = next(table for table in page.all("table") if table.has("files"))
     marked = [node for node in table.all("td") if "data-invalid" in node.attributes]
     assert [node.attributes["data-head"] for node in marked] == ["Speed-up"] * 4 + ["p50, ms"]

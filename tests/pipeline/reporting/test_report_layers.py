@@ -39,7 +39,7 @@ def explained(folder: Path, *, sha256: str = "", layers: tuple[Layer, ...] = LAY
 def test_the_worst_layers_are_named_and_marked(tmp_path: Path) -> None:
     out = reports.write(tmp_path, bundle=explained(tmp_path))
     document = reports.read(out)
-    (section,) = (node for node in reports.page(out).all("section") if node.attributes.get("id") == "layers")
+    (section,) = (node for node in reports.page(out).all() if node.attributes.get("id") == "layers")
     rows = [row.text.split() for row in section.all("tr")][1:]
     charts = [node for node in section.all("svg") if node.has("chart")]
 

@@ -53,7 +53,7 @@ def test_what_is_left_out_is_said(bench: dict[str, Any], folder: Path) -> None:
     classes = sum(each["images"] > 0 for each in bench["results"][0]["per_class"].values())
     which = f"25 of {classes} classes with the lowest top-1 of any file or Keras"
     assert f"<summary>The {which}" in (folder / "report.md").read_text("utf-8")
-    (section,) = (node for node in reports.page(folder).all("section") if node.attributes.get("id") == "classes")
+    (section,) = (node for node in reports.page(folder).all() if node.attributes.get("id") == "classes")
     assert which in section.text
     assert "the most confused of 1,000 classes; report.json has all confusions" in section.text
     first = next(node for node in section.all("ol") if node.has("confused"))

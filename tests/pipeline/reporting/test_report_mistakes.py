@@ -27,7 +27,7 @@ def found(out: Path) -> Any:
 
 def section(out: Path) -> reports.Node:
     """That of the page."""
-    (node,) = (each for each in reports.page(out).all("section") if each.attributes.get("id") == "mistakes")
+    (node,) = (each for each in reports.page(out).all() if each.attributes.get("id") == "mistakes")
     return node
 
 

@@ -75,7 +75,9 @@ BROKEN = r"""[...document.querySelectorAll("p, li, dd, td, th, small, summary, h
     for (const node of nodes) { if (place < node.length) return [node, place]; place -= node.length; }
   };
   const text = nodes.map((node) => node.data).join("");
-  return [...text.matchAll(/(?:[≤≥]\s?)?\d[\d.,]*\s(%|m?s|MB|MHz|°C|points?|percentage|threads?|cores?)(?!\w)|top-1/g)]
+  const units = "(%|m?s|MB|MHz|°C|points?|percentage|threads?|cores?)(?!\\w)";
+  const kept = new RegExp("(?:[≤≥]\\s?)?\\d[\\d.,]*\\s" + units + "|top-1|balanced\\s[\\d.]+", "g");
+  return [...text.matchAll(kept)]
     .filter((found) => {
       const range = document.createRange(), [last, end] = at(found.index + found[0].length - 1);
       range.setStart(...at(found.index));
@@ -97,6 +99,16 @@ OVERLAPS = """[...document.querySelectorAll("svg.chart")].filter((each) => each.
   return [...outside, ...both];
 })"""
 
+PARTED = """(() => {
+  const page = (node) => Math.floor((node.getClientRects()[0].left + scrollX) / 700);
+  const matrices = [...document.querySelectorAll(".matrix")].filter((matrix) => matrix.checkVisibility());
+  const together = [
+    ...matrices.map((matrix) => [matrix.closest(".pair").previousElementSibling, matrix.tBodies[0].rows[0]]),
+    ...[...document.querySelectorAll(".device")].map((head) => [head, head.nextElementSibling]),
+  ];
+  return [together.length, together.filter(([one, other]) => page(one) !== page(other)).map(([one]) => one.innerText)];
+})()"""
+
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
@@ -113,6 +125,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     reports.write(folder, benches.document(keras=False), workstation, name="two")
     reports.write(folder, benches.invalid(workstation, reason, rows=[2, 5]), name="invalid")
     reports.write(folder, bundle=reports.bundle(folder), name="bundle")
+    wrong_on = {"int8": [3, 12, 7]}
+    reports.write(folder, bundle=compared.bundle(folder / "evaluated", images(300), wrong_on), name="mistakes")
     hostile(folder).rename(folder / "hostile")
     wrong = {"old": range(30), "new": range(15, 34)}
     new, old = (compared.bundle(folder / name, images(300), {"int8": wrong[name]}) for name in ("new", "old"))
@@ -231,6 +245,25 @@ def test_where_there_is_room_nothing_of_the_content_is_folded(
     assert browser.value("[...document.querySelectorAll('h2')].every((each) => each.checkVisibility())")
 
 
+def test_a_link_to_a_folded_section_opens_it(browser: Browser, folder: Path) -> None:
+    page = folder / "mistakes/report.html"
+    opened(browser, page, screen=PHONE, unfold=False)
+    names = browser.value("[...document.querySelectorAll('nav a')].map((link) => link.hash)")
+    assert names[:2] == ["#mistakes", "#files"]
+
+    for name in names:
+        browser.value(f"document.querySelector('nav a[href=\"{name}\"]').click()")
+        fold = f"document.querySelector('{name}-head').closest('details')"
+        browser.wait(f"location.hash === '{name}' && {fold}?.open !== false")
+        head = f"document.querySelector('{name}-head').getBoundingClientRect()"
+        browser.wait(f"{head}.top >= 0 && {head}.bottom <= innerHeight")
+
+
+def test_the_mistakes_come_directly_after_the_verdict_and_its_warnings(folder: Path) -> None:
+    heads = [node.attributes.get("id") for node in reports.page(folder / "mistakes").all("h2")]
+    assert heads[:4] == ["verdict-head", "warnings-head", "mistakes-head", "files-head"]
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_a_table_shows_at_its_edge_whether_it_goes_on(browser: Browser, folder: Path, dark: bool) -> None:
     """The edge of a confusion matrix on a phone: shaded as long as there is more on that side."""
@@ -277,6 +310,38 @@ def test_of_a_large_matrix_the_names_of_rows_stay_in_view(browser: Browser, tmp_
     assert cut <= 1
 
 
+def test_of_many_long_names_each_can_be_read_beside_its_numbers(browser: Browser, tmp_path: Path) -> None:
+    labels = [f"plants of the northern valleys, seen from above in bloom, no. {number}" for number in range(60)]
+    out = reports.write(tmp_path, benches.document(labels=labels, wrong=0.3, images=900))
+    table = "document.querySelector('#classes .sticky')"
+    for screen in (PHONE, DESKTOP):
+        opened(browser, out / "report.html", screen=screen)
+        names = f"[...{table}.querySelectorAll('tbody th')]"
+        assert browser.value(f"{names}.every((name) => name.scrollWidth <= name.clientWidth)")
+        width, box = browser.value(f"[{names}[0].offsetWidth, {table}.parentElement.clientWidth]")
+        assert width <= box / 2
+    assert browser.value(f"{table}.scrollWidth <= {table}.parentElement.clientWidth")
+
+    for where in ("thead th span", "tbody th"):
+        shown = browser.value(
+            f"[...document.querySelector('.matrix').querySelectorAll('{where}')].map((name) => name.textContent)"
+        )
+        assert len(set(shown)) == len(shown) > 10 and all("…" in name or name == "all other classes" for name in shown)
+
+
+def test_of_many_classes_the_worst_come_first_and_the_others_are_folded(browser: Browser, tmp_path: Path) -> None:
+    document = benches.document(labels=[f"species {number}" for number in range(60)], wrong=0.3, images=900)
+    opened(browser, reports.write(tmp_path, document) / "report.html", screen=DESKTOP, unfold=False)
+    lowest = """[...document.querySelectorAll('#classes .sticky')].map((table) => [...table.tBodies[0].rows].map(
+      (row) => Math.min(...[...row.querySelectorAll('data[data-unit=percent]')].map((number) => number.value))))"""
+    first, others = browser.value(lowest)
+
+    assert len(first) == 25 and len(others) == 35 and [*first, *others] == sorted([*first, *others])
+    others = "document.querySelectorAll('#classes .sticky')[1]"
+    assert not browser.value(f"{others}.checkVisibility()")
+    assert browser.value(f"{others}.closest('details').innerText.startsWith('The other 35 classes')")
+
+
 def test_on_paper_it_is_light_and_whole(browser: Browser, folder: Path) -> None:
     opened(browser, folder / "two/report.html", dark=True)
     browser("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
@@ -286,6 +351,20 @@ def test_on_paper_it_is_light_and_whole(browser: Browser, folder: Path) -> None:
     browser("Emulation.setDeviceMetricsOverride", width=680, height=980, deviceScaleFactor=1, mobile=False)  # A4
     assert browser.value("document.documentElement.scrollWidth") <= 680
     browser("Emulation.setEmulatedMedia", media="", features=[])
+
+
+def test_on_paper_no_head_is_parted_from_its_table(browser: Browser, folder: Path, tmp_path: Path) -> None:
+    """Columns of the size of a page break as pages do; their height varies, so that each head is at an end once."""
+    ten = benches.document(labels=[f"species {number}" for number in range(10)], wrong=0.2, images=300)
+    paged = "width: 680px; columns: 680px; column-gap: 20px; column-fill: auto;"
+    for out in (folder / "two", reports.write(tmp_path, ten)):
+        opened(browser, out / "report.html")
+        browser("Emulation.setEmulatedMedia", media="print", features=[])
+        for height in range(600, 1000, 20):
+            browser.value(f"document.body.style.cssText = '{paged} height: {height}px'")
+            looked, parted = browser.value(PARTED)
+            assert looked >= 2 and parted == [], height
+        browser("Emulation.setEmulatedMedia", media="", features=[])
 
 
 @pytest.mark.parametrize("name", ["two", "invalid", "bundle"])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from tlpipe.evaluation.worth import Worth, difference_p
+from tlpipe.reporting import invalid_reasons
 from tlpipe.reporting.derive.noise import layer_noise
 from tlpipe.reporting.derive.verdict import worth_of
 from tlpipe.reporting.document import Group
@@ -65,10 +66,17 @@ def few(found: Worth) -> Sentence:
     return sentence(*begin, number(found.more, "count"), " more would halve it")
 
 
+def _remedy(group: Group) -> str:
+    """What to do about invalid latencies."""
+    disturbed = any("disturbed" in kind for kind in invalid_reasons.of_group(group))
+    again = "measure again" if group.device and group.device.browser else "run tlpipe bench again"
+    return f"close other programs and {again}" if disturbed else again
+
+
 def _of_group(group: Group) -> Iterator[Sentence]:
     where = name(group.name)
     if group.doubt:
-        yield sentence(where, ": ", *group.doubt)
+        yield sentence(where, ": ", *group.doubt, "; ", _remedy(group))
     for each in group.skipped:
         yield sentence(where, ": ", name(each.recipe), " was skipped: ", quoted(each.reason))
     if group.emulated:

@@ -79,7 +79,7 @@ def _doubt(rows: Sequence[Row], keras: KerasRow | None) -> Sentence | None:
     if not invalid and not of_keras:
         return None
     found = kinds(reason for each in (*invalid, *of_keras) for reason in each.reasons)
-    why = (" for orientation only: ", quoted("; ".join(found)))
+    why = (" invalid (for orientation only): ", quoted("; ".join(found)))
     if not invalid:
         return sentence("the latency of Keras is", *why)
     count, total = number(len(invalid), "count"), number(len(rows), "count")

@@ -8,8 +8,9 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup, escape
 
+from tlpipe.evaluation import worst
 from tlpipe.reporting import invalid_reasons, rounding
-from tlpipe.reporting.charts import curves, noise, scatter
+from tlpipe.reporting.charts import curves, noise, scatter, svg
 from tlpipe.reporting.comparison import Comparison
 from tlpipe.reporting.derive import latency_changes, mistakes
 from tlpipe.reporting.derive.disagreements import MAX_CARDS
@@ -21,6 +22,8 @@ from tlpipe_edge.contract.conditions import Span, Temperatures
 from tlpipe_edge.contract.explanation import READING
 
 NO_BREAK = "\u00a0"
+MATRIX_LABEL, MATRIX_FONT = 128.0, 13.0
+"""The width of a label of a confusion matrix, and the size of its font, in CSS pixels."""
 TOP_1 = Markup('<span class="kept">top-1</span>')
 _BEFORE_A_UNIT = re.compile(r"(?:(?<=\d)|^) (?=(?:%(?!})|m?s|dB|MB|MHz|°C|points?|percentage|threads?|cores?)(?!\w))")
 """A space between a number, which may be a part of its own, and its unit; but not before the end of a Jinja tag."""
@@ -66,6 +69,8 @@ def _template(name: str) -> jinja2.Template:
         selection=selection,
         max_cards=MAX_CARDS,
         max_mistakes=mistakes.MAX_CARDS,
+        max_rates=worst.WORST,
+        short=short,
         style=Markup(_asset("report.css")),  # ours, and it has no "<"
     )
     return environment.get_template(name)
@@ -99,6 +104,11 @@ def span(pair: Span | Temperatures, unit: str) -> Markup:
 def said(text: str) -> Markup:
     """Text from outside, isolated in its writing direction."""
     return Markup('<bdi class="said">{}</bdi>').format(printable(text))
+
+
+def short(label: str) -> str:
+    """A label of a confusion matrix, without its middle if it is long: many differ only at their end."""
+    return svg.fitted(label, MATRIX_LABEL, MATRIX_FONT)
 
 
 def listed(texts: Sequence[str], between: str = ", ") -> Markup:

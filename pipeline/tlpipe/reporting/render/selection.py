@@ -64,7 +64,7 @@ class Comparison:
 
     @cached_property
     def listed(self) -> Listed:
-        """The classes of a table: all that have images, or of many the worst."""
+        """The classes of a table: all that have images, of many the worst first, and of very many only these."""
         models = [
             {rate.label: ClassCount(rate.images, rate.correct) for rate in accuracy.per_class}
             for accuracy in (self._first, *(each.accuracy for each in self.scored))
@@ -120,11 +120,6 @@ def _same(one: Comparison, other: Comparison) -> bool:
     mine = [(each.recipe, each.accuracy.per_class, each.accuracy.cells) for each in one.scored]
     theirs = [(each.recipe, each.accuracy.per_class, each.accuracy.cells) for each in other.scored]
     return mine == theirs and (one.images, one.count) == (other.images, other.count)
-
-
-def differs(accuracy: AccuracyFigures) -> bool:
-    """Whether the accuracy of any class differs from that of Keras."""
-    return any(rate.difference for rate in accuracy.per_class)
 
 
 def chosen(report: Report, group: int) -> int | None:
