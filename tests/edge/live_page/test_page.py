@@ -235,7 +235,7 @@ def test_an_image_is_kept_by_the_button(browser: Browser, video: Path) -> None:
 @pytest.mark.parametrize("portrait", [False, True])
 def test_the_image_and_the_prediction_fit_a_phone(browser: Browser, width: int, height: int, portrait: bool) -> None:
     browser.look(width=width, height=height)
-    frame = np.full((640, 480, 3) if portrait else (480, 640, 3), 100, np.uint8)
+    frame = np.full((848, 480, 3) if portrait else (480, 640, 3), 100, np.uint8)
     with preview() as page:
         page.show(answer(("cat", "dog", "hen"), SCORES[:3], frame, threshold=0.5))
         opened(browser, page)
