@@ -29,7 +29,7 @@ def test_every_wrong_value_is_said_in_plain_words(
             wrong_values.check(done.stderr, f" {command} {option}")
 
 
-NO_VALUE = ("''", "' '", "['many', '']", "{a = 3}", "[{a = true}]", "[[false]]", "2020-01-01")
+NO_VALUE = ("''", "' '", "['many', '']", "{a = 3}", "[{a = true}]", "[[false]]", "12:30:00", "2020-01-01T12:30:00")
 NO_NUMBER = ("-1", "1e30", "nan", "inf", "true", "false", "'many'", "'3'")
 
 
