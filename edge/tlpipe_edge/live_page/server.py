@@ -31,9 +31,9 @@ PARTS_PER_SECOND = 400
 x86 core."""
 MAX_CLIENTS = 128
 """Maximum number of requests that are served at once; a page holds two of them."""
-MAX_WAITING = 64
-"""Maximum number of connections without a request yet. With one more, the oldest of them is closed: so whoever opens
-connections and says nothing keeps nobody out."""
+MAX_WAITING = 256
+"""Maximum number of connections without a request yet, twice as many as ``MAX_CLIENTS``, which may all connect at once.
+With one more, the oldest is closed: so whoever opens connections and says nothing keeps nobody out."""
 MAX_REQUEST = 16_384
 """Maximum bytes of a request with its headers."""
 PATIENCE = 5.0
