@@ -43,7 +43,6 @@ class Broker:
         user = "user root\n"  # else it leaves its rights, and cannot read the files of the tests
         self._file.write_text(f"listener {self.port} 127.0.0.1\n{user}log_dest stderr\n{settings}", encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
-        self.start()
 
     def start(self) -> None:
         """Return when it listens."""
@@ -71,6 +70,7 @@ def broker(folder: Path, settings: str = "allow_anonymous true\n") -> Iterator[B
         pytest.skip("mosquitto is not installed")
     started = Broker(folder, settings)
     try:
+        started.start()
         yield started
     finally:
         started.stop()

@@ -126,17 +126,16 @@ class Preview:
     async def _publish(self) -> None:
         """Serve; while clients are connected, prepare the newest answer for all of them."""
         server = await asyncio.start_server(self._serve, sock=self._socket, limit=MAX_REQUEST, start_serving=False)
-        source: tuple[State, Settings] | None = None
+        state: State | None = None
+        settings: Settings | None = None
         try:
             await server.start_serving()
             while True:
                 await self._watched.wait()
-                now = self._state, self._offered.adjustable.current
-                if self._shown is None or source is None or any(a is not b for a, b in zip(now, source, strict=True)):
-                    source, newest = now, now[0].newest
-                    self._shown = prepare(
-                        self._resources.document(now[0]), newest.frame if isinstance(newest, Answer) else None
-                    )
+                if self._shown is None or state is not self._state or settings is not self._offered.adjustable.current:
+                    state, settings = self._state, self._offered.adjustable.current
+                    frame = state.newest.frame if isinstance(state.newest, Answer) else None
+                    self._shown = prepare(self._resources.document(state), frame)
                     self._changed.set()
                     self._changed = asyncio.Event()
                 await asyncio.sleep(max(1 / FRAMES_PER_SECOND, self._watchers / PARTS_PER_SECOND))
