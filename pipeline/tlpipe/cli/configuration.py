@@ -55,6 +55,7 @@ _REFUSED = {
     "help": "Pass --help on the command line.",
     "version": "Pass --version on the command line.",
     "overwrite": "Pass --overwrite on the command line: from a file, each call would replace results.",
+    "free": "Pass --free on the command line: from a file, each call would delete images on a device.",
     "restart": "Pass --restart on the command line: from a file, no call would continue another one.",
     "no-bench": 'Write bench = "none".',
     "quiet": "Pass --quiet on the command line: it is about one call.",

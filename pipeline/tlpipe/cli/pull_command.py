@@ -36,7 +36,7 @@ Into = Annotated[
 Freeing = Annotated[
     bool,
     typer.Option(
-        "--free/--no-free",
+        "--free",
         show_default=False,
         help="Delete each image on the device when its copy is verified and on the disk here.",
     ),
